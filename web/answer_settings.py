@@ -1,11 +1,11 @@
 """Settings of an outside model that answers questions."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from web.setting_checks import CommaSeparated, http_url, known_tools
+from web.setting_checks import CommaSeparated, function_name, http_url, known_tools
 
 
 class AnswerSettings(BaseSettings):
@@ -20,8 +20,11 @@ class AnswerSettings(BaseSettings):
     """name of the model there; not every server needs one"""
     answers_key: SecretStr | None = None
     """key for that server"""
+    handler: Annotated[str, AfterValidator(function_name)] | None = None
+    """function of your own that answers questions instead of such a server:
+    package.module:function"""
     answers_fallback: bool = True
-    """let the packaged model answer if that server fails; otherwise the answer fails"""
+    """let the packaged model answer if that server or function fails; otherwise the answer fails"""
     answers_pictures: Literal["auto", "yes", "no"] = "auto"
     """whether that model takes pictures: yes, no, or auto, which sends them until it refuses them;
     without pictures it answers from notes of what was seen"""
@@ -49,3 +52,9 @@ class AnswerSettings(BaseSettings):
     """seconds that an answer may pause"""
     answers_retry_wait: float = Field(5.0, ge=0)
     """longest time in seconds after which a busy server is asked once more, if it wants that"""
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if self.answers_url is not None and self.handler is not None:
+            raise ValueError("expected either EYELINE_ANSWERS_URL or EYELINE_HANDLER, not both")
+        return self

@@ -80,7 +80,7 @@ def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
         turn_detection=turn_detection(settings),
         notices=models.notices,
         history=settings.answers_history,
-        tools=models.services.answerer.outside is not None,
+        tools=models.services.answerer.tools,
         generation=generation_capabilities(settings, models.services.generation),
         generation_unavailable=models.generation_unavailable,
     )

@@ -87,6 +87,13 @@ def port_range(text: str) -> str:
     return text
 
 
+def function_name(name: str) -> str:
+    """Check that `name` names a function in a module."""
+    if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", name):
+        return name
+    raise ValueError("expected package.module:function")
+
+
 def known_tools(names: tuple[str, ...]) -> tuple[str, ...]:
     """Check that `names` are functions that an outside model may call."""
     if unknown := [name for name in names if name not in TOOL_NAMES]:

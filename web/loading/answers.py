@@ -1,6 +1,7 @@
-"""The outside model that answers questions, if the settings name one."""
+"""What answers questions in place of the packaged model, if the settings name something."""
 
 import ssl
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from media.images.picture_log import PictureLimits
@@ -10,15 +11,24 @@ from media.pipeline.outside.answerer import OutsideAnswerer
 from media.pipeline.outside.endpoint import Endpoint, EvidenceConfig
 from media.pipeline.outside.evidence import EvidenceCollector
 from media.pipeline.outside.memory_tools import DRAW
+from media.pipeline.own_code.handler import HandlerAnswerer, HandlerLoop
+from media.pipeline.own_code.user_function import UserFunction
 from media.worker import Worker
 from web.answer_settings import AnswerSettings
 
 
-def outside_model(settings: AnswerSettings, *, draws: bool) -> OutsideModel | None:
-    """Return the model at `answers_url`, None if the packaged one answers.
+def outside_model(
+    settings: AnswerSettings, stack: ExitStack, *, draws: bool
+) -> OutsideModel | None:
+    """Return what answers in place of the packaged model, if anything; `stack` closes it.
 
-    It may call `draw` only if the service `draws`.
+    A model may call `draw` only if the service `draws`.
+
+    Raises:
+        UserCodeError: the function that the settings name cannot be loaded.
     """
+    if settings.handler is not None:
+        return handler_model(settings, settings.handler, stack)
     if settings.answers_url is None:
         return None
     endpoint = answer_endpoint(settings, settings.answers_url)
@@ -31,10 +41,35 @@ def outside_model(settings: AnswerSettings, *, draws: bool) -> OutsideModel | No
         fallback = packaged if settings.answers_fallback else None
         return OutsideAnswerer(endpoint, collector, worker, fallback, tools)
 
+    return OutsideModel(make=make, pictures=picture_limits(settings))
+
+
+def handler_model(settings: AnswerSettings, name: str, stack: ExitStack) -> OutsideModel:
+    """Return the function `name` as a model.
+
+    Raises:
+        UserCodeError: it cannot be loaded.
+    """
+    function = UserFunction(name)
+    function.load()
+    loop = HandlerLoop()
+    stack.callback(loop.close)
+
+    def make(packaged: PackagedAnswerer, worker: Worker) -> Answerer:
+        collector = EvidenceCollector(evidence_config(settings), packaged.images, worker)
+        fallback = packaged if settings.answers_fallback else None
+        wait = settings.answers_first_wait
+        return HandlerAnswerer(function, collector, loop, fallback, max_wait=wait)
+
+    return OutsideModel(make=make, pictures=picture_limits(settings))
+
+
+def picture_limits(settings: AnswerSettings) -> PictureLimits | None:
+    """Return the limits of pictures that are kept, None if none are sent."""
+    if settings.answers_pictures == "no" or settings.answers_picture_count == 0:
+        return None
     space = settings.answers_picture_space << 20
-    looks = settings.answers_pictures != "no" and settings.answers_picture_count > 0
-    pictures = PictureLimits(side=config.side, space=space) if looks else None
-    return OutsideModel(make=make, pictures=pictures)
+    return PictureLimits(side=settings.answers_picture_size, space=space)
 
 
 def answer_endpoint(settings: AnswerSettings, url: str) -> Endpoint:

@@ -246,13 +246,15 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
         stack.callback(images.close)
         media_worker = Worker("media")
         stack.callback(media_worker.close)
+        draws = generator is not None
+        outside = None if heard_only else outside_model(settings, stack, draws=draws)
         services = make_services(
             models,
             start_devices(settings, stack, gathering=together > 1),
             media_worker=media_worker,
             images=images,
             drawings=settings.drawings,
-            outside=None if heard_only else outside_model(settings, draws=generator is not None),
+            outside=outside,
         )
         yield LoadedModels(
             services=services,

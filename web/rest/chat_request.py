@@ -171,7 +171,7 @@ def check_tools(question: ChatQuestion, answerer: Answerer) -> None:
         ProblemError: it calls no functions.
     """
     asked = question.dialogue
-    if answerer.outside is None and (asked.tools or asked.tool_choice not in ("auto", "none")):
+    if not answerer.tools and (asked.tools or asked.tool_choice not in ("auto", "none")):
         param = "tools" if asked.tools else "tool_choice"
         raise ProblemError(400, f"{param}: {NO_TOOLS}", code="tools_not_supported", param=param)
 

@@ -83,7 +83,7 @@ def _assistant_fields(context: ServiceContext) -> dict[str, Any]:
     return {
         "model": answerer.outside or packaged,
         "outside": answerer.outside is not None,
-        "tools": answerer.outside is not None,
+        "tools": answerer.tools,
         "small": answerer.outside is None and name == SMALL,
         "stand_in": answerer.outside is None and assistant.stand_in,
         "about": answerer.about,

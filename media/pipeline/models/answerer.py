@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.dialogue import AnswerNotice, CalledFunction, DialogueTurn
+from media.errors import MediaError
 from media.events import Evidence, Question
 from media.generation_events import DrawRequest
 from media.images.decoder import ImageDecoder
@@ -21,7 +22,7 @@ from models.assistant.interface import Exchange, Moment
 AnswerItem = str | CalledFunction | Evidence | AnswerNotice | DrawRequest
 
 
-class AnswerFailedError(Exception):
+class AnswerFailedError(MediaError):
     """A model cannot answer; the message says to the user why, and what to do."""
 
 
@@ -55,13 +56,14 @@ class AnswerStream(Protocol):
 class Answerer(Protocol):
     """Answers questions for all sessions.
 
-    `about` is a description for users. An `outside` model takes the conversation into account,
-    answers without video, too, and calls functions of the client; that is its name, None if the
-    assistant answers.
+    `about` is a description for users. What is `outside` takes the conversation into account and
+    answers without video, too; that is its name, None if the assistant answers. With `tools` it
+    calls functions of the client.
     """
 
     about: str
     outside: str | None
+    tools: bool
 
     async def answer(self, question: Question, memory: AssistantHandle | None) -> AnswerStream:
         """Answer from `memory` as it is now, or from the question's pictures.
@@ -76,6 +78,7 @@ class PackagedAnswerer:
     """The assistant that watches answers, too; of a conversation it reads what was said before."""
 
     outside: str | None = None
+    tools = False
 
     def __init__(self, assistant: AssistantServer, images: ImageDecoder) -> None:
         self.images = images

@@ -6,16 +6,13 @@ import secrets
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Self
 
 import httpx
 
 from media.dialogue import AnswerNotice, CalledFunction, DialogueTurn, FunctionCall, FunctionTool
 from media.events import Evidence, Question
 from media.pipeline.models.answerer import (
-    AnswerFailedError,
     AnswerItem,
-    AnswerStream,
     PackagedAnswerer,
 )
 from media.pipeline.models.answering import AssistantHandle
@@ -23,29 +20,27 @@ from media.pipeline.outside.abilities import Abilities
 from media.pipeline.outside.completion import CallDelta, stream_completion
 from media.pipeline.outside.endpoint import Endpoint
 from media.pipeline.outside.errors import (
-    AnswerStoppedError,
     BusyError,
-    OutsideError,
     RefusedError,
 )
 from media.pipeline.outside.evidence import EvidenceCollector, QuestionEvidence
+from media.pipeline.outside.fallback import AnswerWithFallback
 from media.pipeline.outside.memory_tools import MemoryTools, ToolRound
-from media.pipeline.outside.patience import StoppableWait
 from media.pipeline.outside.prompt import request_body
 from media.worker import Worker
-from models.assistant.interface import Moment
 
 logger = logging.getLogger(__name__)
 
 MAX_ROUNDS = 4  # of calls that the model makes itself for one answer
-BROKEN_OFF = "... "  # between the beginning of an answer and that of another model
 
 
 class OutsideAnswerer:
     """The model at `endpoint`; with `fallback`, the packaged one answers if it fails.
 
-    `tools` are names of functions that it may call itself, see `memory_tools`.
+    `memory_tools` are names of functions that it may call itself.
     """
+
+    tools = True
 
     def __init__(
         self,
@@ -53,14 +48,14 @@ class OutsideAnswerer:
         collector: EvidenceCollector,
         worker: Worker,
         fallback: PackagedAnswerer | None = None,
-        tools: Iterable[str] = (),
+        memory_tools: Iterable[str] = (),
     ) -> None:
         self.endpoint = endpoint
         self.abilities = Abilities(collector.config.takes_pictures)
         self.collector = collector
         self.worker = worker
         self.fallback = fallback
-        self.tools = MemoryTools(tools, collector)
+        self.memory_tools = MemoryTools(memory_tools, collector)
         self.outside: str | None = endpoint.name
         self.about = (
             f"answers come from {endpoint.name}: a model outside this service, which gets the "
@@ -77,8 +72,8 @@ class OutsideAnswerer:
         return OutsideAnswer(self, question, evidence, memory)
 
 
-class OutsideAnswer:
-    """One answer; its connection is closed when it ends or is stopped."""
+class OutsideAnswer(AnswerWithFallback):
+    """One answer of the outside model."""
 
     def __init__(
         self,
@@ -87,71 +82,17 @@ class OutsideAnswer:
         evidence: QuestionEvidence,
         memory: AssistantHandle | None,
     ) -> None:
-        self.moments: tuple[Moment, ...] = evidence.stored
-        self.prompt_tokens = 0
+        super().__init__(question, memory, evidence.stored, answerer.fallback)
         self._answerer = answerer
-        self._question = question
         self._evidence = evidence
-        self._memory = memory
-        self._waits = StoppableWait()
-        self._packaged: AnswerStream | None = None
-        self._wrote = False
         self._rounds: list[ToolRound] = []
-        self._items = self._make()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> AnswerItem:
-        return await anext(self._items)
-
-    def stop(self) -> None:
-        self._waits.stop()
-
-    async def aclose(self) -> None:
-        await self._items.aclose()
-
-    def confidence(self) -> float | None:
-        """Return the packaged model's confidence, if that answers: chat completions have none."""
-        return None if self._packaged is None else self._packaged.confidence()
-
-    async def locate(self) -> None:
-        """Return None: chat completions say nothing about places in the picture."""
-
-    async def _make(self) -> AsyncGenerator[AnswerItem, None]:
-        try:
-            async with aclosing(self._converse()) as items:
-                async for item in items:
-                    self._wrote = self._wrote or isinstance(item, str)
-                    yield item
-        except AnswerStoppedError:
-            return
-        except OutsideError as error:
-            logger.warning("an outside model did not answer: %s", error)
-            if self._answerer.fallback is None:
-                raise AnswerFailedError(str(error)) from error
-            message = f"{error}; the packaged model answers instead"
-            yield AnswerNotice(self._question.id, message)
-            async with aclosing(self._answer_here(self._answerer.fallback)) as items:
-                async for item in items:
-                    yield item
-
-    async def _answer_here(self, fallback: PackagedAnswerer) -> AsyncGenerator[AnswerItem, None]:
-        """Yield the packaged model's answer, after what there is of the other."""
-        answer = await fallback.answer(self._question, self._memory)
-        self._packaged = answer
-        yield Evidence(self._question.id, answer.moments, answer.prompt_tokens)
-        if self._wrote:
-            yield BROKEN_OFF
-        async for piece in answer:
-            yield piece
 
     async def _converse(self) -> AsyncGenerator[AnswerItem, None]:
         """Yield the outside model's answer; in between, run the calls that it makes itself.
 
         Those are left out if it calls functions of the client, too: it may repeat them after these.
         """
-        offered = self._answerer.tools.offered(self._question, self._memory)
+        offered = self._answerer.memory_tools.offered(self.question, self.memory)
         more = True
         while more:
             own, text, theirs = list[FunctionCall](), "", False
@@ -173,9 +114,9 @@ class OutsideAnswer:
 
     async def _run(self, turn: DialogueTurn) -> list[AnswerItem]:
         """Run the calls of a turn; return what comes of them besides their results."""
-        assert self._memory is not None, "calls are offered for memories only"
-        tools, items = self._answerer.tools, list[AnswerItem]()
-        results = [await tools.run(call, self._question, self._memory) for call in turn.calls]
+        assert self.memory is not None, "calls are offered for memories only"
+        tools, items = self._answerer.memory_tools, list[AnswerItem]()
+        results = [await tools.run(call, self.question, self.memory) for call in turn.calls]
         self._rounds.append(ToolRound(turn, tuple(results)))
         found = {moment.number: moment for moment in self.moments}
         for result in results:
@@ -183,7 +124,7 @@ class OutsideAnswer:
             items += [] if result.draw is None else [result.draw]
         if len(found) > len(self.moments):
             self.moments = tuple(sorted(found.values(), key=lambda moment: moment.time))
-            items.append(Evidence(self._question.id, self.moments, self.prompt_tokens))
+            items.append(Evidence(self.question.id, self.moments, self.prompt_tokens))
         return items
 
     async def _ask(self, tools: tuple[FunctionTool, ...]) -> AsyncGenerator[AnswerItem, None]:
@@ -191,7 +132,7 @@ class OutsideAnswer:
 
         It is asked once more without pictures if it refuses them, and if it is busy.
         """
-        answerer, id = self._answerer, self._question.id
+        answerer, id = self._answerer, self.question.id
         attempt = Attempt(self._has_pictures() and answerer.abilities.pictures)
         while True:
             body = await self._body(tools, with_pictures=attempt.with_pictures)
@@ -207,7 +148,7 @@ class OutsideAnswer:
             except BusyError as error:
                 self._wait_after(attempt, error)
                 yield AnswerNotice(id, f"{error}; it is asked again in {error.seconds:g} s")
-                await self._waits.wait(asyncio.sleep(error.seconds), None)
+                await self.waits.wait(asyncio.sleep(error.seconds), None)
             except RefusedError as error:
                 self._leave_pictures_after(attempt, error)
             else:
@@ -223,7 +164,7 @@ class OutsideAnswer:
         Raises:
             BusyError: it is not.
         """
-        if attempt.waited or self._wrote or error.seconds > self._answerer.endpoint.retry_wait:
+        if attempt.waited or self.wrote or error.seconds > self._answerer.endpoint.retry_wait:
             raise error
         attempt.waited = True
 
@@ -233,12 +174,12 @@ class OutsideAnswer:
         Raises:
             RefusedError: it is not.
         """
-        if not attempt.with_pictures or self._wrote or not self._answerer.abilities.on_trial:
+        if not attempt.with_pictures or self.wrote or not self._answerer.abilities.on_trial:
             raise error
         attempt.refused, attempt.with_pictures = error, False
 
     async def _body(self, tools: tuple[FunctionTool, ...], *, with_pictures: bool) -> bytes:
-        answerer, question = self._answerer, self._question
+        answerer, question = self._answerer, self.question
         return await answerer.worker.run(
             request_body,
             answerer.endpoint,
@@ -254,11 +195,11 @@ class OutsideAnswer:
 
         The evidence says how many tokens the model read.
         """
-        endpoint, id = self._answerer.endpoint, self._question.id
+        endpoint, id = self._answerer.endpoint, self.question.id
         calls: dict[int, FunctionCall] = {}
         async with (
             answerer_client(endpoint) as client,
-            aclosing(stream_completion(client, endpoint, body, self._waits)) as deltas,
+            aclosing(stream_completion(client, endpoint, body, self.waits)) as deltas,
         ):
             async for delta in deltas:
                 if delta.text:

@@ -9,13 +9,15 @@ AnswerStoppedError      the answer is not wanted any more
 import json
 from collections.abc import Mapping
 
+from media.errors import MediaError
+
 MAX_DETAIL = 300  # characters of what a server says that are passed on
 KEY_REFUSED = (401, 403)
 BUSY = (429, 503)
 SOON = 1.0  # seconds after which a server is asked again that does not say when
 
 
-class OutsideError(Exception):
+class OutsideError(MediaError):
     """The outside model does not answer."""
 
 
@@ -31,7 +33,7 @@ class BusyError(OutsideError):
         self.seconds = seconds
 
 
-class AnswerStoppedError(Exception):
+class AnswerStoppedError(MediaError):
     """The answer was stopped from outside while the next item was awaited."""
 
 

@@ -1,5 +1,8 @@
+from contextlib import ExitStack
+
 import pytest
 
+from media.pipeline.own_code.user_function import UserCodeError
 from tests.media.pipeline.scripted import scripted_services
 from web.config import Settings, read_settings
 from web.errors import SettingsError
@@ -9,7 +12,7 @@ URL = "http://localhost:8080/v1"
 
 
 def test_the_packaged_model_answers_unless_a_url_is_set() -> None:
-    assert outside_model(Settings(), draws=True) is None
+    assert outside_model(Settings(), ExitStack(), draws=True) is None
     with scripted_services() as services:
         assert services.answerer.outside is None
         assert services.assistant.model.about == services.answerer.about
@@ -31,7 +34,7 @@ def test_the_settings_reach_the_model() -> None:
     assert endpoint.headers == {"Authorization": "Bearer secret"}
     assert "secret" not in repr(endpoint)
     assert evidence_config(settings).looks == 2
-    model = outside_model(settings, draws=False)
+    model = outside_model(settings, ExitStack(), draws=False)
     assert model is not None
     assert model.pictures is not None
     assert (model.pictures.side, model.pictures.space) == (64, 3 << 20)
@@ -45,7 +48,7 @@ def test_pictures_are_kept_only_if_they_are_sent() -> None:
         Settings(answers_url=URL, answers_pictures="no"),
         Settings(answers_url=URL, answers_picture_count=0),
     ):
-        model = outside_model(settings, draws=True)
+        model = outside_model(settings, ExitStack(), draws=True)
         assert model is not None
         assert model.pictures is None
 
@@ -62,6 +65,8 @@ def test_without_a_name_the_model_is_called_by_its_host_and_https_is_verified(sc
     ("wrong", "message"),
     [
         ({"answers_url": "localhost:8080"}, "expected a URL"),
+        ({"handler": "answers.answer"}, "package.module:function"),
+        ({"handler": "a:b", "answers_url": URL}, "either EYELINE_ANSWERS_URL or"),
         ({"answers_tools": "look"}, "search_memory, look_now, recent_frames, draw"),
         ({"answers_pictures": "maybe"}, "'auto', 'yes' or 'no'"),
     ],
@@ -69,3 +74,8 @@ def test_without_a_name_the_model_is_called_by_its_host_and_https_is_verified(sc
 def test_wrong_settings_say_what_is_expected(wrong: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         read_settings(**wrong)
+
+
+def test_a_function_that_cannot_be_loaded_is_an_error_at_the_start() -> None:
+    with pytest.raises(UserCodeError, match="no_such_module:answer failed: ModuleNotFoundError"):
+        outside_model(Settings(handler="no_such_module:answer"), ExitStack(), draws=True)

@@ -15,6 +15,7 @@ from media.sizes import SizeLimits
 from media.video import resize
 
 FOLDER = "pictures"
+RAM_SPACE = 16 << 20  # bytes, without a folder
 RECENT = 16  # looks: one may be remembered some looks later
 
 
@@ -36,7 +37,7 @@ class PictureLog:
     def __init__(self, folder: Path | None, limits: PictureLimits) -> None:
         self._folder = folder
         self._size = SizeLimits(longer=limits.side, shorter=limits.side)
-        self._space = limits.space
+        self._space = limits.space if folder is not None else min(limits.space, RAM_SPACE)
         self._lock = threading.Lock()
         self._recent: deque[tuple[float, bytes]] = deque(maxlen=RECENT)
         self._in_ram: dict[int, bytes] = {}

@@ -64,6 +64,8 @@ async def compare(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         memory = await assistant.open(Path(folder))
+        for _, answerer in answerers:  # the server may still be loading its model
+            await first_word(answerer, memory, "Are you there?", 0.0)
         for minutes in lengths:
             await watch(memory, minutes)
             for name, answerer in answerers:
@@ -99,7 +101,7 @@ def main() -> None:
         packaged = PackagedAnswerer(assistant, images)
         collector = EvidenceCollector(EvidenceConfig(), images, worker)
         url = stack.enter_context(llama_server(settings.weights))
-        endpoint = Endpoint(url=url, max_tokens=model.config.max_tokens)
+        endpoint = Endpoint(url=url, max_tokens=model.config.max_tokens, retry_wait=60.0)
         outside = OutsideAnswerer(endpoint, collector, worker)
         answerers: list[tuple[str, Answerer]] = [("packaged", packaged), ("llama.cpp", outside)]
         asyncio.run(compare(assistant, answerers, lengths))

@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from media.events import Question
 from media.pipeline.models.answerer import AnswerItem, PackagedAnswerer
@@ -115,7 +115,7 @@ class HandlerAnswer(AnswerWithFallback):
         function = self._answerer.function.load()
         made = function(self._request)
         if inspect.isasyncgen(made):
-            return made
+            return cast("AsyncGenerator[Any, None]", made)
         if inspect.iscoroutine(made):
             made.close()
         raise TypeError("expected an async generator: async def with yield")

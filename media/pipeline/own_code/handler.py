@@ -8,6 +8,7 @@ import inspect
 import threading
 from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -43,6 +44,8 @@ class HandlerLoop:
 
     def close(self) -> None:
         """Stop the loop; a function that blocks is left behind, as nothing can end it."""
+        with suppress(TimeoutError):
+            self.submit(_end_tasks()).result(CLOSE_TIMEOUT)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_TIMEOUT)
         if not self._thread.is_alive():
@@ -128,6 +131,15 @@ class HandlerAnswer(AnswerWithFallback):
         """
         running = self._answerer.loop.submit(_told(work, self._answerer.function))
         return await self.waits.wait(asyncio.wrap_future(running), self._answerer.max_wait)
+
+
+async def _end_tasks() -> None:
+    """Cancel what runs on this loop; what has not begun gets its first step."""
+    await asyncio.sleep(0)
+    if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def _told(work: Coroutine[Any, Any, T], function: UserFunction) -> T:

@@ -22,7 +22,7 @@ from media.images.decoder import ImageDecoder
 from media.pipeline.models.answerer import Answerer, PackagedAnswerer
 from media.pipeline.models.answering import AssistantHandle, AssistantServer
 from media.pipeline.outside.answerer import OutsideAnswerer
-from media.pipeline.outside.endpoint import Endpoint, EvidenceConfig
+from media.pipeline.outside.endpoint import EvidenceLimits, ModelEndpoint
 from media.pipeline.outside.evidence import EvidenceCollector
 from media.servers.device import Device, JobQueue
 from media.worker import Worker
@@ -99,9 +99,9 @@ def main() -> None:
             SmallAssistant(model), JobQueue(device, "looks"), JobQueue(device, "answers")
         )
         packaged = PackagedAnswerer(assistant, images)
-        collector = EvidenceCollector(EvidenceConfig(), images, worker)
+        collector = EvidenceCollector(EvidenceLimits(), images, worker)
         url = stack.enter_context(llama_server(settings.weights))
-        endpoint = Endpoint(url=url, max_tokens=model.config.max_tokens, retry_wait=60.0)
+        endpoint = ModelEndpoint(url=url, max_tokens=model.config.max_tokens, retry_wait=60.0)
         outside = OutsideAnswerer(endpoint, collector, worker)
         answerers: list[tuple[str, Answerer]] = [("packaged", packaged), ("llama.cpp", outside)]
         asyncio.run(compare(assistant, answerers, lengths))

@@ -8,7 +8,7 @@ from media.images.picture_log import PictureLimits
 from media.pipeline.models.answerer import Answerer, PackagedAnswerer
 from media.pipeline.models.services import OutsideModel
 from media.pipeline.outside.answerer import OutsideAnswerer
-from media.pipeline.outside.endpoint import Endpoint, EvidenceConfig
+from media.pipeline.outside.endpoint import EvidenceLimits, ModelEndpoint
 from media.pipeline.outside.evidence import EvidenceCollector
 from media.pipeline.outside.memory_tools import DRAW
 from media.pipeline.own_code.handler import HandlerAnswerer, HandlerLoop
@@ -72,9 +72,9 @@ def picture_limits(settings: AnswerSettings) -> PictureLimits | None:
     return PictureLimits(side=settings.answers_picture_size, space=space)
 
 
-def answer_endpoint(settings: AnswerSettings, url: str) -> Endpoint:
+def answer_endpoint(settings: AnswerSettings, url: str) -> ModelEndpoint:
     key = settings.answers_key
-    return Endpoint(
+    return ModelEndpoint(
         url=url,
         model=settings.answers_model,
         key="" if key is None else key.get_secret_value(),
@@ -86,8 +86,8 @@ def answer_endpoint(settings: AnswerSettings, url: str) -> Endpoint:
     )
 
 
-def evidence_config(settings: AnswerSettings) -> EvidenceConfig:
-    return EvidenceConfig(
+def evidence_config(settings: AnswerSettings) -> EvidenceLimits:
+    return EvidenceLimits(
         moments=settings.answers_moments,
         pictures=settings.answers_picture_count,
         looks=settings.answers_looks,

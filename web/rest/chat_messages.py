@@ -28,14 +28,14 @@ class ContentPart(LenientModel):
     image_url: ImageUrl | str | None = None
 
 
-class CalledFunction(LenientModel):
+class ToolCallFunction(LenientModel):
     name: str
     arguments: str = "{}"
 
 
 class ToolCall(LenientModel):
     id: str
-    function: CalledFunction
+    function: ToolCallFunction
 
 
 class ChatMessage(LenientModel):

@@ -18,7 +18,7 @@ from media.pipeline.models.answerer import (
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.abilities import Abilities
 from media.pipeline.outside.completion import CallDelta, stream_completion
-from media.pipeline.outside.endpoint import Endpoint
+from media.pipeline.outside.endpoint import ModelEndpoint
 from media.pipeline.outside.errors import (
     BusyError,
     RefusedError,
@@ -44,7 +44,7 @@ class OutsideAnswerer:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: ModelEndpoint,
         collector: EvidenceCollector,
         worker: Worker,
         fallback: PackagedAnswerer | None = None,
@@ -222,7 +222,7 @@ class Attempt:
     waited: bool = False
 
 
-def answerer_client(endpoint: Endpoint) -> httpx.AsyncClient:
+def answerer_client(endpoint: ModelEndpoint) -> httpx.AsyncClient:
     """Return a client; making its TLS context would take too long on the event loop."""
     return httpx.AsyncClient(verify=endpoint.tls or False, timeout=None)
 

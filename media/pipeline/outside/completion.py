@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import httpx
 
-from media.pipeline.outside.endpoint import COMPLETIONS, Endpoint
+from media.pipeline.outside.endpoint import COMPLETIONS, ModelEndpoint
 from media.pipeline.outside.errors import OutsideError, error_of_status
 from media.pipeline.outside.patience import StoppableWait
 
@@ -43,7 +43,7 @@ class CompletionDelta:
 
 
 async def stream_completion(
-    client: httpx.AsyncClient, endpoint: Endpoint, body: bytes, waits: StoppableWait
+    client: httpx.AsyncClient, endpoint: ModelEndpoint, body: bytes, waits: StoppableWait
 ) -> AsyncGenerator[CompletionDelta, None]:
     """Ask with the request `body`, and yield the pieces of the answer.
 
@@ -73,7 +73,9 @@ async def stream_completion(
         raise OutsideError(f"the connection to {name} broke ({type(error).__name__})") from error
 
 
-async def check_status(response: httpx.Response, endpoint: Endpoint, waits: StoppableWait) -> None:
+async def check_status(
+    response: httpx.Response, endpoint: ModelEndpoint, waits: StoppableWait
+) -> None:
     """Check that the server takes the request.
 
     Raises:
@@ -84,7 +86,7 @@ async def check_status(response: httpx.Response, endpoint: Endpoint, waits: Stop
         raise error_of_status(endpoint.name, response.status_code, response.headers, body)
 
 
-async def _read(response: httpx.Response, endpoint: Endpoint, waits: StoppableWait) -> bytes:
+async def _read(response: httpx.Response, endpoint: ModelEndpoint, waits: StoppableWait) -> bytes:
     """Return the whole body, or as much of it as is taken."""
     body = b""
     async with aclosing(_pieces(response)) as pieces:
@@ -101,7 +103,7 @@ def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
 
 
 async def _deltas(
-    response: httpx.Response, endpoint: Endpoint, waits: StoppableWait
+    response: httpx.Response, endpoint: ModelEndpoint, waits: StoppableWait
 ) -> AsyncGenerator[CompletionDelta, None]:
     """Yield the pieces of the answer; a server that does not stream gives one."""
     if "text/event-stream" not in response.headers.get("content-type", ""):
@@ -122,7 +124,7 @@ async def _deltas(
 
 
 async def _next_event(
-    events: AsyncGenerator[bytes, None], endpoint: Endpoint, waits: StoppableWait, limit: float
+    events: AsyncGenerator[bytes, None], endpoint: ModelEndpoint, waits: StoppableWait, limit: float
 ) -> bytes | None:
     try:
         return await waits.wait(anext(events, None), limit)
@@ -130,7 +132,7 @@ async def _next_event(
         raise OutsideError(f"{endpoint.name} wrote nothing for {limit:.0f} s") from error
 
 
-async def _events(response: httpx.Response, endpoint: Endpoint) -> AsyncGenerator[bytes, None]:
+async def _events(response: httpx.Response, endpoint: ModelEndpoint) -> AsyncGenerator[bytes, None]:
     """Yield the data of each server-sent event, which is one line in these streams."""
     rest = b""
     async with aclosing(_pieces(response)) as pieces:
@@ -143,7 +145,7 @@ async def _events(response: httpx.Response, endpoint: Endpoint) -> AsyncGenerato
                 raise _not_a_stream(endpoint, rest)
 
 
-def _delta(event: bytes, part: str, endpoint: Endpoint) -> CompletionDelta:
+def _delta(event: bytes, part: str, endpoint: ModelEndpoint) -> CompletionDelta:
     """Return what an event adds to the answer: its choice has a "delta", or a "message".
 
     Raises:
@@ -179,7 +181,7 @@ def _call(number: int, call: dict[str, Any]) -> CallDelta:
     )
 
 
-def _not_a_stream(endpoint: Endpoint, data: bytes) -> OutsideError:
+def _not_a_stream(endpoint: ModelEndpoint, data: bytes) -> OutsideError:
     return OutsideError(
         f"{endpoint.name} sent what is not a chat completion: check EYELINE_ANSWERS_URL "
         f"({data[:60].decode(errors='replace')!r})"

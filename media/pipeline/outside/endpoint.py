@@ -9,7 +9,7 @@ COMPLETIONS = "/chat/completions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class ModelEndpoint:
     """A server at `url`, such as http://localhost:8080/v1; its only model if `model` is empty.
 
     An answer has at most `max_tokens` tokens. It must begin within `first_wait` seconds, and go on
@@ -41,7 +41,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceConfig:
+class EvidenceLimits:
     """What a question comes with: `moments` of the scene log, and pictures.
 
     Up to `pictures` are sent, of which `looks` are the last looks. With auto, they are sent until

@@ -7,7 +7,7 @@ from media.images.decoder import ImageDecoder
 from media.images.encoding import encode_jpeg
 from media.images.picture_log import PictureLog
 from media.pipeline.models.answering import AssistantHandle
-from media.pipeline.outside.endpoint import EvidenceConfig
+from media.pipeline.outside.endpoint import EvidenceLimits
 from media.sizes import SizeLimits
 from media.worker import Worker
 from models.assistant.interface import Moment
@@ -41,7 +41,7 @@ NO_EVIDENCE = QuestionEvidence()
 class EvidenceCollector:
     """Collects the evidence for questions; files are read on a worker."""
 
-    def __init__(self, config: EvidenceConfig, images: ImageDecoder, worker: Worker) -> None:
+    def __init__(self, config: EvidenceLimits, images: ImageDecoder, worker: Worker) -> None:
         self.config = config
         self._images = images
         self._worker = worker

@@ -8,7 +8,7 @@ from typing import Any
 
 from media.dialogue import Dialogue, DialogueTurn, FunctionCall, FunctionTool
 from media.events import Question
-from media.pipeline.outside.endpoint import Endpoint
+from media.pipeline.outside.endpoint import ModelEndpoint
 from media.pipeline.outside.evidence import QuestionEvidence, TimedPicture
 from media.pipeline.outside.memory_tools import ToolRound
 from models.assistant.scene.scene_entry import format_time
@@ -28,7 +28,7 @@ SILENCE = "(silence)"
 
 
 def request_body(
-    endpoint: Endpoint,
+    endpoint: ModelEndpoint,
     question: Question,
     evidence: QuestionEvidence,
     *,

@@ -12,7 +12,7 @@ from media.images.picture_log import PictureLimits
 from media.pipeline.models.answerer import PackagedAnswerer
 from media.pipeline.models.services import OutsideModel
 from media.pipeline.outside.answerer import OutsideAnswerer
-from media.pipeline.outside.endpoint import Endpoint, EvidenceConfig
+from media.pipeline.outside.endpoint import EvidenceLimits, ModelEndpoint
 from media.pipeline.outside.evidence import EvidenceCollector
 from media.worker import Worker
 
@@ -73,16 +73,16 @@ def outside(
     url: str,
     *,
     fallback: bool = True,
-    evidence: EvidenceConfig | None = None,
+    evidence: EvidenceLimits | None = None,
     tools: Sequence[str] = (),
     **options: Any,
 ) -> OutsideModel:
     """Return the model at `url` for a service."""
-    config = evidence or EvidenceConfig()
+    config = evidence or EvidenceLimits()
 
     def make(packaged: PackagedAnswerer, worker: Worker) -> OutsideAnswerer:
         collector = EvidenceCollector(config, packaged.images, worker)
-        endpoint = Endpoint(**{"url": url, "model": "big", **options})
+        endpoint = ModelEndpoint(**{"url": url, "model": "big", **options})
         return OutsideAnswerer(endpoint, collector, worker, packaged if fallback else None, tools)
 
     return OutsideModel(make=make, pictures=PictureLimits(side=config.side))

@@ -21,7 +21,7 @@ from media.generation_events import DrawRequest
 from media.pipeline.limits import Limits
 from media.pipeline.models.services import OutsideModel
 from media.pipeline.outside.answerer import MAX_ROUNDS
-from media.pipeline.outside.endpoint import EvidenceConfig
+from media.pipeline.outside.endpoint import EvidenceLimits
 from media.pipeline.session import run_session
 from tests.media.pipeline.outside.scripted_endpoint import (
     STREAM_HEAD,
@@ -98,7 +98,7 @@ def shown(endpoint: ScriptedEndpoint) -> list[Any]:
 async def test_the_model_gets_notes_and_pictures_with_their_times_and_its_answer_is_streamed() -> (
     None
 ):
-    config = EvidenceConfig(moments=3, pictures=3, looks=1, side=64)
+    config = EvidenceLimits(moments=3, pictures=3, looks=1, side=64)
     async with scripted_endpoint(says("A ", "cup", ".", tokens=70)) as endpoint:
         model = outside(endpoint.url, evidence=config, key="secret", max_tokens=99)
         out = await run(model)
@@ -197,7 +197,7 @@ async def test_a_setting_says_whether_the_model_takes_pictures(
     setting: Any, kinds: list[type]
 ) -> None:
     async with scripted_endpoint(fails(400), says("notes")) as endpoint:
-        config = EvidenceConfig(takes_pictures=setting)
+        config = EvidenceLimits(takes_pictures=setting)
         out = await run(outside(endpoint.url, evidence=config, fallback=False))
     assert last(out).status == "failed"
     assert [type(request["messages"][-1]["content"]) for request in endpoint.requests] == kinds
@@ -323,7 +323,7 @@ async def test_the_model_searches_the_memory_itself_and_what_it_finds_is_evidenc
         ("c3", "search_memory", '{"query": "cup", "from": "soon"}'),
         text="Let me see.",
     )
-    config = EvidenceConfig(moments=1, pictures=1, looks=1, side=64)
+    config = EvidenceLimits(moments=1, pictures=1, looks=1, side=64)
     async with scripted_endpoint(search, says("At 0:00.")) as endpoint:
         tools = ("search_memory", "look_now")
         out = await run(outside(endpoint.url, evidence=config, tools=tools))

@@ -7,7 +7,7 @@ import pytest
 
 from media.pipeline.models.answerer import PackagedAnswerer
 from media.pipeline.models.services import OutsideModel
-from media.pipeline.outside.endpoint import EvidenceConfig
+from media.pipeline.outside.endpoint import EvidenceLimits
 from media.pipeline.outside.evidence import EvidenceCollector
 from media.pipeline.own_code.handler import HandlerAnswerer, HandlerLoop
 from media.pipeline.own_code.user_function import UserCodeError, UserFunction
@@ -55,7 +55,7 @@ def handler(home: Home, loop: HandlerLoop, *, fallback: bool = True) -> OutsideM
     function = UserFunction(home.name)
 
     def make(packaged: PackagedAnswerer, worker: Worker) -> HandlerAnswerer:
-        collector = EvidenceCollector(EvidenceConfig(), packaged.images, worker)
+        collector = EvidenceCollector(EvidenceLimits(), packaged.images, worker)
         return HandlerAnswerer(
             function, collector, loop, packaged if fallback else None, max_wait=0.5
         )

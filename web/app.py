@@ -21,6 +21,8 @@ from web.access.gate import Gate
 from web.config import Settings
 from web.context import ServiceContext, capabilities, waiting_lines
 from web.loading.models import LoadedModels
+from web.page import gradio_page
+from web.page.frame import GradioFrame
 from web.realtime import websocket as realtime
 from web.rest import (
     chat,
@@ -42,8 +44,10 @@ MESSAGE_THREADS = 2  # one long message does not hold up those of everybody else
 CLOSE_TIMEOUT = 0.8  # seconds in which calls must end when the service does
 
 
-def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -> FastAPI:
-    """Return the service; `page` adds the Gradio page at "/"."""
+def create_app(
+    settings: Settings, models: LoadedModels, frame: GradioFrame | None = None
+) -> FastAPI:
+    """Return the service; with Gradio's `frame`, it has the page at "/"."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -115,10 +119,8 @@ def create_app(settings: Settings, models: LoadedModels, *, page: bool = True) -
         expose_headers=list(EXPOSED_HEADERS),
     )
     app.mount("/static", StaticFiles(directory=STATIC, html=True), name="static")
-    if page:
-        from web.page import gradio_page  # importing gradio takes seconds
-
-        gradio_page.add_routes(app, settings.origins)
+    if frame is not None:
+        gradio_page.add_routes(app, frame, settings.origins)
     return app
 
 

@@ -4,6 +4,7 @@ WebError
     SettingsError       a setting is unknown, malformed or contradicts another
     UsageError          the command line asks for something impossible
     OutputError         the output of a command cannot be written
+    PageError           the page cannot be rendered
 """
 
 import logging
@@ -37,6 +38,10 @@ class UsageError(WebError):
 
 class OutputError(WebError):
     """The output of a command cannot be written; the message names it and the reason."""
+
+
+class PageError(WebError):
+    """Gradio cannot render the page; the message has the end of what it printed."""
 
 
 def run_command(command: Callable[[], int], *, debug: bool) -> int:

@@ -11,6 +11,7 @@ from web.app import create_app
 from web.config import Settings
 from web.errors import UsageError
 from web.loading.models import load_models
+from web.page.frame import rendering
 from web.serving.server import EyelineServer
 from web.temporary_folder import delete_abandoned
 
@@ -22,10 +23,15 @@ def serve(settings: Settings, *, banner: str | None) -> int:
 
     Raises:
         UsageError: the address is in use, or does not belong to this machine.
+        ModelError, PageError: a model cannot be loaded, or the page not rendered.
     """
     delete_abandoned(settings.memory_folder)
-    with bound_socket(settings) as listener, load_models(settings) as models:
-        app = create_app(settings, models)
+    with (
+        bound_socket(settings) as listener,
+        rendering() as rendered,
+        load_models(settings) as models,
+    ):
+        app = create_app(settings, models, rendered())
         # Without this, each full collection scans the loaded models and stops the loop for 0.2 s.
         gc.collect()
         gc.freeze()

@@ -118,16 +118,16 @@ class _Server(EyelineServer):
 
 
 @contextmanager
-def served(settings: Settings, models: LoadedModels, *, page: bool = False) -> Iterator[Served]:
-    """Serve as `eyeline serve` does, until the block ends; it has a thread and event loop.
+def served(settings: Settings, models: LoadedModels) -> Iterator[Served]:
+    """Serve as `eyeline serve` does, but without the page, until the block ends.
 
-    Without `page`, which takes seconds to import, Gradio's routes are missing. No session is
-    refused because this machine is busy, unless the settings say so.
+    It has a thread and event loop. No session is refused because this machine is busy, unless the
+    settings say so.
     """
     busy = settings.busy if "busy" in settings.model_fields_set else 0.0
     settings = settings.model_copy(update={"port": 0, "busy": busy})
     with bound_socket(settings) as listener:
-        server = _Server(create_app(settings, models, page=page), settings)
+        server = _Server(create_app(settings, models), settings)
         yield from _run(server, listener)
 
 

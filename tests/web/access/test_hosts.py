@@ -13,6 +13,7 @@ from web.access.hosts import HostRules
 from web.access.routes import RULES, WEBSOCKET
 from web.app import create_app
 from web.config import Settings
+from web.page.frame import GradioFrame
 from web.problems import ProblemError
 
 LOCAL = "192.168.1.5"  # where requests arrive
@@ -94,9 +95,9 @@ EACH = [(method, rule.path) for rule in RULES for method in rule.methods.split()
 
 
 @pytest.fixture(scope="module")
-def app() -> Iterator[FastAPI]:
+def app(frame: GradioFrame) -> Iterator[FastAPI]:
     with scripted_models() as models:
-        yield create_app(Settings(origins=("https://app.example",)), models)
+        yield create_app(Settings(origins=("https://app.example",)), models, frame)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,7 @@ def test_with_a_key_any_name_is_served_but_no_foreign_page() -> None:
     settings = Settings(api_key="sesame")
     with (
         scripted_models() as models,
-        TestClient(create_app(settings, models, page=False)) as client,
+        TestClient(create_app(settings, models)) as client,
     ):
         key = {"Authorization": "Bearer sesame", "Host": "chat.example.org"}
         assert client.get("/sessions", headers=key).status_code == 200

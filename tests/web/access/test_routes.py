@@ -15,6 +15,7 @@ from tests.web.served import scripted_models
 from web.access.routes import RULES, WEBSOCKET, Access, RouteTable, Rule
 from web.app import create_app
 from web.config import Settings
+from web.page.frame import GradioFrame
 from web.problems import ProblemError
 
 KEY = "sesame"
@@ -32,7 +33,7 @@ def name(value: object) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def app() -> Iterator[FastAPI]:
+def app(frame: GradioFrame) -> Iterator[FastAPI]:
     settings = Settings(
         api_key=KEY,
         turn_urls=("turn:turn.example:3478",),
@@ -40,7 +41,7 @@ def app() -> Iterator[FastAPI]:
         turn_ttl=TURN_TTL,
     )
     with scripted_models() as models:
-        yield create_app(settings, models)
+        yield create_app(settings, models, frame)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,17 +13,19 @@ from starlette.testclient import TestClient
 from tests.web.served import scripted_models
 from web.app import create_app
 from web.config import Settings
-from web.page.gradio_page import DESCRIPTION, STATIC
+from web.errors import PageError
+from web.page.frame import ROOT, STATIC, GradioFrame, rendering
+from web.page.gradio_page import DESCRIPTION
 
 pytestmark = pytest.mark.slow  # importing Gradio takes seconds
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
+def client(frame: GradioFrame) -> Iterator[TestClient]:
     settings = Settings(origins=("https://app.example",))
     with (
         scripted_models() as models,
-        TestClient(create_app(settings, models), base_url="http://localhost:7860") as client,
+        TestClient(create_app(settings, models, frame), base_url="http://localhost:7860") as client,
     ):
         yield client
 
@@ -136,8 +139,30 @@ def test_behind_a_proxy_the_page_finds_its_files_under_the_public_name(client: T
     )
 
 
-def test_a_query_does_not_reach_gradio(client: TestClient, html: str) -> None:
+def test_what_a_request_says_of_the_host_ends_no_string_of_the_page(client: TestClient) -> None:
+    hostile = 'x"</script><b>'
+    html = client.get("/", headers={"X-Forwarded-Host": hostile}).text
+    assert hostile not in html
+    assert gradio_config(html)["root"] == f"http://{hostile}"
+
+
+def test_the_page_is_the_same_for_any_query(client: TestClient, html: str) -> None:
     assert client.get("/?deep_link=x&__theme=dark").text == html
+
+
+def test_the_frame_has_no_url_but_that_of_the_service(html: str) -> None:
+    assert gradio_config(html)["root"] == "http://localhost:7860"
+    assert ROOT not in html
+    assert "localhost:7860" in html.split("window.gradio_config")[1]
+
+
+def test_a_frame_that_cannot_be_rendered_is_an_error_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gradio.py").write_text("raise RuntimeError('no frame here')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with rendering() as rendered, pytest.raises(PageError, match="no frame here"):
+        rendered()
 
 
 class Parts(HTMLParser):

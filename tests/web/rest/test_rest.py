@@ -30,7 +30,7 @@ def client() -> Iterator[TestClient]:
     )
     with (
         scripted_models() as models,
-        TestClient(create_app(settings, models, page=False)) as client,
+        TestClient(create_app(settings, models)) as client,
     ):
         yield client
 

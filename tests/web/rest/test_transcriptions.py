@@ -38,7 +38,7 @@ def scripted_client() -> Iterator[TestClient]:
     settings = Settings(max_media_hours=1.0)
     with (
         scripted_models() as models,
-        TestClient(create_app(settings, models, page=False)) as client,
+        TestClient(create_app(settings, models)) as client,
     ):
         yield client
 
@@ -46,7 +46,7 @@ def scripted_client() -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def openai(models: LoadedModels) -> Iterator[OpenAI]:
     """An OpenAI client of a service with real weights."""
-    with TestClient(create_app(Settings(), models, page=False)) as client:
+    with TestClient(create_app(Settings(), models)) as client:
         yield OpenAI(api_key="any", base_url=f"{client.base_url}/v1", http_client=client)
 
 
@@ -106,7 +106,7 @@ def test_many_uploads_at_once_wait_and_are_all_transcribed() -> None:
 
 def test_more_uploads_than_may_wait_are_asked_to_come_again() -> None:
     with scripted_models() as models:
-        app = create_app(Settings(uploads=1, waiting=0), models, page=False)
+        app = create_app(Settings(uploads=1, waiting=0), models)
         with TestClient(app) as client:
             held = app.state.context.lines.files
             client.portal.call(held.enter)  # type: ignore[union-attr]  # it runs in the block
@@ -230,7 +230,7 @@ def test_a_damaged_packet_is_passed_over_and_told(models: LoadedModels, tmp_path
     place, value = refused_byte(path)
     data = bytearray(path.read_bytes())
     data[place] = value
-    with TestClient(create_app(Settings(), models, page=False)) as client:
+    with TestClient(create_app(Settings(), models)) as client:
         for fields in ({}, {"response_format": "verbose_json"}):
             response = client.post(
                 "/v1/audio/transcriptions", files={"file": bytes(data)}, data=fields
@@ -251,7 +251,7 @@ def test_the_track_with_speech_is_heard_and_another_can_be_named(
     spoken = np.concatenate(list(decode_audio(CLIP, max_duration=60)))
     tracks = Track(title="Desktop", level=0.0), Track(title="Mic", samples=spoken[::2])
     data = write_tracks(tmp_path / "screen.mkv", *tracks).read_bytes()
-    with TestClient(create_app(Settings(), models, page=False)) as client:
+    with TestClient(create_app(Settings(), models)) as client:
 
         def post(**fields: str) -> Any:
             return client.post("/v1/audio/transcriptions", files={"file": data}, data=fields)
@@ -278,7 +278,7 @@ def test_a_track_that_is_no_number_is_refused(scripted_client: TestClient, track
 def test_an_upload_stands_in_the_line_of_live_speech(models: LoadedModels) -> None:
     queue = models.services.queues["files"]
     before = queue.stats.jobs
-    with TestClient(create_app(Settings(), models, page=False)) as client:
+    with TestClient(create_app(Settings(), models)) as client:
         answer = client.post("/v1/audio/transcriptions", files={"file": CLIP.read_bytes()})
     assert all(word in answer.json()["text"] for word in WORDS)
     assert queue.stats.jobs - before > len(WORDS)

@@ -20,7 +20,7 @@ from models.language.decoder_networks import CacheSizes, DecoderNetwork, LayerPa
 from models.language.engine_decoder import EngineDecoder
 from models.language.quantized.gguf_file import GgufFile, read
 from models.language.quantized.gguf_tokenizer import end_token, read_tokenizer
-from models.language.quantized.nibble_planes import Floats, int8, nibble_planes
+from models.language.quantized.nibble_planes import Floats, nibble_planes
 from models.language.quantized.packed_linear import PackedLinear, QuantizedEmbedding
 from models.language.quantized.quantized_matrix import (
     QuantizedMatrix,
@@ -148,7 +148,7 @@ def quantized_decoder(
     )
     return EngineDecoder(
         config,
-        QuantizedEmbedding(*int8(embedding.data, embedding.tensor_type)),
+        QuantizedEmbedding(file.mapped(embedding.name), embedding.tensor_type),
         load_engine(source),
         sizes,
         fingerprint=fingerprint(stacked([parts[part] for part in ASKING])),

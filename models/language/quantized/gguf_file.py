@@ -16,6 +16,7 @@ from models.errors import WeightsError
 class GgufFile:
     """Fields by key, and tensors by name; the data of the tensors is mapped, not read."""
 
+    path: Path
     fields: Mapping[str, ReaderField]
     tensors: Mapping[str, ReaderTensor]
 
@@ -40,6 +41,17 @@ class GgufFile:
         if not isinstance(value, list):
             raise WeightsError(f"the GGUF file has no array {key!r}")
         return value
+
+    def mapped(self, name: str) -> NDArray[np.uint8]:
+        """Return the bytes of the tensor `name` in a mapping of their own: what is read, stays.
+
+        Raises:
+            KeyError: there is none.
+        """
+        tensor = self.tensors[name]
+        return np.memmap(
+            self.path, np.uint8, mode="r", offset=tensor.data_offset, shape=tensor.data.shape
+        )
 
     def floats(self, name: str) -> NDArray[np.float32]:
         """Return the tensor `name`, unpacked to float32, in a memory of its own.
@@ -86,4 +98,4 @@ def read(path: Path) -> GgufFile:
         raise WeightsError(f"{path}: cannot be read ({error})") from error
     except (ValueError, KeyError, OverflowError) as error:
         raise WeightsError(f"{path}: not a whole GGUF file ({error}); fetch it again") from error
-    return GgufFile(reader.fields, {tensor.name: tensor for tensor in reader.tensors})
+    return GgufFile(path, reader.fields, {tensor.name: tensor for tensor in reader.tensors})

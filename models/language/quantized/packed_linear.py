@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from gguf import GGMLQuantizationType
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.engine import OPSET
-from models.language.quantized.nibble_planes import BLOCK, Floats
+from models.language.quantized.nibble_planes import BLOCK, Bytes, Floats, int8
 from models.language.quantized.quantized_matrix import QuantizedMatrix
 
 ZERO = 8  # what is subtracted from the stored 0 to 15
@@ -90,14 +91,23 @@ def _tensor(array: NDArray[Any]) -> Tensor:
 
 
 class QuantizedEmbedding(nn.Module):
-    """Embeddings in blocks of 8 bits: int8 (vocabulary, width) and a scale for each block."""
+    """Embeddings in blocks of 8 bits, unpacked as they are taken.
 
-    def __init__(self, q: NDArray[np.int8], scale: Floats) -> None:
-        """`scale` is float32 (vocabulary, width / BLOCK)."""
+    So a table that is mapped from a file takes memory for the rows in use alone.
+    """
+
+    def __init__(self, rows: Bytes, kind: GGMLQuantizationType) -> None:
+        """`rows` is uint8, (vocabulary, bytes a row), of type Q8_0.
+
+        Raises:
+            ValueError: `kind` is another type.
+        """
         super().__init__()
-        self._q, self._scale = torch.from_numpy(q), torch.from_numpy(scale)
+        int8(rows[:1], kind)
+        self._rows, self._kind = rows, kind
 
     def forward(self, tokens: Tensor) -> Tensor:
-        scale = self._scale[tokens]
-        blocks = self._q[tokens].float().view(*scale.shape, BLOCK)
-        return (blocks * scale[..., None]).flatten(-2)
+        """Return the embeddings of `tokens`, int64 (count,): float32 (count, width)."""
+        q, scale = int8(self._rows[tokens.numpy()], self._kind)
+        blocks = q.reshape(*scale.shape, BLOCK) * scale[..., None]
+        return torch.from_numpy(blocks.reshape(q.shape))

@@ -209,3 +209,11 @@ def representative(memory: Tensor) -> Tensor:
     Source: ReKV, Di et al. 2025, section 3.3.
     """
     return memory[:, 0].float().mean(2).flatten(1)
+
+
+def to_host(memory: Tensor) -> Tensor:
+    """Return `memory` in RAM; from a GPU it is pinned, for fast transfers back."""
+    if memory.device.type != "cuda":
+        return memory.cpu()
+    pinned = torch.empty(memory.shape, dtype=memory.dtype, pin_memory=True)
+    return pinned.copy_(memory)

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from models.errors import StoreError, StoreFullError
@@ -199,7 +198,7 @@ class BlockStore:
         self._ram = [block for block in self._ram if block.id not in gone]
         for block in made:
             assert block.memory is not None
-            block.memory = _to_host(block.memory)
+            block.memory = blocks.to_host(block.memory)
         # They replace old blocks, so they are spilled before newer ones.
         self._ram = sorted([*self._ram, *made], key=lambda block: (block.end, block.start))
 
@@ -240,7 +239,7 @@ class BlockStore:
         while _total(self._device) > self.budget.device:
             oldest = self._device.pop(0)
             assert oldest.memory is not None
-            oldest.memory = _to_host(oldest.memory)
+            oldest.memory = blocks.to_host(oldest.memory)
             self._ram.append(oldest)
 
     def _pushed_down(self, size: int) -> int:
@@ -299,11 +298,3 @@ def open_store(
 
 def _total(held: Sequence[Block]) -> int:
     return sum(block.size for block in held)
-
-
-def _to_host(memory: Tensor) -> Tensor:
-    """Return `memory` in RAM; from a GPU it is pinned, for fast transfers back."""
-    if memory.device.type != "cuda":
-        return memory.cpu()
-    pinned = torch.empty(memory.shape, dtype=memory.dtype, pin_memory=True)
-    return pinned.copy_(memory)

@@ -8,18 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from models.asr.ancat.look_ahead import NEVER, Scheduler, arrivals, attention_mask, spans
 from models.asr.ancat.network import (
     FRONT_BLOCKS,
     MODES,
-    NEVER,
     Ancat,
     AncatConfig,
     Mode,
-    Scheduler,
-    arrivals,
-    attention_mask,
     from_whisper,
-    spans,
 )
 from models.asr.streaming.causal_encoder import encode_masked
 from tests.models.asr.tiny import SMALL, tiny_whisper

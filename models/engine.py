@@ -9,7 +9,7 @@ cache is (batch, heads, slots, width); `update_cache` writes new keys or values 
 index on. A boolean mask among the inputs says which slots are visible, so their order is free.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,10 +20,10 @@ from models.errors import EngineError
 
 NEXT = ".next"  # ends the name of the output that a cache is updated by
 OPSET = 24  # the first with TensorScatter and with Attention over caches
+SHORT = 3  # layers of a network that is exported in place of a deeper one
 
-Shape = tuple[
-    int | str, ...
-]  # a string is the name of a dimension, or a multiple of it: "2*frames"
+# A string is the name of a dimension, or a multiple of it: "2*frames".
+Shape = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +129,6 @@ class EngineState:
     def copy(self) -> "EngineState":
         return EngineState({name: buffer.clone() for name, buffer in self.buffers.items()})
 
-    def select_rows(self, rows: Tensor) -> "EngineState":
-        """Return a new state, whose row i of every buffer is the old row `rows[i]`."""
-        return EngineState({name: buffer[rows] for name, buffer in self.buffers.items()})
-
 
 class ExportableNetwork(nn.Module):
     """A network without state of its own, for export: `forward` takes and returns tensors only.
@@ -140,10 +136,16 @@ class ExportableNetwork(nn.Module):
     `forward(*inputs, *state)` returns `(*outputs, *updated state)`, as its `spec` says. It has no
     branch that depends on a value, and updates a cache with `update_cache` alone. Inputs named in
     `exact` are float32 in a network of 16 bits too.
+
+    If its `layers` are many and alike, `shortened` returns it with the first `SHORT` of them. That
+    is exported, and its last layer repeated; caches end in the number of their layer: "keys.2".
     """
 
     spec: EngineSpec
     exact: frozenset[str] = frozenset()
+
+    def shortened(self) -> "ExportableNetwork | None":
+        return None
 
     @property
     def device(self) -> torch.device:
@@ -174,11 +176,9 @@ class Engine(Protocol):
     @property
     def backend(self) -> str:
         """What runs it, for logs: torch, onnxruntime, tensorrt or tensorrt_rtx."""
-        ...
 
     def new_state(self, **dimensions: int) -> EngineState:
         """Return zeroed caches; `dimensions` has a length for each name in their shapes."""
-        ...
 
     def run(
         self, inputs: Mapping[str, Tensor], state: EngineState | None = None
@@ -190,7 +190,6 @@ class Engine(Protocol):
         Raises:
             EngineError: a tensor does not fit the spec, or the run failed.
         """
-        ...
 
 
 class EngineLoader(Protocol):
@@ -202,7 +201,6 @@ class EngineLoader(Protocol):
         Raises:
             EngineError: it cannot be built or loaded.
         """
-        ...
 
 
 def load_in_torch(source: NetworkSource) -> Engine:
@@ -279,29 +277,6 @@ def update_cache(cache: Tensor, new: Tensor, start: Tensor) -> Tensor:
         return updated
     slots = start[:, None] + torch.arange(new.shape[2], device=start.device)
     return cache.scatter_(2, slots[:, None, :, None].expand_as(new), new)
-
-
-def example_inputs(spec: EngineSpec, generator: torch.Generator | None = None) -> list[Tensor]:
-    """Return tensors of the optimum shapes of the first profile: numbers at random, integers 0.
-
-    A length of 1 that may be more becomes 2: the exporter takes 1 for a constant.
-    """
-    lengths = {name: max(each.optimum, min(2, each.maximum)) for name, each in spec.ranges.items()}
-    made = []
-    for each in (*spec.inputs, *spec.state):
-        size = each.size(lengths)
-        if each.dtype.is_floating_point:
-            made.append(torch.randn(size, generator=generator).to(each.dtype))
-        else:
-            made.append(
-                (torch.ones if each.dtype == torch.bool else torch.zeros)(size, dtype=each.dtype)
-            )
-    return made
-
-
-def dimension_names(specs: Sequence[TensorSpec]) -> set[str]:
-    """Return the names of the dimensions in the shapes of `specs`."""
-    return {_parsed(part)[1] for each in specs for part in each.shape if isinstance(part, str)}
 
 
 def _parsed(part: str) -> tuple[int, str]:

@@ -21,10 +21,9 @@ from models.engine import (
     EngineSpec,
     ExportableNetwork,
     TensorSpec,
-    dimension_names,
-    example_inputs,
 )
 from models.errors import EngineError
+from trt_engines.repeated_layers import repeat_last_layer
 
 
 def export(network: ExportableNetwork, path: Path) -> None:
@@ -37,8 +36,25 @@ def export(network: ExportableNetwork, path: Path) -> None:
         EngineError: the network cannot be exported, or its file differs from its spec.
     """
     spec = network.spec
-    if missing := dimension_names((*spec.inputs, *spec.state)) - spec.ranges.keys():
+    if missing := _dimension_names((*spec.inputs, *spec.state)) - spec.ranges.keys():
         raise EngineError(f"{spec.name}: no profile says how long {sorted(missing)} may be")
+    short = network.shortened()
+    program = _exported(network if short is None else short)
+    if short is not None:
+        repeat_last_layer(program.model, network)
+    program.optimize()
+    store_in_4_bits(program.model)
+    program.save(str(path), external_data=True)
+    check_file(path, spec)
+
+
+def _exported(network: ExportableNetwork) -> Any:
+    """Return the ONNX program of `network`.
+
+    Raises:
+        EngineError: it cannot be exported.
+    """
+    spec = network.spec
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), torch.no_grad():
@@ -52,14 +68,13 @@ def export(network: ExportableNetwork, path: Path) -> None:
                 output_names=spec.output_names,
                 dynamic_shapes=(_dynamic_shapes(spec),),
                 verbose=False,
+                optimize=False,  # what is done after layers are repeated
             )
     except Exception as error:  # whatever a network makes the exporter raise
         raise EngineError(f"{spec.name} cannot be exported: {error}") from error
     if program is None:
         raise EngineError(f"{spec.name} cannot be exported")
-    store_in_4_bits(program.model)
-    program.save(str(path), external_data=True)
-    check_file(path, spec)
+    return program
 
 
 def store_in_4_bits(model: Any) -> None:  # onnxscript has no annotations
@@ -135,6 +150,12 @@ ONNX_TYPES = {
 }
 
 
+def _dimension_names(specs: Sequence[TensorSpec]) -> set[str]:
+    """Return the names of the dimensions in the shapes of `specs`: "frames" of "2*frames"."""
+    parts = (part for each in specs for part in each.shape if isinstance(part, str))
+    return {part.rpartition("*")[2] for part in parts}
+
+
 def _dynamic_shapes(spec: EngineSpec) -> tuple[dict[int, Any], ...]:
     """Return the named dimensions of each argument, as the exporter takes them."""
     dims = {
@@ -150,3 +171,21 @@ def _dynamic_shapes(spec: EngineSpec) -> tuple[dict[int, Any], ...]:
                 shape[axis] = int(factor) * dims[name] if star else dims[part]
         shapes.append(shape)
     return tuple(shapes)
+
+
+def example_inputs(spec: EngineSpec, generator: torch.Generator | None = None) -> list[Tensor]:
+    """Return tensors of the optimum shapes of the first profile: numbers at random, integers 0.
+
+    A length of 1 that may be more becomes 2: the exporter takes 1 for a constant.
+    """
+    lengths = {name: max(each.optimum, min(2, each.maximum)) for name, each in spec.ranges.items()}
+    made = []
+    for each in (*spec.inputs, *spec.state):
+        size = each.size(lengths)
+        if each.dtype.is_floating_point:
+            made.append(torch.randn(size, generator=generator).to(each.dtype))
+        else:
+            made.append(
+                (torch.ones if each.dtype == torch.bool else torch.zeros)(size, dtype=each.dtype)
+            )
+    return made

@@ -12,13 +12,14 @@ stores.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.engine import (
+    SHORT,
     DimensionRange,
     EngineSpec,
     ExportableNetwork,
@@ -188,6 +189,7 @@ class DecoderNetwork(ExportableNetwork):
     ) -> None:
         super().__init__()
         self.spec = spec
+        self.config, self.sinks = config, sinks
         self.shared, self.width = config.heads // config.key_heads, config.head_width
         self.epsilon = config.epsilon
         self.layers = nn.ModuleList(NetworkLayer(config, each, sinks=sinks) for each in layers)
@@ -197,6 +199,18 @@ class DecoderNetwork(ExportableNetwork):
     @property
     def device(self) -> torch.device:
         return self.norm.device
+
+    def shortened(self) -> "DecoderNetwork | None":
+        """Return the same network of its first layers, if there are more."""
+        if len(self.layers) <= SHORT:
+            return None
+        slots = self.spec.state[0].shape[2]
+        sizes = CacheSizes(self.sinks, slots if isinstance(slots, int) else None)
+        config = replace(self.config, layers=SHORT)
+        spec = decoder_spec(config, sizes, name=self.spec.name)
+        short = DecoderNetwork(spec, config, [], self.norm, self.head, sinks=self.sinks)
+        short.layers = self.layers[:SHORT]
+        return short
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         x, cosines, sines, far, start, mask, last = tensors[:7]

@@ -19,7 +19,8 @@ from torch import Tensor
 from models.asr.ancat.loading import BEAM, load_shipped
 from models.asr.streaming.causal_loading import make_causal
 from models.asr.whisper.loading import load_whisper
-from models.engine import DimensionRange, Engine, EngineLoader, NetworkSource, example_inputs
+from models.engine import DimensionRange, Engine, EngineLoader, NetworkSource
+from trt_engines.export import example_inputs
 from web.config import Settings, read_settings
 from web.loading.engines import stored_engines
 

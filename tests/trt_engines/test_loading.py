@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.engine import Engine, ExportableNetwork, NetworkSource, TorchEngine, example_inputs
+from models.engine import Engine, ExportableNetwork, NetworkSource, TorchEngine
 from models.errors import EngineError
 from tests.full_disk import files_of_at_most
 from tests.trt_engines.tiny_network import TinyAttention
 from trt_engines.choice import Backend, choose
+from trt_engines.export import example_inputs
 from trt_engines.loading import StoredEngines
 from trt_engines.store.folder import EngineFolder
 from trt_engines.store.maker import Maker

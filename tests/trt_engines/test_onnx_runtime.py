@@ -65,18 +65,6 @@ def test_a_run_updates_the_buffers_of_its_state_in_place(
         assert not copied.buffers["keys"].any()
 
 
-def test_selected_rows_go_on_by_themselves(engines: tuple[TorchEngine, OrtEngine]) -> None:
-    for engine in engines:
-        state = engine.new_state(batch=2)
-        x = torch.randn(2, 4, WIDTH)
-        step(engine, state, x, 0)
-        chosen = state.select_rows(torch.tensor([1, 1, 0]))
-        y = torch.randn(1, 4, WIDTH)
-        kept = step(engine, state, y.expand(2, -1, -1).contiguous(), 1)
-        rows = step(engine, chosen, y.expand(3, -1, -1).contiguous(), 1)
-        assert torch.allclose(rows, kept[[1, 1, 0]], atol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

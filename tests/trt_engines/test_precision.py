@@ -14,7 +14,6 @@ from models.engine import (
     NetworkSource,
     TensorSpec,
     TorchEngine,
-    example_inputs,
     load_in_torch,
 )
 from tests.trt_engines.compiled import assert_compiles
@@ -23,7 +22,7 @@ from tests.trt_engines.tiny_network import TinyAttention
 from trt_engines.acceptance.rollout import Rollout, deviation
 from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.choice import choose
-from trt_engines.export import export
+from trt_engines.export import example_inputs, export
 from trt_engines.loading import StoredEngines
 from trt_engines.precision import SHORT, Precision, in_precision, precision_of, short_spec
 from trt_engines.store.folder import EngineFolder

@@ -85,6 +85,8 @@ class StoredEngines:
         if backend == "tensorrt" or backend == "tensorrt_rtx":
             target = own_target(self.choice.device) or "no GPU"
             return self.store.compiled(source, backend, target, precision)
+        if self.choice.device.type == "cpu":
+            return self.store.packed(source, precision)
         return self.store.onnx(source, precision)
 
     def _open(self, source: NetworkSource, stored: StoredEngine) -> Engine:

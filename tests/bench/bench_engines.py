@@ -95,7 +95,7 @@ def measure(name: str, runtime: str, threads: int, count: int) -> None:
     with Maker() as maker:
         store = EngineStore(EngineFolder(settings.engines), maker)
         file = store.onnx(source).file
-        run = store.onnx(source, "int8").file if runtime == "int8" else file
+        run = store.packed(source, "int8" if runtime == "int8" else "float32").file
     before = resident()
     engine = load(source, runtime, run, threads)
     reference: ExportableNetwork | None = None

@@ -2,9 +2,14 @@
 
 On a GPU the caches stay there; inputs that are elsewhere are copied, and outputs go back to where
 the inputs are.
+
+For a CPU, ONNX Runtime rearranges weights for the products of the processor. `pack` stores them
+like that, so that they are mapped from the file: they are read as they are used, and are no memory
+of the process that the system could not take back.
 """
 
 import contextlib
+import tempfile
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -33,6 +38,7 @@ ELEMENT_TYPES: dict[torch.dtype, Any] = {
 
 
 FLOAT32, INT8 = "1", "4"  # accuracy levels of products with weights in 4 bits
+MIN_EXTERNAL = 1 << 10  # bytes of a constant outside the file
 
 
 class OrtEngine:
@@ -62,14 +68,9 @@ class OrtEngine:
         """
         self.spec = spec
         self.device = device or torch.device("cpu")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        level = FLOAT32 if exact else INT8
-        options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", level)
         self._turns = _Turns(self.device) if self.device.type == "cuda" else None
         stream = self._turns.stream.cuda_stream if self._turns else 0
+        options = session_options(threads, exact=exact)
         try:
             self._session = open_session(path, self.device, options=options, stream=stream)
         except EngineError as error:
@@ -150,3 +151,42 @@ def _bind(bind: Any, name: str, tensor: Tensor) -> None:
     device = tensor.device
     kind, shape = ELEMENT_TYPES[tensor.dtype], tuple(tensor.shape)
     bind(name, device.type, device.index or 0, kind, shape, tensor.data_ptr())
+
+
+def pack(file: Path) -> None:
+    """Replace an exported network by its optimized graph, with its weights as products take them.
+
+    What the processor decides about the graph itself is left to the load. Another processor packs
+    the weights again as it loads, which takes memory.
+
+    Raises:
+        EngineError: ONNX Runtime cannot load or write it.
+    """
+    with tempfile.TemporaryDirectory(dir=file.parent) as name:
+        packed = Path(name) / file.name
+        weights = f"{file.name}.data"
+        options = session_options(1)
+        options.optimized_model_filepath = str(packed)
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        for key, value in {
+            "session.optimized_model_external_initializers_file_name": weights,
+            "session.optimized_model_external_initializers_min_size_in_bytes": str(MIN_EXTERNAL),
+            "session.save_external_prepacked_constant_initializers": "1",
+        }.items():
+            options.add_session_config_entry(key, value)
+        open_session(file, torch.device("cpu"), options=options)
+        for each in (weights, file.name):
+            made = Path(name) / each
+            if made.exists():  # a network may have no weights of that size
+                made.replace(file.with_name(each))
+
+
+def session_options(threads: int, *, exact: bool = False) -> Any:  # it has no annotations
+    """Return the options of a session of `threads`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    level = FLOAT32 if exact else INT8
+    options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", level)
+    return options

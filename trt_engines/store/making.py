@@ -10,7 +10,6 @@ from typing import Any
 
 import trt_engines.precision
 from models.engine import OPSET, NetworkSource
-from trt_engines import export, int8
 from trt_engines.backends.tensorrt_library import Library, check_target, load_library
 from trt_engines.precision import SHORT, Precision, in_precision
 from trt_engines.store.folder import EngineFolder, StoredEngine
@@ -21,7 +20,11 @@ from trt_engines.store.maker import Maker
 logger = logging.getLogger(__name__)
 
 EXPORTERS = ("torch", "onnx", "onnxscript")  # whose versions are a part of the key
-OWN_EXPORTERS = (export.__file__, int8.__file__)  # and our source code
+OWN_EXPORTERS = (
+    "export.py",
+    "int8.py",
+    "repeated_layers.py",
+)  # and our source code, beside this folder
 Report = Callable[[str, str, int, int], None]  # network, phase, steps done, steps in all or 0
 
 
@@ -40,16 +43,34 @@ class EngineStore:
         self._maker = maker
 
     def onnx(self, source: NetworkSource, precision: Precision = "float32") -> StoredEngine:
-        """Return the ONNX file of `source` in a precision.
+        """Return the ONNX file of `source` in a precision: what TensorRT compiles.
 
         Raises:
             EngineError: it cannot be exported or stored.
         """
-        made_from = ingredients(source, **exporter_versions(), **precision_details(precision))
+        return self._exported(source, precision, {})
+
+    def packed(self, source: NetworkSource, precision: Precision = "float32") -> StoredEngine:
+        """Return the file of `source` in a precision for ONNX Runtime on a CPU.
+
+        Raises:
+            EngineError: it cannot be exported or stored.
+        """
+        return self._exported(source, precision, {"onnxruntime": version("onnxruntime")})
+
+    def _exported(
+        self, source: NetworkSource, precision: Precision, packed_by: Mapping[str, str]
+    ) -> StoredEngine:
+        versions = {**exporter_versions(), **packed_by}
+        made_from = ingredients(source, **versions, **precision_details(precision))
 
         def job(folder: Path, key: str) -> EngineJob:
-            network = in_precision(source, precision).build()
-            return Export(network=network, file=folder / f"{key}.onnx", int8=precision == "int8")
+            return Export(
+                network=in_precision(source, precision).build(),
+                file=folder / f"{key}.onnx",
+                int8=precision == "int8",
+                packed=bool(packed_by),
+            )
 
         return self._found_or_made(source.spec.name, made_from, job)
 
@@ -104,7 +125,8 @@ class EngineStore:
 @lru_cache(maxsize=1)
 def exporter_versions() -> dict[str, str]:
     """Return what decides about an ONNX file besides its network."""
-    own = hashlib.sha256(b"".join(Path(str(file)).read_bytes() for file in OWN_EXPORTERS))
+    folder = Path(__file__).parents[1]
+    own = hashlib.sha256(b"".join((folder / name).read_bytes() for name in OWN_EXPORTERS))
     libraries = {name: version(name) for name in EXPORTERS}
     return {"opset": str(OPSET), "exporter": own.hexdigest(), **libraries}
 

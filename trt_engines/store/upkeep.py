@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import filelock
@@ -23,7 +24,7 @@ def verify(folder: EngineFolder) -> Iterator[tuple[Path, str]]:
 
 def current_versions() -> dict[str, str]:
     """Return the versions of what exports and compiles here, named as in an engine's key."""
-    found = dict(exporter_versions())
+    found = {**exporter_versions(), "onnxruntime": version("onnxruntime")}
     for library in LIBRARIES:
         try:
             found[library] = f"{library} {load_library(library).__version__}"
@@ -35,7 +36,8 @@ def current_versions() -> dict[str, str]:
 def outdated(stored: StoredEngine, versions: Mapping[str, str]) -> str:
     """Return why an engine is of no use with these versions: empty if it may be."""
     made_from = stored.details.get("made_from", {})
-    for name in exporter_versions():
+    packed_by = [name for name in ("onnxruntime",) if name in made_from]
+    for name in (*exporter_versions(), *packed_by):
         if made_from.get(name) != versions[name]:
             return f"made with {name} {made_from.get(name)}, here is {versions[name]}"
     compiled = made_from.get("library")

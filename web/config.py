@@ -95,6 +95,8 @@ class Settings(AnswerSettings):
     speech_batch: int | None = Field(None, ge=1, le=16)
     """streams of speech in one run of a network; if not set, 16 on a GPU, and 1 on a CPU, where
     more are no quicker: their matrices keep 32 bits, as results would depend on each other"""
+    warm_up: bool = True
+    """use each model once before the service listens, so that the first user does not wait"""
     sessions: int = Field(100, ge=1)
     """maximum number of concurrent sessions; others get HTTP 503 or close code 1013"""
     busy: float = Field(1.0, ge=0)

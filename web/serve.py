@@ -7,10 +7,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from media.pipeline.models.services import Services
+from trt_engines.backends.idle_memory import release_idle_memory
 from web.app import create_app
 from web.config import Settings
 from web.errors import UsageError
 from web.loading.models import load_models
+from web.loading.warm_up import warm_up
 from web.page.frame import rendering
 from web.serving.server import EyelineServer
 from web.temporary_folder import delete_abandoned
@@ -40,9 +43,20 @@ def serve(settings: Settings, *, banner: str | None) -> int:
         server = EyelineServer(app, settings)
         if banner is not None:
             server.banner = banner.format(url=url)
-        logger.info("listening on %s", url)
-        asyncio.run(server.serve(sockets=[listener]))
+        unused = models.services if settings.warm_up else None
+        asyncio.run(_run(server, listener, url, unused))
     return 0
+
+
+async def _run(
+    server: EyelineServer, listener: socket.socket, url: str, unused: Services | None
+) -> None:
+    """Warm up the models, if they are `unused`, and serve."""
+    if unused is not None:
+        await warm_up(unused)
+    release_idle_memory()  # nothing else runs on the loop yet
+    logger.info("listening on %s", url)
+    await server.serve(sockets=[listener])
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """Settings from environment variables, read once; no other module reads the environment."""
 
-import difflib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -25,13 +23,10 @@ from web.setting_checks import (
     port_range,
     urls_with_scheme,
 )
+from web.setting_errors import describe, refuse_unknown
 
 PREFIX = "EYELINE_"
 CHECKOUT = Path(__file__).resolve().parent.parent
-OPTION_NAMES = {
-    "asr_model": "--model",
-    "asr_chunk": "--chunk",
-}  # options not named as their setting
 
 
 def default_cache() -> Path:
@@ -293,31 +288,9 @@ def read_settings(**overrides: object) -> Settings:
     Raises:
         SettingsError: a variable is unknown or its value is invalid.
     """
-    _refuse_unknown(os.environ)  # noqa: TID251
+    refuse_unknown(os.environ, PREFIX, Settings.model_fields)  # noqa: TID251
     values = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(_describe(error, frozenset(values))) from error
-
-
-def _refuse_unknown(variables: Iterable[str]) -> None:
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    for name in variables:
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "see docs/settings.md"
-            raise SettingsError(f"unknown setting {name}: {hint}")
-
-
-def _describe(error: ValidationError, overridden: frozenset[str]) -> str:
-    """Return one line for the first error, with the variable or option that the user set."""
-    problem = error.errors(include_url=False)[0]
-    reason = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return reason
-    field = str(problem["loc"][0])
-    name = OPTION_NAMES.get(field, f"--{field}") if field in overridden else PREFIX + field.upper()
-    secret = "SecretStr" in str(Settings.model_fields[field].annotation)
-    value = "the value given" if secret else repr(problem["input"])
-    return f"{name}: {reason}, got {value}"
+        raise SettingsError(describe(error, PREFIX, Settings.model_fields, values)) from error

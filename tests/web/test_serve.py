@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 from fastapi import FastAPI
@@ -64,6 +65,7 @@ def test_what_was_loaded_is_frozen_before_the_service_listens(
 
     monkeypatch.setattr(EyelineServer, "serve", listen)
     monkeypatch.setattr(web.serve, "load_models", lambda _: scripted_models())
+    monkeypatch.setattr(web.serve, "rendering", lambda: nullcontext(lambda: None))
     monkeypatch.setattr(web.serve, "create_app", lambda *_: FastAPI())
     try:
         assert serve(Settings(port=0), banner=None) == 0

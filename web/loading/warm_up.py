@@ -14,6 +14,7 @@ from media.pipeline.models.answering import AssistantServer
 from media.pipeline.models.generation import ChunkOrder, GenerationServer
 from media.pipeline.models.hearing import SpeechChunk
 from media.pipeline.models.services import Services
+from media.pipeline.models.speaking import SpeechServer
 from models.asr.words import RATE
 from models.generation.chunk_request import ChunkRequest
 
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 LOUDNESS = 0.01  # of the noise that is heard
 PICTURE = (180, 320, 3)  # height and width of the picture that is looked at
 QUESTION = "What do you see?"
+SPOKEN = "Yes."  # the dictionaries are the same for all words
 MAX_PIECES = 4  # of an answer: all are made in the same way
 
 
@@ -31,6 +33,8 @@ async def warm_up(services: Services) -> None:
         "speech recognition": lambda: _hear(services),
         "vision and answers": lambda: _look_and_answer(services.assistant),
     }
+    if (synthesizer := services.synthesizer) is not None:
+        uses["speech synthesis"] = lambda: _speak(synthesizer)
     if (generation := services.generation) is not None:
         uses["generation"] = lambda: _generate(generation)
     for number, (name, use) in enumerate(uses.items(), 1):
@@ -63,6 +67,10 @@ async def _look_and_answer(assistant: AssistantServer) -> None:
                 break
     finally:
         await handle.close()
+
+
+async def _speak(synthesizer: SpeechServer) -> None:
+    await synthesizer.synthesize(SPOKEN)
 
 
 async def _generate(generation: GenerationServer) -> None:

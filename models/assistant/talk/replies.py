@@ -122,7 +122,9 @@ def _special(
     resolved: Resolved, view: SceneView | None, context: ConversationContext
 ) -> SceneAnswer:
     """Return the answer to a follow-up about the last answer itself."""
-    if view is None or (context.form is None and not context.answer):
+    if view is None:
+        return SceneAnswer(NOTHING_YET)
+    if context.form is None and not context.answer:
         return SceneAnswer("I am not sure what you mean: ask me about what the camera shows.")
     match resolved.special:
         case "sure":

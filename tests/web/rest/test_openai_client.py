@@ -176,6 +176,15 @@ async def test_chat_completions_describes_a_photograph(service: Served) -> None:
     assert content is not None
     assert NAMED in content.lower()
     assert made.usage is not None
+    assert made.usage.total_tokens == 0, "made by rule"
+
+
+async def test_the_language_model_says_more_about_a_thing_in_a_photograph(service: Served) -> None:
+    made = await shown(service, f"Tell me about the {NAMED}.")
+    content = made.choices[0].message.content
+    assert content is not None
+    assert NAMED in content.lower()
+    assert made.usage is not None
     assert made.usage.prompt_tokens > 20
     assert 0 < made.usage.completion_tokens <= 48
 

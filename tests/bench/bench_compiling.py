@@ -4,7 +4,7 @@
     python -m tests.bench.bench_compiling --folder FOLDER smollm2 --precision bfloat16
 
 The tests compile small variants; this is the job for a change of a network, of the exporter or of
-TensorRT-RTX. It takes about half an hour on two cores. Names, types, profiles and caches of each
+TensorRT-RTX. It takes some minutes of two quiet cores. Names, types, profiles and caches of each
 compiled network are compared with its spec. A line for each network says how long exporting and
 compiling took; the exit status is 1 if one fails. What is in FOLDER already is not made again.
 """
@@ -44,24 +44,37 @@ def packaged(names: Sequence[str]) -> Iterator[NetworkSource]:
 
 
 def compile_network(
-    source: NetworkSource, precision: Precision, target: str, folder: EngineFolder
+    source: NetworkSource, precision: Precision, target: str, store: EngineStore
 ) -> str:
-    """Compile a network in a process of its own; return what to print of it.
+    """Compile a network; return what to print of it.
 
     Raises:
         EngineError: it cannot be exported or compiled, or differs from its spec.
     """
-    with Maker() as maker:
-        store = EngineStore(folder, maker)
-        began = time.monotonic()
-        file = store.onnx(source, precision)
-        exported = time.monotonic()
-        engine = store.compiled(source, "tensorrt_rtx", target, precision)
-        compiled = time.monotonic()
+    began = time.monotonic()
+    file = store.onnx(source, precision)
+    exported = time.monotonic()
+    engine = store.compiled(source, "tensorrt_rtx", target, precision)
+    compiled = time.monotonic()
     return (
         f"exported {exported - began:6.1f} s, {file.size / 1e6:7.1f} MB; "
         f"compiled {compiled - exported:6.1f} s, {engine.size / 1e6:7.1f} MB"
     )
+
+
+def compile_all(given: argparse.Namespace, store: EngineStore) -> int:
+    """Compile the networks of the arguments, and print a line for each; return how many failed."""
+    failed = 0
+    for source in packaged(given.names):
+        precision = precision_of(source, given.precision)
+        label = f"{source.spec.name:<24} {precision:<9} {given.target}"
+        try:
+            found = compile_network(source, precision, given.target, store)
+            print(f"PASS  {label} {found}", flush=True)
+        except EngineError as error:
+            failed += 1
+            print(f"FAIL  {label} {error}", flush=True)
+    return failed
 
 
 def main() -> int:
@@ -71,16 +84,8 @@ def main() -> int:
     parser.add_argument("--precision", choices=PRECISIONS, default="float16")
     parser.add_argument("--target", default="sm89", help="GPU architecture")
     given = parser.parse_args()
-    failed = 0
-    for source in packaged(given.names):
-        precision = precision_of(source, given.precision)
-        label = f"{source.spec.name:<24} {precision:<9} {given.target}"
-        try:
-            found = compile_network(source, precision, given.target, EngineFolder(given.folder))
-            print(f"PASS  {label} {found}", flush=True)
-        except EngineError as error:
-            failed += 1
-            print(f"FAIL  {label} {error}", flush=True)
+    with Maker() as maker:
+        failed = compile_all(given, EngineStore(EngineFolder(given.folder), maker))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"{failed} failed; the largest process took {peak:.0f} MiB")
     return int(failed > 0)

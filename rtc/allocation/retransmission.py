@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from rtc.allocation.frame_chains import LossModel, Matrix
+from rtc.receiving.retransmission import MAX_REQUESTS
 
-MAX_REQUESTS = 3  # for one packet, then a keyframe is asked for: rtc.receiving
 HORIZON = MAX_REQUESTS + 1  # round trips after which a keyframe repairs what requests did not
 OFFSETS = 8  # moments within the time of a frame over which the chance is averaged
 

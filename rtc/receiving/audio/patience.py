@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 
+from rtc.receiving.retransmission import MAX_REQUESTS
+
 MIN_WAIT = 0.02  # seconds: one packet overtakes another
 MARGIN = 0.01  # seconds that an answer may take longer than the mean, at least
 DEVIATIONS = 2  # mean deviations that it may take longer, if that is more
-MAX_REQUESTS = 3  # of one packet
 MAX_REQUESTED = 64  # packets of one gap, the newest: half of what aiortc keeps
 MAX_GAP = 128  # packets: a longer gap is not waited for, as senders keep no more
 PROBES = 6  # gaps without an answer after which a sender that did not agree to it is not asked

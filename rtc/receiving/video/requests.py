@@ -3,17 +3,18 @@
 A packet is requested as soon as one after it arrives, or as much later as packets have lately come
 out of order; again after each round trip without an answer, at most three times, and only while an
 answer would still arrive before the deadline of its frame. Where many packets are lost, so are
-requests and answers, which costs a round trip each: there a request is sent twice.
+requests and answers, which costs a round trip each: there a request is sent up to three times.
 """
 
 import math
 from dataclasses import dataclass
 
-MAX_REQUESTS = 3  # of one packet, without copies
+from rtc.receiving.retransmission import MAX_REQUESTS, times_sent
+
 MAX_TRACKED = 512  # lost packets
 SLACK = 0.01  # seconds that an answer may take longer than a round trip
 COPY_SPACING = 0.01  # seconds between a request and its copy: a burst of losses may be over
-COPIES_FROM = 0.02  # fraction of packets lost from which a request is sent twice
+UNKNOWN_LOSS = 0.04  # fraction of packets, before it is measured
 SMOOTHING = 256  # packets, of that fraction
 REORDERED = 0.7  # round trips within which a packet came by itself
 MAX_REORDERING = 0.05  # seconds
@@ -26,8 +27,8 @@ MIN_INTERVAL, INTERVAL_ROUND_TRIPS = 0.1, 1.25  # seconds between requests of a 
 class Lost:
     """A lost packet: `deadline` is that of its frame, `due` when it is requested again, or never.
 
-    `sent` counts its requests. With `guessed`, it may not have been sent yet; with `copying`, a
-    copy of the last request is due.
+    `sent` counts its requests, of the last of which `copies` are still to be sent. With `guessed`,
+    the packet may not have been sent yet.
     """
 
     detected: float
@@ -35,14 +36,14 @@ class Lost:
     due: float
     guessed: bool = False
     sent: int = 0
-    copying: bool = False
+    copies: int = 0
 
 
 class Retransmissions:
     """The packets of one stream that are lost, by their numbers."""
 
     def __init__(self) -> None:
-        self.loss = 2 * COPIES_FROM  # fraction of packets, until it is known better
+        self.loss = UNKNOWN_LOSS  # fraction of packets
         self.reordering = 0.0  # seconds
         self._lost: dict[int, Lost] = {}
 
@@ -98,13 +99,16 @@ class Retransmissions:
 
     def _request(self, lost: Lost, now: float, round_trip: float) -> bool:
         """Return whether a packet for which something is due is requested."""
-        ended = lost.sent >= MAX_REQUESTS and not lost.copying
+        ended = lost.sent >= MAX_REQUESTS and not lost.copies
         if ended or now + round_trip > lost.deadline:
             lost.due = math.inf
             return False
-        lost.sent += not lost.copying
-        lost.copying = not lost.copying and self.loss > COPIES_FROM
-        lost.due = now + (COPY_SPACING if lost.copying else round_trip + SLACK)
+        if lost.copies:
+            lost.copies -= 1
+        else:
+            lost.sent += 1
+            lost.copies = times_sent(self.loss) - 1
+        lost.due = now + (COPY_SPACING if lost.copies else round_trip + SLACK)
         return True
 
 

@@ -5,11 +5,11 @@ from rtc.receiving.audio.patience import (
     MARGIN,
     MAX_GAP,
     MAX_REQUESTED,
-    MAX_REQUESTS,
     MIN_WAIT,
     PROBES,
     Patience,
 )
+from rtc.receiving.retransmission import MAX_REQUESTS
 
 LIMIT = 0.3
 TRIP = 0.1

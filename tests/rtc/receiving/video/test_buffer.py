@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtc.receiving.retransmission import MAX_REQUESTS
 from rtc.receiving.video.buffer import VideoBuffer
 from rtc.receiving.video.packet import FrameInfo, VideoPacket
-from rtc.receiving.video.requests import COPY_SPACING, MAX_REQUESTS, MIN_INTERVAL
+from rtc.receiving.video.requests import COPY_SPACING, MIN_INTERVAL
 from tests.rtc.receiving.video.simulation import Camera, Path, Run, Sent, Simulation, number_of
 
 FAR = 1.0  # seconds of a round trip that is not worth waiting for
@@ -66,8 +67,9 @@ def test_no_frame_is_released_before_its_references(
         copies = [wait for wait in waits if wait < 0.1]
         assert len(times) - len(copies) <= MAX_REQUESTS
         assert all(wait >= COPY_SPACING - 1e-9 for wait in copies)
-        # Again after a round trip, and at most one copy of each.
-        assert all(max(pair) >= 0.1 for pair in itertools.pairwise(waits))
+        # Again after a round trip, and each is sent at most three times.
+        runs = zip(waits, waits[1:], waits[2:], strict=False)
+        assert all(max(run) >= 0.1 for run in runs)
     waits = [after - before for before, after in itertools.pairwise(run.keyframes)]
     assert all(wait >= MIN_INTERVAL + 0.1 for wait in waits)
 
@@ -132,8 +134,7 @@ def test_a_tenth_of_the_packets_lost_costs_little() -> None:
             check_order_and_references(run)
         assert np.percentile([delay for run in runs for delay in run.delays], 95) <= 0.2
         assert sum(len(run.shown) for run in runs) >= 0.95 * sum(len(r.camera.frames) for r in runs)
-        longest = np.median([max(run.gaps) for run in runs])
-        assert longest <= (0.3 if layers == 1 else 0.25)
+        assert np.median([max(run.gaps) for run in runs]) <= 0.25
 
 
 @pytest.mark.parametrize("seed", SEEDS)

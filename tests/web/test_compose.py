@@ -118,6 +118,16 @@ def test_the_environment_of_compose_makes_settings() -> None:
     assert settings.api_key is not None
 
 
+def test_turn_by_tls_is_offered_only_with_a_certificate() -> None:
+    services = compose_file()["services"]
+    urls = services["eyeline"]["environment"]["EYELINE_TURN_URLS"]
+    always, _, with_certificate = urls.partition("${TURN_TLS_FOLDER:+")
+    assert "turns:" not in always
+    assert with_certificate == ",turns:${PUBLIC_HOST}:5349?transport=tcp}"
+    assert "--tls-listening-port=5349" in coturn_options()
+    assert any("TURN_TLS_FOLDER" in volume for volume in services["coturn"]["volumes"])
+
+
 @given(network=st.sampled_from(SPECIAL), number=st.integers(0, 2**128))
 def test_coturn_relays_to_no_address_that_is_not_public(
     network: IPv4Network | IPv6Network, number: int

@@ -18,11 +18,16 @@ class FrameCounters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reception:
-    """RTP packets of one incoming stream so far; `jitter` is of RFC 3550, in seconds."""
+    """RTP packets of one incoming stream so far; `jitter` is of RFC 3550, in seconds.
+
+    `skipped` packets were not there when the next one came, in `gaps` between two that were.
+    """
 
     expected: int
     received: int
     jitter: float
+    gaps: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +53,15 @@ class NetworkState:
     """The state of the network over a period.
 
     Losses are fractions in [0, 1]: `loss` of the packets to us, before retransmission, and
-    `loss_out` of those to the peer. Times are in seconds, bitrates in bit/s, and frame rates in
+    `loss_out` of those to the peer. `burst` is the mean number of packets to us that were lost in a
+    row, 1 if none were. Times are in seconds, bitrates in bit/s, and frame rates in
     frames per second.
     """
 
     round_trip: float | None
     loss: float
     loss_out: float
+    burst: float = 1.0
     jitter: float
     bitrate_in: float
     bitrate_out: float
@@ -75,6 +82,8 @@ def network_state(before: NetworkCounters, after: NetworkCounters) -> NetworkSta
         )
     expected = _total(after, "expected") - _total(before, "expected")
     received = _total(after, "received") - _total(before, "received")
+    gaps = _total(after, "gaps") - _total(before, "gaps")
+    skipped = max(gaps, _total(after, "skipped") - _total(before, "skipped"))
 
     def rate(first: int, last: int) -> float:
         return (last - first) / elapsed if elapsed else 0.0
@@ -83,6 +92,7 @@ def network_state(before: NetworkCounters, after: NetworkCounters) -> NetworkSta
         round_trip=after.round_trip,
         loss=_fraction(expected - received, expected),
         loss_out=min(1.0, max(0.0, after.loss_out)),
+        burst=skipped / gaps if gaps > 0 else 1.0,
         jitter=max((reception.jitter for reception in after.receptions), default=0.0),
         bitrate_in=BITS * rate(before.bytes_in, after.bytes_in),
         bitrate_out=BITS * rate(before.bytes_out, after.bytes_out),

@@ -19,6 +19,8 @@ def receptions(connection: RTCPeerConnection) -> tuple[Reception, ...]:
                 expected=source.expected,
                 received=source.received,
                 jitter=source.jitter / source.rate,
+                gaps=source.gaps,
+                skipped=source.skipped,
             )
             for ssrc, source in receiver.sources
             if ssrc not in receiver.retransmissions

@@ -17,13 +17,18 @@ UNITS = 65_536  # of a delay since a sender report, in a second
 
 @dataclass(slots=True)
 class Source:
-    """Counts the packets of one SSRC; `jitter` is in ticks of `rate`."""
+    """Counts the packets of one SSRC; `jitter` is in ticks of `rate`.
+
+    `skipped` packets were not there when the next one came, in `gaps` between two that were.
+    """
 
     rate: int
     first: int
     highest: int
     cycles: int = 0
     received: int = 0
+    gaps: int = 0
+    skipped: int = 0
     jitter: float = 0.0
     report: int = 0  # the middle 32 bits of the NTP time of the last sender report
     reported: float | None = None  # when that arrived
@@ -41,6 +46,11 @@ class Source:
             return
         if packet.sequence_number < self.highest:
             self.cycles += SEQUENCES
+        skipped = (
+            (packet.sequence_number - self.highest - 1) % SEQUENCES if self.received > 1 else 0
+        )
+        self.gaps += skipped > 0
+        self.skipped += skipped
         self.highest = packet.sequence_number
         if self._transit is not None and packet.timestamp != self._transit[0]:
             ticks = (packet.timestamp - self._transit[0] + TIMESTAMPS // 2) % TIMESTAMPS

@@ -19,8 +19,8 @@ AFTER = NetworkCounters(
     frames_in=70,
     frames_out=35,
     receptions=(
-        Reception(expected=190, received=180, jitter=0.004),
-        Reception(expected=110, received=100, jitter=0.007),
+        Reception(expected=190, received=180, jitter=0.004, gaps=3, skipped=10),
+        Reception(expected=110, received=100, jitter=0.007, gaps=1, skipped=10),
     ),
     loss_out=0.25,
     round_trip=0.08,
@@ -36,11 +36,13 @@ def test_rates_are_those_between_two_readings() -> None:
     assert state.jitter == 0.007
     assert state.loss == pytest.approx(20 / 200)
     assert state.loss_out == 0.25
+    assert state.burst == 5
 
 
 def test_without_packets_or_time_there_is_neither_loss_nor_rate() -> None:
     state = network_state(BEFORE, BEFORE)
     assert (state.loss, state.bitrate_in, state.frame_rate_in) == (0, 0, 0)
+    assert state.burst == 1
     assert state.round_trip is None
 
 

@@ -64,7 +64,9 @@ class CallSteering:
         """Steer by the network of the last second; `watched` is whether a person sees the video."""
         rule = self._rules.watched if watched else self._rules.seen
         trip = ROUND_TRIP if network.round_trip is None else network.round_trip
-        link = LinkState(loss=network.loss, round_trip=trip, bitrate=network.bitrate_in)
+        link = LinkState(
+            loss=network.loss, burst=network.burst, round_trip=trip, bitrate=network.bitrate_in
+        )
         if self.size == (0, 0):
             return  # no video arrives
         async with self._lock:

@@ -20,6 +20,8 @@ def test_losses_are_counted_across_the_wrap_of_sequence_numbers(first: int, lost
         sources.add(packet(first + index), RATE, now=index / 100)
     ((_, source),) = sources
     assert (source.expected, source.received) == (300, 300 - len(lost))
+    assert source.skipped == len(lost)
+    assert source.gaps == sum(index - 1 not in lost for index in lost)
     (report,) = sources.reception_reports(now=3.0)
     assert report.packets_lost == len(lost)
     assert report.fraction_lost == 256 * len(lost) // 300

@@ -73,11 +73,12 @@ def test_missing_damaged_repeated_and_unreadable_frames_are_told_apart() -> None
     frames = seen(0.05, range(30, 120))  # the second half is missing
     frames[10] = SeenFrame(frames[10].time, 40, 0)
     frames[20] = SeenFrame(frames[20].time, None, 1)
-    frames += [SeenFrame(4.5, 30, SENT[30])]
+    frames += [SeenFrame(4.5, stands_in=True)]
     figures = video_figures(CAPTURED, SENT, frames, 1.0, 7.0)
     assert figures.captured == 180
     assert figures.intact == pytest.approx(88 / 180)
-    assert figures.corrupt == pytest.approx(2 / 91)
+    assert figures.corrupt == pytest.approx(2 / 90)
+    assert figures.substitutes == 1
     assert figures.gap == pytest.approx(7.0 - CAPTURED[119] - 0.05)
     assert figures.pause == pytest.approx(7.0 - 4.5)
 

@@ -17,9 +17,9 @@ class VideoFigures:
     """How the frames of a window arrived.
 
     `p50` and `p95` are seconds from capture to the receiver's hands, of the frames that came. `gap`
-    is the longest time without a new frame, `pause` that without any: a frame may come again, as a
-    substitute. `intact` is the share of the captured frames that came as
-    they were sent, `corrupt` that of the received frames that differ or cannot be read.
+    is the longest time without a new frame, `pause` that without any: a frame may come again, as
+    one of `substitutes`. `intact` is the share of the captured frames that came as they were sent,
+    `corrupt` that of the received frames that differ or cannot be read.
     """
 
     captured: int
@@ -29,6 +29,7 @@ class VideoFigures:
     pause: float
     intact: float
     corrupt: float
+    substitutes: int
 
 
 def video_figures(
@@ -50,7 +51,8 @@ def video_figures(
     first = {number: frame for number, frame in new.items() if number in wanted}
     delays = sorted(frame.time - captured[number] for number, frame in first.items())
     right = sum(sent.get(number) == frame.check for number, frame in first.items())
-    shown = [frame for frame in seen if begin <= frame.time < end]
+    inside = [frame for frame in seen if begin <= frame.time < end]
+    shown = [frame for frame in inside if not frame.stands_in]
     wrong = sum(frame.number is None or sent.get(frame.number) != frame.check for frame in shown)
     return VideoFigures(
         captured=len(wanted),
@@ -60,6 +62,7 @@ def video_figures(
         pause=longest_gap([frame.time for frame in seen], begin, end),
         intact=right / len(wanted) if wanted else math.nan,
         corrupt=wrong / len(shown) if shown else math.nan,
+        substitutes=len(inside) - len(shown),
     )
 
 

@@ -32,11 +32,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class SeenFrame:
-    """A frame in the hands of a receiver: `number` is None if its time code cannot be read."""
+    """A frame in the hands of a receiver: `number` is None if its time code cannot be read.
+
+    One that `stands_in` is a substitute, which shows what was seen before.
+    """
 
     time: float
-    number: int | None
-    check: int
+    number: int | None = None
+    check: int = 0
+    stands_in: bool = False
 
     @classmethod
     def of(cls, time: float, frame: VideoFrame) -> "SeenFrame":

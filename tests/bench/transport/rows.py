@@ -79,6 +79,7 @@ def video(run: Run) -> Figures:
         "capture to seen p95, ms": MS * found.p95,
         "longest gap, ms": MS * found.gap,
         "longest time without any frame, ms": MS * found.pause,
+        "substitutes": found.substitutes,
         "frames captured a second": found.captured / seconds,
         "intact frames, %": PERCENT * found.intact,
         "of those shown, damaged, %": PERCENT * found.corrupt,

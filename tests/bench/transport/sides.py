@@ -154,8 +154,8 @@ class OurSide:
             async for item in self._peer.media:
                 now = time.monotonic()
                 if isinstance(item, VideoFrame) and item.stands_at is not None:
-                    continue  # a substitute
-                if isinstance(item, VideoFrame):
+                    self._log.seen.append(SeenFrame(now, stands_in=True))
+                elif isinstance(item, VideoFrame):
                     self._log.seen.append(SeenFrame.of(now, item))
                 elif isinstance(item, AudioChunk):
                     self._log.heard.append(HeardSound(now, item.start, item.rate, item.samples))

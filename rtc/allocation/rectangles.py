@@ -1,51 +1,52 @@
-"""Merges a map of quantizers into few rectangles, which is what encoders take."""
+"""Merges relevant blocks into few rectangles, which is what encoders take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtc.allocation.qp_map import BLOCK, MAX_OFFSET
+from rtc.allocation.qp_map import BLOCK, OUTSIDE, relevant_blocks
 from rtc.allocation.regions import Box, Region
 
 MAX_REGIONS = 12  # FFmpeg's filter for each costs 0.1 ms when regions change
-STEPS = (5, 9, 13, MAX_OFFSET)  # of offsets that are told apart, from fine to coarse
+BLOCKS = (BLOCK, 2 * BLOCK, 4 * BLOCK, 8 * BLOCK)  # sides of blocks, from fine to coarse
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 Mask = NDArray[np.bool_]
 Place = tuple[int, int, int, int]  # first row, first column, and behind the last of both
 
 
-def regions_of(offsets: NDArray[np.int64], size: tuple[int, int]) -> tuple[Region, ...]:
-    """Return regions with the `offsets` of blocks, rounded down so that few regions have them.
+def regions_of(boxes: Sequence[Box], size: tuple[int, int]) -> tuple[Region, ...]:
+    """Return regions that keep the quality of all boxes, and that of no more than is needed.
 
-    The first of them are the most relevant. A map without differences has no regions.
+    `size` is the width and height of the frame in pixels. The last region is all the rest. Without
+    boxes, and if they are everywhere, there are none: only differences have an effect.
+
+    Raises:
+        ValueError: the frame is empty.
     """
-    if int(offsets.min()) == int(offsets.max()):
+    for block in BLOCKS:
+        relevant = relevant_blocks(boxes, size, block)
+        found = list(_cover(relevant)) if relevant.any() and not relevant.all() else []
+        if len(found) < MAX_REGIONS:
+            break
+    else:
+        rows, columns = np.flatnonzero(relevant.any(1)), np.flatnonzero(relevant.any(0))
+        found = [(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)]
+    kept = [Region(_box(place, size, block), 0) for place in found]
+    if not kept or kept[0].box == WHOLE:
         return ()
-    for step in STEPS:
-        levels = offsets // step * step
-        found = tuple(_cover(levels, size))
-        if len(found) <= MAX_REGIONS:
-            return found
-    least = offsets == offsets.min()
-    rows, columns = np.flatnonzero(least.any(1)), np.flatnonzero(least.any(0))
-    around = (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
-    whole = (0, 0, *offsets.shape)
-    return (Region(_box(around, size), 0), Region(_box(whole, size), MAX_OFFSET))
+    return (*kept, Region(WHOLE, OUTSIDE))
 
 
-def _cover(levels: NDArray[np.int64], size: tuple[int, int]) -> Iterator[Region]:
-    """Yield regions, the first of which apply, so that each block has its level."""
-    covered = np.zeros(levels.shape, np.bool_)
-    for level in np.unique(levels).tolist():
-        allowed = levels <= level  # what has less is covered already, and earlier regions apply
-        missing = (levels == level) & ~covered
-        while missing.any():
-            place = _largest(allowed, missing)
-            top, left, bottom, right = place
-            covered[top:bottom, left:right] = True
-            missing[top:bottom, left:right] = False
-            yield Region(_box(place, size), int(level))
+def _cover(relevant: Mask) -> Iterator[Place]:
+    """Yield rectangles that have all relevant blocks, and no others."""
+    missing = relevant.copy()
+    while missing.any():
+        place = _largest(relevant, missing)
+        top, left, bottom, right = place
+        missing[top:bottom, left:right] = False
+        yield place
 
 
 def _largest(allowed: Mask, missing: Mask) -> Place:
@@ -78,7 +79,7 @@ def _grown(allowed: Mask, row: int, column: int) -> Place:
     return top, left, bottom, right
 
 
-def _box(place: Place, size: tuple[int, int]) -> Box:
+def _box(place: Place, size: tuple[int, int], block: int) -> Box:
     width, height = size
-    top, left, bottom, right = (each * BLOCK for each in place)
+    top, left, bottom, right = (each * block for each in place)
     return Box(left / width, top / height, min(right / width, 1.0), min(bottom / height, 1.0))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from rtc.allocation import bitrate_cap, frame_rate
 from rtc.allocation.bitrate_cap import CapState, Reason
 from rtc.allocation.frame_rate import FramePlan, FrameRateRule, FrameRateState, LinkState
-from rtc.allocation.qp_map import qp_offsets
 from rtc.allocation.rectangles import regions_of
 from rtc.allocation.regions import Box, Region
 
@@ -107,7 +106,7 @@ def step(
 def steering(state: SteeringState) -> Steering:
     """Return what the client is asked to do in this state."""
     size = state.size
-    regions = regions_of(qp_offsets(state.boxes, size), size) if min(size) > 0 else ()
+    regions = regions_of(state.boxes, size) if min(size) > 0 else ()
     spare, sure = _bits_per_pixel(state, state.scale), state.cap.confidence
     return Steering(
         bitrate=state.cap.cap,

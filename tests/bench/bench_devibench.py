@@ -33,7 +33,7 @@ from models.assistant.scene.perception import Observation, Pixels
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.small_model import SmallModel
 from rtc.allocation.frame_chains import LossModel
-from rtc.allocation.qp_map import qp_offsets, relevant_boxes
+from rtc.allocation.qp_map import relevant_boxes
 from rtc.allocation.rectangles import regions_of
 from rtc.allocation.regions import Box, Region
 from rtc.sending.video.h264_encoder import X264Encoder
@@ -199,7 +199,7 @@ def watch(
         seen.append(memory.latest)
         boxes = relevant_boxes(memory.latest.relevance.numpy())
         if focused:
-            regions = regions_of(qp_offsets(boxes, SIZE), SIZE)
+            regions = regions_of(boxes, SIZE)
     now = len(clip.frames) / RATE
     answers = tuple("".join(model.answer(memory, text, now=now).pieces) for text in asked)
     return Received(tuple(seen), answers)

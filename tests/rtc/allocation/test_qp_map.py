@@ -1,16 +1,12 @@
-"""Quantizers of blocks, against Artic's formula block by block."""
-
-import math
+"""Blocks that keep their quality, beside a plain look at each pixel."""
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
-from rtc.allocation.qp_map import BLOCK, qp_offsets, relevant_boxes
+from rtc.allocation.qp_map import BLOCK, relevant_blocks, relevant_boxes
 from rtc.allocation.regions import Box
-
-EDGE = st.integers(0, 16)
 
 
 @st.composite
@@ -20,48 +16,33 @@ def boxes(draw: st.DrawFn) -> Box:
     return Box(left / 16, top / 16, right / 16, bottom / 16)
 
 
-def plain(found: list[Box], size: tuple[int, int]) -> list[list[float]]:
-    """Return the distance of each block to its nearest box, in pixels."""
-    width, height = size
-    table = []
-    for top in range(0, height, BLOCK):
-        row = []
-        for left in range(0, width, BLOCK):
-            right, bottom = min(left + BLOCK, width), min(top + BLOCK, height)
-            distances = []
-            for box in found:
-                across = max(left - box.right * width, box.left * width - right, 0)
-                down = max(top - box.bottom * height, box.top * height - bottom, 0)
-                distances.append(math.hypot(across, down))
-            row.append(min(distances))
-        table.append(row)
-    return table
-
-
+@settings(max_examples=50)
 @given(
-    st.lists(boxes(), min_size=1, max_size=5),
-    st.tuples(st.integers(16, 1300), st.integers(16, 800)),
+    st.lists(boxes(), max_size=5),
+    st.tuples(st.integers(16, 20), st.integers(16, 20)),
+    st.sampled_from([16, 64]),
 )
-def test_offsets_are_those_of_the_formula(found: list[Box], size: tuple[int, int]) -> None:
-    offsets = qp_offsets(found, size)
-    distances = plain(found, size)
-    farthest = max(1.0, *map(max, distances))
-    for row, line in enumerate(distances):
-        for column, distance in enumerate(line):
-            response = 1 - distance / farthest
-            expected = min(25, max(0, 51 * (1 - response**2) - 26))
-            assert abs(int(offsets[row, column]) - expected) <= 0.5 + 1e-6  # rounded
+def test_blocks_are_relevant_if_one_of_their_pixels_is(
+    found: list[Box], size: tuple[int, int], block: int
+) -> None:
+    width, height = 16 * size[0], 16 * size[1]  # the edges of boxes are those of pixels
+    pixels = np.zeros((height, width), bool)
+    for box in found:
+        rows = slice(round(box.top * height), round(box.bottom * height))
+        pixels[rows, round(box.left * width) : round(box.right * width)] = True
+    expected = [
+        [pixels[top : top + block, left : left + block].any() for left in range(0, width, block)]
+        for top in range(0, height, block)
+    ]
+    np.testing.assert_array_equal(relevant_blocks(found, (width, height), block), expected)
 
 
-def test_the_block_of_a_box_keeps_its_quality_and_the_farthest_loses_most() -> None:
-    offsets = qp_offsets([Box(0, 0, 0.1, 0.1)], (640, 360))
-    assert offsets.shape == (6, 10)
-    assert offsets[0, 0] == 0
-    assert offsets[-1, -1] == 25
-
-
-def test_without_boxes_all_blocks_are_equal() -> None:
-    assert not qp_offsets([], (640, 360)).any()
+def test_edges_that_are_fractions_of_blocks_add_none() -> None:
+    cells = np.zeros((7, 7), np.float32)
+    cells[2, 3] = 1
+    for side in range(7 * BLOCK, 70 * BLOCK, 7 * BLOCK):  # cells end where blocks do
+        blocks = relevant_blocks(relevant_boxes(cells), (side, side))
+        assert blocks.sum() == (side // 7 // BLOCK) ** 2
 
 
 def test_boxes_are_the_cells_of_a_map_that_are_relevant() -> None:
@@ -73,6 +54,6 @@ def test_what_is_no_map_is_refused() -> None:
     with pytest.raises(ValueError, match="rows and columns"):
         relevant_boxes(np.zeros(7, np.float32))
     with pytest.raises(ValueError, match="pixels"):
-        qp_offsets([], (0, 360))
+        relevant_blocks([], (0, 360))
     with pytest.raises(ValueError, match="part of the frame"):
         Box(0.5, 0, 0.5, 1)

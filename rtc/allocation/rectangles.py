@@ -27,16 +27,25 @@ def regions_of(boxes: Sequence[Box], size: tuple[int, int]) -> tuple[Region, ...
     """
     for block in BLOCKS:
         relevant = relevant_blocks(boxes, size, block)
-        found = list(_cover(relevant)) if relevant.any() and not relevant.all() else []
+        if relevant.all() or not relevant.any():
+            return ()
+        found = [_box(place, size, block) for place in _cover(relevant)]
         if len(found) < MAX_REGIONS:
             break
     else:
-        rows, columns = np.flatnonzero(relevant.any(1)), np.flatnonzero(relevant.any(0))
-        found = [(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)]
-    kept = [Region(_box(place, size, block), 0) for place in found]
-    if not kept or kept[0].box == WHOLE:
+        found = [_around(boxes)]
+    if found == [WHOLE]:
         return ()
-    return (*kept, Region(WHOLE, OUTSIDE))
+    return (*(Region(box, 0) for box in found), Region(WHOLE, OUTSIDE))
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    return Box(
+        min(box.left for box in boxes),
+        min(box.top for box in boxes),
+        max(box.right for box in boxes),
+        max(box.bottom for box in boxes),
+    )
 
 
 def _cover(relevant: Mask) -> Iterator[Place]:

@@ -52,16 +52,21 @@ def test_health_reports_free_sessions(client: TestClient) -> None:
 
 
 def test_the_small_model_is_described(client: TestClient) -> None:
-    assistant = client.app.state.context.models.services.assistant.model  # type: ignore[attr-defined]  # FastAPI
-    assistant.stand_in, assistant.about = False, SmallAssistant.about
+    services = client.app.state.context.models.services  # type: ignore[attr-defined]  # FastAPI
+    assistant, answerer, about = services.assistant.model, services.answerer, SmallAssistant.about
+    before, answerer.about = answerer.about, about
+    assistant.stand_in = False
     try:
         health = client.get("/health").json()["answers"]
         listed = client.get("/v1/models").json()["data"]
         one = client.get("/v1/models/eyeline").json()
     finally:
-        del assistant.stand_in, assistant.about
+        del assistant.stand_in
+        answerer.about = before
     assert health == {
         "model": "small",
+        "outside": False,
+        "tools": False,
         "small": True,
         "stand_in": False,
         "about": SmallAssistant.about,

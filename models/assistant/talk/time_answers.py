@@ -198,7 +198,7 @@ def _one_unseen(view: SceneView, found: list[tuple[list[int], QueryTerm]]) -> Sc
     text = f"I have not recognized {listed([subject(term) for term in missing], 'or')}"
     if seen:
         row, term = seen[0]
-        text += f"; I saw {subject(term)} at {format_time(view.time(row))}"
+        text = f"{_the(term)} came at {format_time(view.time(row))}; {text}"
     return SceneAnswer(sentence(text), tuple(row for row, _ in seen))
 
 

@@ -35,7 +35,7 @@ from models.errors import EmptyMemoryError, StoreError, WeightsError
 from models.huggingface_files import read_config
 from models.language.decoder import Decoder, TokenConfidence
 from models.language.decoder_networks import CacheSizes
-from models.language.engine_decoder import WINDOW_CHUNK, EngineDecoder, layered_decoder
+from models.language.engine_decoder import FRAME_CHUNK, EngineDecoder, layered_decoder
 from models.language.head_set import read_head_set
 from models.language.tokenizer import ChatTokenizer
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
@@ -317,7 +317,7 @@ def load(
 
 def cache_slots(config: RekvConfig, opening: int, frame: int) -> int:
     """Return the slots that a window and a question take, for frames of `frame` tokens."""
-    window = opening + config.window + 2 * WINDOW_CHUNK
+    window = opening + config.window + 2 * FRAME_CHUNK
     question = 2 * opening + config.blocks * frame + SPARE_TOKENS
     return -(-max(window, question) // SLOT_STEP) * SLOT_STEP
 

@@ -21,6 +21,7 @@ from models.language.kv_cache import DecoderCache
 from models.language.layer_networks import LayeredEngine, LayerNetwork, layer_spec
 
 WINDOW_CHUNK = 128  # tokens that are read at once through a window
+FRAME_CHUNK = 256  # the same of video: a frame at once, so weights are read once for it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +51,10 @@ class EngineDecoder:
         sizes: CacheSizes,
         *,
         fingerprint: int,
+        chunk: int = WINDOW_CHUNK,
     ) -> None:
+        """Read `chunk` tokens at once through a window."""
+        self.chunk = chunk
         self.config, self.sinks, self.fingerprint = config, sizes.sinks, fingerprint
         self.engine = engine
         self.layered = engine if isinstance(engine, LayeredEngine) else None
@@ -89,7 +93,7 @@ class EngineDecoder:
         """
         if self.layered is not None:
             self.layered.check_device(self.device)
-        limit = None if window is None else self.sinks + window + 2 * WINDOW_CHUNK
+        limit = None if window is None else self.sinks + window + 2 * self.chunk
         if limit is not None and self._fixed is not None and limit > self._fixed:
             raise EngineError(f"a window of {window} tokens needs {limit} slots, not {self._fixed}")
         return EngineCache(
@@ -125,7 +129,7 @@ class EngineDecoder:
         scores may be left out if they are not wanted, `scored`.
         """
         parts = []
-        chunk = MAX_COUNT if window is None else WINDOW_CHUNK
+        chunk = MAX_COUNT if window is None else self.chunk
         for low in range(0, len(x), chunk):
             part = x[low : low + chunk]
             inputs = self.inputs(part, cache, positions[..., low : low + chunk], window, recent)
@@ -233,4 +237,11 @@ def layered_decoder(
         build=partial(LayerNetwork, spec, config, sinks=sizes.sinks),
     )
     engine = LayeredEngine(decoder, load_engine(source), heads)
-    return EngineDecoder(config, decoder.embedding, engine, sizes, fingerprint=decoder.fingerprint)
+    return EngineDecoder(
+        config,
+        decoder.embedding,
+        engine,
+        sizes,
+        fingerprint=decoder.fingerprint,
+        chunk=FRAME_CHUNK,
+    )

@@ -75,7 +75,7 @@ def layer_spec(
         profiles=(
             {
                 "batch": DimensionRange(1, 1, 4),
-                "count": DimensionRange(1, 128, MAX_COUNT),
+                "count": DimensionRange(1, 196, MAX_COUNT),  # a frame of LLaVA-OneVision
                 **slots,
             },
             {"batch": DimensionRange(1, 1, MAX_BATCH), "count": DimensionRange(1, 1, 1), **slots},

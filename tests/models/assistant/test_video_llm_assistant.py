@@ -122,7 +122,7 @@ def test_a_folder_with_a_set_of_heads_stores_those_that_retrieve(tmp_path: Path)
 
 
 def test_caches_of_a_fixed_size_hold_the_window_and_a_question() -> None:
-    assert cache_slots(RekvConfig(), 14, 196) == 15_296  # 14 + 15,000 + 2 * 128, in steps of 64
+    assert cache_slots(RekvConfig(), 14, 196) == 15_552  # 14 + 15,000 + 2 * 256, in steps of 64
     assert cache_slots(RekvConfig(window=100), 14, 196) == 13_120  # 2 * 14 + 64 * 196 + 512
 
 

@@ -47,9 +47,9 @@ def lengths(count: int) -> list[Frame]:
 
 
 @pytest.mark.parametrize("heads", [None, MIXED], ids=["all", "retrieval"])
-@pytest.mark.parametrize("slots", [None, 300], ids=["grown", "fixed"])
+@pytest.mark.parametrize("slots", [None, 560], ids=["grown", "fixed"])
 def test_it_stores_selects_and_answers_the_same(heads: HeadSet | None, slots: int | None) -> None:
-    """The window of 20 tokens wraps its cache of slots twice."""
+    """The cache of the window wraps."""
     found = []
     for rekv in both(heads, slots=slots):
         state = watched(rekv, frames(95))
@@ -102,10 +102,10 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="another set of heads"):
         Rekv(in_engine(None), OPENING, RekvConfig(window=20, heads=MIXED))
     with pytest.raises(EngineError, match="a window of 50 tokens needs"):
-        Rekv(in_engine(None, slots=300), OPENING, RekvConfig(window=50)).init_state()
-    rekv = both(None, slots=300, blocks=60)[1]
-    state = watched(rekv, frames(60))
-    with pytest.raises(EngineError, match="300 slots are too few"):
+        Rekv(in_engine(None, slots=560), OPENING, RekvConfig(window=50)).init_state()
+    rekv = both(None, slots=560, blocks=95)[1]
+    state = watched(rekv, frames(95))
+    with pytest.raises(EngineError, match="560 slots are too few"):
         rekv.retrieve(state, QUESTION)
 
 

@@ -22,7 +22,8 @@ from models.language.engine_decoder import layered_decoder
 from models.memory.kv_store.tiers import BlockStore, StoreBudget
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
-from tests.bench.gpu import FRAME_TOKENS, FULL
+from tests.bench.gpu import FRAME_TOKENS
+from tests.bench.gpu_shapes import FULL
 from web.config import read_settings
 from web.loading.engines import stored_engines
 
@@ -59,12 +60,13 @@ def measure(both: dict[str, Measured], frames: int, width: int) -> None:
             states[name], _ = each.timed("frame", lambda: each.rekv.step(states[name], [frame]))  # noqa: B023  (runs at once)
     answers = []
     for name, each in both.items():
+        said: list[list[int]] = []
         for _ in range(3):
             found = each.timed("retrieval", lambda: each.rekv.retrieve(states[name], QUESTION))  # noqa: B023
             answer = each.rekv.reply(found, QUESTION, max_tokens=ANSWER)
-            tokens_made = [each.timed("first token", lambda: next(answer))]  # noqa: B023
-            tokens_made += each.timed("other tokens", lambda: list(answer))  # noqa: B023
-        answers.append(tokens_made)
+            first = each.timed("first token", lambda: next(answer))  # noqa: B023
+            said.append([first, *each.timed("other tokens", lambda: list(answer))])  # noqa: B023
+        answers.append(said)
     print(f"same answers: {answers[0] == answers[1]}")
 
 

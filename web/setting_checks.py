@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
-from media.pipeline.outside.memory_tools import TOOL_NAMES
+from media.pipeline.outside.tool_schemas import TOOLS
 from models.weights.hub_catalog import VIDEO_LLMS
 from rtc.ice_servers import IceEndpoint
 from rtc.ports import PortRange
@@ -96,8 +96,8 @@ def function_name(name: str) -> str:
 
 def known_tools(names: tuple[str, ...]) -> tuple[str, ...]:
     """Check that `names` are functions that an outside model may call."""
-    if unknown := [name for name in names if name not in TOOL_NAMES]:
-        raise ValueError(f"expected {', '.join(TOOL_NAMES)}, comma-separated, not {unknown[0]}")
+    if unknown := [name for name in names if name not in TOOLS]:
+        raise ValueError(f"expected {', '.join(TOOLS)}, comma-separated, not {unknown[0]}")
     return names
 
 

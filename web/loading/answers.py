@@ -10,7 +10,7 @@ from media.pipeline.models.services import OutsideModel
 from media.pipeline.outside.answerer import OutsideAnswerer
 from media.pipeline.outside.endpoint import EvidenceLimits, ModelEndpoint
 from media.pipeline.outside.evidence import EvidenceCollector
-from media.pipeline.outside.memory_tools import DRAW
+from media.pipeline.outside.tool_schemas import DRAW
 from media.pipeline.own_code.handler import HandlerAnswerer, HandlerLoop
 from media.pipeline.own_code.user_function import UserFunction
 from media.worker import Worker

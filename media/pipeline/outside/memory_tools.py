@@ -10,10 +10,9 @@ from media.events import Question
 from media.generation_events import DrawRequest
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.evidence import NO_EVIDENCE, EvidenceCollector, QuestionEvidence
+from media.pipeline.outside.tool_schemas import DRAW, LOOK, RECENT, SEARCH, TOOLS
 from models.assistant.scene.scene_entry import format_time
 
-SEARCH, LOOK, RECENT, DRAW = "search_memory", "look_now", "recent_frames", "draw"
-TOOL_NAMES = (SEARCH, LOOK, RECENT, DRAW)
 DAY = 86_400.0
 
 
@@ -38,7 +37,7 @@ class MemoryTools:
     """The functions called `names`, for questions about a session."""
 
     def __init__(self, names: Iterable[str], collector: EvidenceCollector) -> None:
-        self._tools = {name: _TOOLS[name] for name in names}
+        self._tools = {name: TOOLS[name] for name in names}
         self._collector = collector
 
     def offered(
@@ -113,29 +112,3 @@ def _count(arguments: Mapping[str, Any]) -> int:
         return max(1, int(arguments.get("n", 4)))
     except (TypeError, ValueError) as error:
         raise ValueError("n: expected a whole number") from error
-
-
-def _tool(
-    name: str, description: str, required: tuple[str, ...] = (), **types: str
-) -> FunctionTool:
-    properties = {each.rstrip("_"): {"type": type} for each, type in types.items()}
-    schema = {"type": "object", "properties": properties, "required": list(required)}
-    return FunctionTool(name, description, json.dumps(schema))
-
-
-_TOOLS = {
-    SEARCH: _tool(
-        SEARCH,
-        "Finds what the camera saw earlier that the query names, with times and pictures; from and "
-        "to are minutes:seconds since the call began.",
-        ("query",),
-        query="string",
-        from_="string",
-        to="string",
-    ),
-    LOOK: _tool(LOOK, "Shows what the camera sees now."),
-    RECENT: _tool(RECENT, "Shows the last n frames that were looked at.", n="integer"),
-    DRAW: _tool(
-        DRAW, "Draws a short video of what the prompt describes.", ("prompt",), prompt="string"
-    ),
-}

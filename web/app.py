@@ -25,7 +25,6 @@ from web.page import gradio_page
 from web.page.frame import GradioFrame
 from web.realtime import websocket as realtime
 from web.rest import (
-    chat,
     credentials,
     openapi,
     service_info,
@@ -33,6 +32,7 @@ from web.rest import (
     speech,
     transcriptions,
 )
+from web.rest.chat import routes as chat
 from web.sessions import Sessions
 from web.signaling import calls, whep, whip
 

@@ -13,8 +13,7 @@ from media.images.decoder import ImageDecoder
 from media.images.formats import ImageLimits
 from media.pipeline.interfaces import VideoAssistant, VideoGenerator
 from media.pipeline.limits import FrameOutput, Limits, Sampling
-from media.pipeline.models.services import Devices, Models, Services, make_services
-from media.servers.device import Device
+from media.pipeline.models.services import Models, Services, make_services
 from media.worker import Worker
 from models.asr.whisper.loading import WhisperModel
 from models.assistant import small_model
@@ -33,6 +32,7 @@ from trt_engines.loading import LoadedEngine
 from web.config import PREFIX, Settings
 from web.loading.answers import outside_model
 from web.loading.asr import load_asr
+from web.loading.devices import speech_batch, start_devices
 from web.loading.engines import stored_engines, summaries
 from web.loading.needs import Command, fetch, generating, needs, seeing
 from web.loading.progress import download_progress
@@ -41,8 +41,6 @@ from web.setting_checks import SMALL, WAN_MODELS
 logger = logging.getLogger(__name__)
 
 BITS: dict[str, Bits | None] = {"all": None, "8": 8, "4": 4}
-GPU_SLOTS = 3  # computations at once on a GPU: a look, an answer, generated frames
-GPU_SPEECH_BATCH = 16  # streams of speech in one run on a GPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +128,15 @@ def load_assistant(
         )
         return SmallAssistant(small, memory_budget(settings))
     folder = settings.video_model_folder
-    from models.assistant import video_llm_assistant  # slow to import
+    from models.assistant import video_llm_loading  # slow to import
+    from models.assistant.video_llm_assistant import VideoLlmConfig
 
     device = choose_device(settings.device)
     logger.info("loading %s on %s", folder, device)
-    return video_llm_assistant.load(
+    return video_llm_loading.load(
         folder,
         perception.load(settings.weights, load_engine),
-        video_llm_assistant.VideoLlmConfig(rekv=RekvConfig(bits=BITS[settings.memory_bits])),
+        VideoLlmConfig(rekv=RekvConfig(bits=BITS[settings.memory_bits])),
         device=str(device),
         dtype=_dtype(settings, device),
         budget=memory_budget(settings),
@@ -262,42 +261,3 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
             generation_unavailable=generation_unavailable,
             engines=tuple(load_engine.loaded),
         )
-
-
-def speech_batch(settings: Settings, device: torch.device) -> int:
-    """Return of how many streams of speech a network on `device` takes runs at once.
-
-    On a CPU it is no quicker: docs/benchmarks.md.
-    """
-    return settings.speech_batch or (1 if device.type == "cpu" else GPU_SPEECH_BATCH)
-
-
-def start_devices(settings: Settings, stack: ExitStack, *, gathering: bool = False) -> Devices:
-    """Return what runs the models; `stack` closes them.
-
-    A model that runs on a GPU does not take a place among the computations of the CPU. With
-    `gathering`, recognition runs its networks for several streams at once: one such run at a time,
-    so that the next ones wait and are gathered.
-    """
-
-    def device(name: str, slots: int, urgent: int = 0) -> Device:
-        started = Device(name, slots=slots, urgent=urgent)
-        stack.callback(started.close)
-        return started
-
-    slots = settings.computations_in_use
-    cpu = device("cpu", slots, urgent=1)
-    on_gpu = choose_device(settings.device).type == "cuda"
-    gpu = device("gpu", GPU_SLOTS) if on_gpu else cpu
-    threads = Worker("recognition", threads=settings.sessions) if gathering else None
-    if threads is not None:
-        stack.callback(threads.close)
-    return Devices(
-        detection=device("detection", 1),
-        synthesis=device("synthesis", 1),
-        recognition=gpu if gathering else cpu,
-        assistant=cpu if settings.video_model == SMALL else gpu,
-        generation=gpu if settings.drawing_model in WAN_MODELS else cpu,
-        recognitions=1 if gathering and on_gpu else slots,
-        recognition_threads=threads,
-    )

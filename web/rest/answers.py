@@ -23,7 +23,7 @@ from web.access.auth import Caller
 from web.context import ServiceContext
 from web.errors import failure_message
 from web.problems import ProblemError
-from web.rest.chat_request import ChatQuestion
+from web.rest.chat.request import ChatQuestion
 from web.sessions import SessionRecord
 
 NO_INPUT = (

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from web import problems
 from web.access.routes import RULES, Access
-from web.rest.chat_request import ChatCompletionRequest
+from web.rest.chat.request import ChatCompletionRequest
 from web.rest.subtitles import MEDIA_TYPES
 from web.rest.transcription_fields import ResponseFormat
 

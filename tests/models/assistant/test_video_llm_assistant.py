@@ -8,13 +8,8 @@ import torch
 
 from models.assistant.interface import NOTHING_YET, AssistantAnswer, MetRequest
 from models.assistant.scene.perception import Pixels
-from models.assistant.video_llm_assistant import (
-    VideoLlmAssistant,
-    VideoLlmConfig,
-    VideoLlmState,
-    cache_slots,
-    load,
-)
+from models.assistant.video_llm_assistant import VideoLlmAssistant, VideoLlmConfig, VideoLlmState
+from models.assistant.video_llm_loading import cache_slots, load
 from models.errors import WeightsError
 from models.language.head_set import FILE as HEADS
 from models.language.head_set import write_head_set

@@ -14,7 +14,7 @@ from models.engine import ExportableNetwork, NetworkSource, TorchEngine
 from tests.media.pipeline.scripted import scripted, tone
 from tests.trt_engines.tiny_network import TinyAttention
 from web.config import Settings
-from web.loading.models import GPU_SPEECH_BATCH, speech_batch, start_devices
+from web.loading.devices import GPU_SPEECH_BATCH, speech_batch, start_devices
 
 
 def test_runs_are_gathered_on_a_gpu_or_if_the_setting_says_so() -> None:

@@ -23,7 +23,7 @@ from web.protocol.client_events.tools import MAX_TOOLS, NO_TOOLS, function_tools
 from web.protocol.dialogue import dialogue_around
 from web.protocol.items import Item, ItemList, question_text
 from web.protocol.responses import PICTURE_QUESTION
-from web.rest.chat_messages import (
+from web.rest.chat.messages import (
     ChatMessage,
     LenientModel,
     conversation_items,

@@ -19,8 +19,8 @@ from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError, problem_response
 from web.rest.answers import AnswerTask, cut_off_problem
-from web.rest.chat_reply import ChatReply, Fields, completion, completion_chunks
-from web.rest.chat_request import (
+from web.rest.chat.reply import ChatReply, Fields, completion, completion_chunks
+from web.rest.chat.request import (
     ChatQuestion,
     check_images,
     check_tools,

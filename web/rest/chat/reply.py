@@ -11,7 +11,7 @@ from media.events import Evidence
 from web.context import MODEL_NAME, unix_time
 from web.problems import ProblemError, error_fields
 from web.rest.answers import AnswerPiece, AnswerTask
-from web.rest.chat_request import ChatQuestion
+from web.rest.chat.request import ChatQuestion
 
 Fields = dict[str, Any]
 

@@ -111,7 +111,7 @@ def _of_known_thing(words: str, view: SceneView) -> SceneAnswer | None:
         )
     first, last = view.runs(rows)[-1]
     times = span(view.time(first), view.time(last), now=view.is_now(last))
-    saw = "see" if view.is_now(last) else "saw"
+    saw = "have seen" if view.is_now(last) else "saw"
     if ABOUT_THING.search(words):
         return SceneAnswer(f"I {saw} the {term.word} {times}.", (first, last), open=True)
     text = f"I cannot tell that about the {term.word}. I {saw} it {times}."

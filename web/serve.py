@@ -54,7 +54,7 @@ async def _run(
     """Warm up the models, if they are `unused`, and serve."""
     if unused is not None:
         await warm_up(unused)
-    release_idle_memory()  # nothing else runs on the loop yet
+    await asyncio.to_thread(release_idle_memory)
     logger.info("listening on %s", url)
     await server.serve(sockets=[listener])
 

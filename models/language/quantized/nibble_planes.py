@@ -73,7 +73,8 @@ def int8(data: Bytes, kind: GGMLQuantizationType) -> tuple[NDArray[np.int8], Flo
     if kind != Q8_0:
         raise ValueError(f"expected a tensor of type {Q8_0}, got one of type {kind}")
     blocks = _blocks(data, kind)
-    q = np.ascontiguousarray(blocks[..., 2:]).view(np.int8).reshape(len(data), -1)
+    q = np.ascontiguousarray(blocks[..., 2:]).view(np.int8)
+    q = q.reshape(len(data), blocks.shape[1] * BLOCK)
     return q, _half(blocks, 0)[..., 0]
 
 
@@ -91,8 +92,9 @@ def concatenated(matrices: Sequence[Sequence[NibblePlane]]) -> list[NibblePlane]
 
 def _blocks(data: Bytes, kind: GGMLQuantizationType) -> Bytes:
     """Return `data` as (out, blocks, bytes a block)."""
-    rows, _ = data.shape
-    return data.reshape(rows, -1, GGML_QUANT_SIZES[kind][1])
+    rows, size = data.shape
+    block = GGML_QUANT_SIZES[kind][1]
+    return data.reshape(rows, size // block, block)
 
 
 def _half(raw: Bytes, at: int) -> Floats:

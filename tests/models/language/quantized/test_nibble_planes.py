@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, dequantize
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from models.language.quantized.nibble_planes import (
     int8,
     nibble_planes,
 )
+from models.language.quantized.packed_linear import QuantizedEmbedding
 
 Kind = GGMLQuantizationType
 ROWS, COLUMNS = 6, 2 * BLOCK
@@ -60,3 +62,12 @@ def test_rows_are_joined_and_reordered_with_their_scales() -> None:
     np.testing.assert_allclose(both.floats(), expected, rtol=1e-6)
     order = np.random.default_rng(0).permutation(2 * ROWS)
     np.testing.assert_allclose(both.reordered(order).floats(), expected[order], rtol=1e-6)
+
+
+@given(st.lists(st.integers(0, ROWS - 1), max_size=5), st.integers(0, 100))
+def test_embeddings_are_the_rows_of_what_unpacking_gives(tokens: list[int], seed: int) -> None:
+    """Of no tokens, too: what is unknown of a scene is an empty text."""
+    raw, kind = stored(Kind.Q8_0, seed)
+    expected = dequantize(raw, kind).reshape(ROWS, COLUMNS)[tokens]
+    found = QuantizedEmbedding(raw, kind)(torch.tensor(tokens, dtype=torch.int64))
+    np.testing.assert_array_equal(found.numpy(), expected)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from media.pipeline.models.services import Services
+from media.worker import Worker
 from trt_engines.backends.idle_memory import release_idle_memory
 from web.app import create_app
 from web.config import Settings
@@ -54,9 +55,17 @@ async def _run(
     """Warm up the models, if they are `unused`, and serve."""
     if unused is not None:
         await warm_up(unused)
-    await asyncio.to_thread(release_idle_memory)
+    await _release_memory()
     logger.info("listening on %s", url)
     await server.serve(sockets=[listener])
+
+
+async def _release_memory() -> None:
+    worker = Worker("memory")
+    try:
+        await worker.run(release_idle_memory)
+    finally:
+        worker.close()
 
 
 @contextmanager

@@ -48,6 +48,8 @@ case "$*" in
 esac
 """
 
+PARALLEL = "-m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder"
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
@@ -128,10 +130,7 @@ def test_a_moved_checkout_gets_a_new_environment(checkout: Path) -> None:
 
 def test_the_tests_install_their_extras_and_serve_other_commands_too(checkout: Path) -> None:
     tested = run(checkout, "test", "-k", "a or b", cwd=checkout.parent)
-    assert (
-        tested.stdout
-        == f"pytest in {checkout}: -m pytest -n auto --maxprocesses 4 --dist loadfile -k a or b\n"
-    ), tested.stderr
+    assert tested.stdout == f"pytest in {checkout}: {PARALLEL} -k a or b\n", tested.stderr
     assert run(checkout, "version").stdout == "ran version\n"
     (call,) = installations(checkout)
     assert call.endswith("[test,lint]")
@@ -158,10 +157,7 @@ def test_on_macos_without_chrome_playwright_fetches_the_browser(checkout: Path) 
         assert found is not None
         (path / tool).symlink_to(found)
     tested = run(checkout, "test", PATH=str(path))
-    assert (
-        tested.stdout
-        == f"pytest in {checkout}: -m pytest -n auto --maxprocesses 4 --dist loadfile\n"
-    ), tested.stderr
+    assert tested.stdout == f"pytest in {checkout}: {PARALLEL}\n", tested.stderr
     assert installations(checkout)[1:] == ["-m playwright install chromium"]
 
 

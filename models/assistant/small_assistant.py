@@ -68,9 +68,9 @@ class SmallAssistant:
     max_answers = MAX_BATCH  # that are generated at the same time
     max_looks = 4  # at once: more take longer than speech should wait
     about = (
-        "answers are made by rule from what small models see: some 600 kinds of things, persons, "
-        "left and right, and when; names and colors are often wrong; nothing of actions, text, "
-        "faces or fine detail"
+        "answers come from a small model: by rule from what it sees, some 600 kinds of things, "
+        "persons, left and right, and when; names and colors are often wrong; nothing of actions, "
+        "text, faces or fine detail"
     )
 
     def __init__(
@@ -172,8 +172,8 @@ class SmallAssistant:
         said = reply(text, view, conversation, self.wall_clock())
         if view is not None and said.open:
             return self._generated(state, text, view, said.text)
-        shown = sorted({row for row in said.rows if entries[row].block != NOT_STORED})
-        moments = tuple(_moment(entries[row]) for row in shown)
+        shown = {row for row in (_stored(entries, row) for row in said.rows) if row is not None}
+        moments = tuple(_moment(entries[row]) for row in sorted(shown))
         return AssistantAnswer(iter([said.text]), moments, confidence=lambda: said.confidence)
 
     def _generated(
@@ -255,6 +255,14 @@ def _unwritten(state: SmallAssistantState) -> StorageProblem | None:
     error = state.memory.rekv.store.write_error
     reason = str(error) if error else state.log_file.error if state.log_file else ""
     return StorageProblem(forgotten=False, reason=reason) if reason else None
+
+
+def _stored(entries: Sequence[LoggedEntry], row: int) -> int | None:
+    """Return `row`, or the one before if that shows the same and `row` is not stored yet."""
+    if entries[row].block != NOT_STORED:
+        return row
+    before = row - 1
+    return before if before >= 0 and entries[before].main == entries[row].main else None
 
 
 def _moment(entry: LoggedEntry) -> Moment:

@@ -33,8 +33,9 @@ def when(view: SceneView, form: Form) -> SceneAnswer:
             f"I first saw {what} at {format_time(view.time(first))}.", (first,), sure
         )
     if view.is_now(last):
-        since = view.time(view.runs(rows)[-1][0])
-        return SceneAnswer(f"I see {what} now, since {format_time(since)}.", (last,), sure)
+        begin = view.runs(rows)[-1][0]
+        text = f"I see {what} now, since {format_time(view.time(begin))}."
+        return SceneAnswer(text, (begin, last), sure)
     if form.word == "last":
         return SceneAnswer(f"I last saw {what} at {format_time(view.time(last))}.", (last,), sure)
     runs = view.runs(rows)[-3:]

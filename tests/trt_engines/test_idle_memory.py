@@ -1,6 +1,7 @@
 """Memory that engines do not use now is returned, and what they compute stays the same."""
 
 import mmap
+import re
 import sys
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import torch
 
 from models.engine import TorchEngine
 from tests.trt_engines.tiny_network import TinyAttention
-from trt_engines.backends.idle_memory import drop_file_pages, release_idle_memory
+from trt_engines.backends.idle_memory import (
+    MAPPING,
+    _mappings,
+    _unwritten,
+    drop_file_pages,
+    release_idle_memory,
+)
 from trt_engines.backends.onnx_runtime import OrtEngine, pack
 from trt_engines.export import example_inputs, export
 
@@ -21,6 +28,10 @@ def resident(file: Path) -> int:
     """Return how many kB of the mappings of `file` are in memory."""
     _, _, lines = Path("/proc/self/smaps").read_text().partition(f" {file}\n")
     return int(lines.partition("Rss:")[2].split()[0])
+
+
+def mappings() -> list[re.Match[str]]:
+    return [match for each in _mappings() if (match := MAPPING.match(each)) is not None]
 
 
 @linux
@@ -44,6 +55,16 @@ def test_pages_that_were_written_to_stay(tmp_path: Path) -> None:
     mapped[5] = 7
     drop_file_pages()
     assert mapped[5] == 7
+
+
+@linux
+def test_variables_of_libraries_stay() -> None:
+    """They are read now and written a moment later, by any thread."""
+    programs = {each["path"] for each in mappings() if "x" in each["rights"]}
+    given_up = {start for start, _, _ in _unwritten()}
+    variables = [m for m in mappings() if m["path"] in programs and "w" in m["rights"]]
+    assert variables
+    assert not given_up & {int(each["start"], 16) for each in variables}
 
 
 @pytest.mark.slow

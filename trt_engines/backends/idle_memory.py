@@ -32,7 +32,7 @@ IDENTITY = (
 )
 SPLIT = re.compile(r"\n(?=[0-9a-f]+-)")  # between two mappings in /proc/self/smaps
 MAPPING = re.compile(
-    r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) r\S*p \S+ \S+ \S+ +/.*\n"
+    r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<rights>r\S*p) \S+ \S+ \S+ +(?P<path>/.*)\n"
     r"(?:.*\n)*?Rss: +(?P<resident>\d+) kB\n(?:.*\n)*?Anonymous: +(?P<own>\d+) kB"
 )
 DROP = 4  # MADV_DONTNEED
@@ -71,11 +71,14 @@ def drop_file_pages() -> int:
 def _unwritten() -> Iterator[tuple[int, int, int]]:
     """Return address, size and resident bytes of mappings of files that are as in the files.
 
-    One that was written to has pages of its own, which would be lost.
+    One that was written to has pages of its own, which would be lost. So would what another thread
+    writes at this moment: variables of programs and libraries are left alone.
     """
-    for mapping in _mappings():
-        match = MAPPING.match(mapping)
-        if match is not None and match["own"] == "0":
+    found = [match for each in _mappings() if (match := MAPPING.match(each)) is not None]
+    programs = {match["path"] for match in found if "x" in match["rights"]}
+    for match in found:
+        variables = "w" in match["rights"] and match["path"] in programs
+        if match["own"] == "0" and not variables:
             start, end = int(match["start"], 16), int(match["end"], 16)
             yield start, end - start, 1024 * int(match["resident"])
 

@@ -106,6 +106,7 @@ NOT_COUNT = (r"^how many(?: (?:were|are|was|is|did|do|of them|there|you|see|saw)
 COUNT = (
     r"\bhow many\b",
     r"^(?:please )?count\b",
+    r"^(?:can|could|would|will) you (?:please )?count (?:the|these|those|all|my|his|her)\b",
     r"\b(?:the )?number of\b",
     r"\bhow much .* (?:is|are) (?:there|in)\b",
     r"^(?:is|are) there (?:more|fewer|less|only|exactly)\b",

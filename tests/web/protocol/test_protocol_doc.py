@@ -10,7 +10,8 @@ from tests.paths import ROOT
 from tests.web.openai_sdk import MODELS, check
 from web.protocol.client_events.messages import TYPES, parse
 from web.realtime import websocket as realtime
-from web.rest import chat, credentials, service_info, sessions, speech, transcriptions
+from web.rest import credentials, service_info, sessions, speech, transcriptions
+from web.rest.chat import routes as chat
 from web.signaling import calls, whep, whip
 
 DOCUMENT = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")

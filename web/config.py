@@ -13,7 +13,6 @@ from web.errors import SettingsError
 from web.setting_checks import (
     SMALL,
     CommaSeparated,
-    http_url,
     known_chunk,
     known_device,
     known_final_model,
@@ -24,18 +23,12 @@ from web.setting_checks import (
     urls_with_scheme,
 )
 from web.setting_errors import describe, refuse_unknown
+from web.weight_settings import WeightSettings
 
 PREFIX = "EYELINE_"
-CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-def default_cache() -> Path:
-    """Return `.cache/eyeline` in the checkout, or in the home folder if installed."""
-    home = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.home()
-    return home / ".cache" / "eyeline"
-
-
-class Settings(AnswerSettings):
+class Settings(AnswerSettings, WeightSettings):
     """The settings of the service; each is an environment variable EYELINE_<NAME>."""
 
     model_config = SettingsConfigDict(
@@ -52,10 +45,6 @@ class Settings(AnswerSettings):
     """TCP port of HTTP and WebSocket; 0 picks a free port"""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """lowest level that is logged"""
-    weights: Path = Field(default_factory=lambda: default_cache() / "weights")
-    """folder of downloaded weights"""
-    engines: Path = Field(default_factory=lambda: default_cache() / "engines")
-    """folder of networks that were exported or compiled at an earlier start"""
     backend: Literal["auto", "torch", "onnxruntime", "tensorrt", "tensorrt_rtx"] = "auto"
     """what runs the networks: torch, onnxruntime (on the CPU), tensorrt or tensorrt_rtx (on a GPU),
     or auto, which picks the quickest that runs"""
@@ -64,10 +53,6 @@ class Settings(AnswerSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """numbers of all models: auto is float16 on a GPU, bfloat16 for models of the hub; on a CPU it
     is float32, with matrices of 8 bits where they are as good"""
-    hub: Annotated[str, AfterValidator(http_url)] = "https://huggingface.co"
-    """model hub that `eyeline pull` downloads from, or its mirror"""
-    hub_token: SecretStr | None = None
-    """access token for that hub, for models that need one"""
     asr_model: Annotated[str, AfterValidator(known_model)] = "tiny.en"
     """speech recognition model: tiny.en, base, or the path of an OpenAI .pt file, a CTranslate2
     folder or a Hugging Face folder"""

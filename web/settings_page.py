@@ -4,14 +4,15 @@ import sys
 
 from pydantic.fields import FieldInfo
 
+from models.weights.catalog import NPM_REGISTRY
 from web.answer_settings import AnswerSettings
 from web.config import PREFIX, Settings
+from web.weight_settings import WeightSettings
 
 
 def settings_page() -> str:
     """Return docs/settings.md: a table of all settings with their defaults."""
-    inherited = AnswerSettings.model_fields  # they come first, and belong last
-    fields = sorted(Settings.model_fields.items(), key=lambda item: item[0] in inherited)
+    fields = sorted(Settings.model_fields.items(), key=lambda item: _group(item[0]))
     rows = [_row(name, field) for name, field in fields]
     return "\n".join(
         [
@@ -29,6 +30,11 @@ def settings_page() -> str:
     )
 
 
+def _group(name: str) -> int:
+    """Return where a setting belongs: inherited ones, which pydantic puts first, come last."""
+    return (name in WeightSettings.model_fields) + 2 * (name in AnswerSettings.model_fields)
+
+
 def _row(name: str, field: FieldInfo) -> str:
     meaning = " ".join((field.description or "").split())
     return f"| `{PREFIX}{name.upper()}` | {_default(name, field)} | {meaning} |"
@@ -37,6 +43,8 @@ def _row(name: str, field: FieldInfo) -> str:
 def _default(name: str, field: FieldInfo) -> str:
     if name in ("weights", "engines"):
         return f"`.cache/eyeline/{name}`"
+    if name == "npm_registry":
+        return f"`{NPM_REGISTRY}`"
     return "not set" if field.default in (None, ()) else f"`{field.default}`"
 
 

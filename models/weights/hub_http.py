@@ -20,6 +20,7 @@ TIMEOUT = 30.0  # seconds without a byte until a connection counts as broken
 ATTEMPTS = 5  # broken connections in a row without a byte before giving up
 UNAUTHORISED, FORBIDDEN, MISSING, PARTIAL, BAD_RANGE = 401, 403, 404, 206, 416  # RFC 9110
 
+Refuse = Callable[[httpx.Response, str], NoReturn]
 GATED = "GatedRepo"  # a hub's X-Error-Code if the licence was not accepted
 
 
@@ -74,11 +75,18 @@ def get_json(client: httpx.Client, url: str, what: str) -> dict[str, Any]:
 
 
 def download(
-    client: httpx.Client, url: str, part: Path, size: int, progress: Callable[[int], None]
+    client: httpx.Client,
+    url: str,
+    part: Path,
+    size: int,
+    progress: Callable[[int], None],
+    *,
+    refuse: Refuse | None = None,
 ) -> None:
     """Download `url` to `part`, a file of `size` bytes; resume what it holds.
 
-    `progress` gets the size of `part`. Broken connections are retried.
+    `progress` gets the size of `part`. Broken connections are retried. `refuse` raises the error
+    for a refused request, given the response and `url`; the default is `raise_refused`.
 
     Raises:
         WeightsError: the file is missing, refused, or longer than `size`.
@@ -89,7 +97,7 @@ def download(
     with part.open("ab") as out:
         while (before := out.tell()) < size:
             try:
-                _download_rest(client, url, out, size, progress)
+                _download_rest(client, url, out, size, progress, refuse or raise_refused)
                 broken: httpx.TransportError | None = None
             except httpx.TransportError as error:
                 broken = error
@@ -98,11 +106,16 @@ def download(
                 raise broken or httpx.RemoteProtocolError(f"{url} ends after {before} bytes")
     if part.stat().st_size > size:
         part.unlink()
-        raise WeightsError(f"{url}: is longer than the {size} bytes that the hub lists; try again")
+        raise WeightsError(f"{url}: is longer than the {size} bytes that were expected; try again")
 
 
 def _download_rest(
-    client: httpx.Client, url: str, out: BinaryIO, size: int, progress: Callable[[int], None]
+    client: httpx.Client,
+    url: str,
+    out: BinaryIO,
+    size: int,
+    progress: Callable[[int], None],
+    refuse: Refuse,
 ) -> None:
     start = out.tell()
     headers = {"Range": f"bytes={start}-"} if start else {}
@@ -114,7 +127,7 @@ def _download_rest(
             return
         if not response.is_success:
             response.read()
-            raise_refused(response, url)
+            refuse(response, url)
         for block in response.iter_raw():  # unbuffered: what arrived before a break is kept
             out.write(block)
             progress(out.tell())

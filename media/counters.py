@@ -4,8 +4,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
+from media.delays import Delays
 from media.frames import AudioChunk
 
+LATEST = ("caption_lag", "draw_delay")  # not counts: of the last caption or frame
 MAX_ARRIVALS = 512  # 10 s of audio in chunks of 20 ms
 
 
@@ -43,11 +45,17 @@ class Counters:
     caption_lag: float | None = None
     drawn: int = 0
     draw_delay: float | None = None
+    _delays: Delays = field(default_factory=Delays)
     _caption_delay: Callable[[], float] = lambda: 0.0
     _look_delay: Callable[[], float] = lambda: 0.0
     _arrivals: deque[tuple[float, float]] = field(
         default_factory=lambda: deque(maxlen=MAX_ARRIVALS)
     )
+
+    @property
+    def delays(self) -> Delays:
+        """What its user waited for, all through the session."""
+        return self._delays
 
     @property
     def caption_delay(self) -> float:
@@ -80,12 +88,28 @@ class Counters:
         """Note that audio up to media time `until` arrived at `now`."""
         self._arrivals.append((until, now))
 
-    def caption_sent(self, until: float, now: float) -> None:
+    def caption_sent(self, until: float, now: float, *, final: bool) -> None:
         """Note that at `now` a caption was sent whose last word ends at media time `until`."""
         for end, arrived in self._arrivals:
             if end >= until:
                 self.caption_lag = max(0.0, now - arrived)
+                delays = self._delays
+                lags = delays.final_caption if final else delays.interim_caption
+                lags.observe(self.caption_lag)
                 return
+
+    def frame_followed(self, control_time: float, now: float) -> float:
+        """Note that a control of `control_time` is first seen at `now`; return its delay."""
+        self.draw_delay = max(0.0, now - control_time)
+        self._delays.control_to_picture.observe(self.draw_delay)
+        return self.draw_delay
+
+    def add(self, other: "Counters") -> None:
+        """Count what `other` counted as well; lags and delays of one caption or frame stay."""
+        for name, value in other.snapshot().items():
+            if name not in LATEST and value is not None:
+                setattr(self, name, getattr(self, name) + value)
+        self._delays.add(other.delays)
 
     def snapshot(self) -> dict[str, float | int | None]:
         """Return the counts by name."""

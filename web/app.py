@@ -21,6 +21,7 @@ from web.access.gate import Gate
 from web.config import Settings
 from web.context import ServiceContext, capabilities, waiting_lines
 from web.loading.models import LoadedModels
+from web.operation import routes as operation
 from web.page import gradio_page
 from web.page.frame import GradioFrame
 from web.realtime import websocket as realtime
@@ -101,6 +102,7 @@ def create_app(
         whip,
         whep,
         service_info,
+        operation,
         credentials,
         sessions,
         chat,

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from models.weights.hub_catalog import HUB_MODELS
 from web.answer_settings import AnswerSettings
 from web.errors import SettingsError
+from web.operation_settings import OperationSettings
 from web.setting_checks import (
     SMALL,
     CommaSeparated,
@@ -28,7 +29,7 @@ from web.weight_settings import WeightSettings
 PREFIX = "EYELINE_"
 
 
-class Settings(AnswerSettings, WeightSettings):
+class Settings(OperationSettings, AnswerSettings, WeightSettings):
     """The settings of the service; each is an environment variable EYELINE_<NAME>."""
 
     model_config = SettingsConfigDict(
@@ -43,8 +44,6 @@ class Settings(AnswerSettings, WeightSettings):
     """address to listen on"""
     port: int = Field(7860, ge=0, le=65535)
     """TCP port of HTTP and WebSocket; 0 picks a free port"""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """lowest level that is logged"""
     backend: Literal["auto", "torch", "onnxruntime", "tensorrt", "tensorrt_rtx"] = "auto"
     """what runs the networks: torch, onnxruntime (on the CPU), tensorrt or tensorrt_rtx (on a GPU),
     or auto, which picks the quickest that runs"""

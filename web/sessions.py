@@ -14,17 +14,9 @@ from typing import Any, Literal
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
-from media.events import (
-    Answer,
-    AnswerOutput,
-    Cancel,
-    Caption,
-    Input,
-    Output,
-    Question,
-    Remembered,
-)
-from web.access.admission import Load, SessionsFullError
+from media.events import Answer, AnswerOutput, Cancel, Caption, Input, Output, Question, Remembered
+from rtc.network import NetworkState
+from web.access.admission import Load, SessionsFullError, SessionTotals
 from web.access.auth import Caller
 from web.access.waiting_line import WaitingLine
 from web.attendance import Attendance, attendance_fields
@@ -46,9 +38,9 @@ class SessionRecord:
 
     `captions` are the newest final captions with words; `dropped_captions` older ones are not
     kept. `owner` is the client secret that opened the session, None if it was the key. `submit`
-    puts an input into the session while it runs, and `live` is what runs it. `media_time` returns
-    how far the session's audio or video has come, in seconds. A client that is away has `patience`
-    seconds to come back.
+    puts an input into the session while it runs, and `live` is what runs it. `network` is the last
+    measured state of a call's network. `media_time` returns how far the session's audio or video
+    has come, in seconds. A client that is away has `patience` seconds to come back.
     """
 
     id: str
@@ -66,6 +58,7 @@ class SessionRecord:
     attendance: Attendance = field(default_factory=Attendance)
     submit: Callable[[Input], Awaitable[None]] | None = None
     live: object | None = None
+    network: NetworkState | None = None
     media_time: Callable[[], float] = lambda: 0.0
     _answers: dict[str, Channel[AnswerOutput]] = field(default_factory=dict)
     _line: WaitingLine = field(
@@ -161,7 +154,7 @@ class SessionRecord:
     async def end(self, now: float) -> None:
         """Mark the session as ended at `now`, and end what waits for it."""
         self.ended = now
-        self.submit = self.live = None
+        self.submit = self.live = self.network = None
         for answers in list(self._answers.values()):
             await answers.close()
         async with self._changed:
@@ -208,6 +201,8 @@ class Sessions:
         self._retention = retention
         self._sessions: dict[str, SessionRecord] = {}
         self._in_use = 0
+        self.closed = False
+        self.totals = SessionTotals()
 
     @property
     def free(self) -> int:
@@ -218,14 +213,14 @@ class Sessions:
         """Return a new session of `caller`; it counts until it ends.
 
         Raises:
-            SessionsFullError: the limit is reached, or the service is too busy.
+            SessionsFullError: the limit is reached, or the service is too busy, or about to end.
         """
-        if self._in_use >= self.capacity:
-            raise SessionsFullError(f"all {self.capacity} sessions are in use")
-        if caller.owner is not None and self._live(caller.owner) >= self._per_secret:
-            detail = f"this client secret has {self._per_secret} sessions, as many as it may"
-            raise SessionsFullError(detail, status=429)
-        self._load.check()
+        try:
+            self._admit(caller)
+        except SessionsFullError as error:
+            self.totals.refused[error.code or ""] += 1
+            raise
+        self.totals.started[kind] += 1
         self._in_use += 1
         self._expire()
         record = SessionRecord(
@@ -242,6 +237,7 @@ class Sessions:
         """End a session; its captions are kept for a while."""
         if record.ended is None:
             self._in_use -= 1
+            self.totals.counters.add(record.counters)
         await record.end(self._clock.now())
 
     def get(self, id: str, caller: Caller) -> SessionRecord:
@@ -268,13 +264,28 @@ class Sessions:
         self._expire()
         return [each for each in self._sessions.values() if caller.reaches(each.owner)]
 
+    def live(self) -> list[SessionRecord]:
+        """Return the sessions that run, oldest first."""
+        return [each for each in self._sessions.values() if each.ended is None]
+
+    def close(self) -> None:
+        """Let no session start any more."""
+        self.closed = True
+
     def end_all(self) -> None:
         for record in self._sessions.values():
             record.request_end("the service ends")
 
-    def _live(self, owner: str) -> int:
-        """Return how many live sessions `owner` has."""
-        return sum(each.owner == owner and each.ended is None for each in self._sessions.values())
+    def _admit(self, caller: Caller) -> None:
+        if self.closed:
+            raise SessionsFullError("this service is about to end", code="service_draining")
+        if self._in_use >= self.capacity:
+            raise SessionsFullError(f"all {self.capacity} sessions are in use")
+        owned = sum(each.owner == caller.owner for each in self.live())
+        if caller.owner is not None and owned >= self._per_secret:
+            detail = f"this client secret has {self._per_secret} sessions, as many as it may"
+            raise SessionsFullError(detail, status=429)
+        self._load.check()
 
     def _expire(self) -> None:
         """Delete sessions that ended too long ago, and the oldest if there are too many."""

@@ -7,7 +7,10 @@ from pydantic.fields import FieldInfo
 from models.weights.catalog import NPM_REGISTRY
 from web.answer_settings import AnswerSettings
 from web.config import PREFIX, Settings
+from web.operation_settings import OperationSettings
 from web.weight_settings import WeightSettings
+
+GROUPS = (WeightSettings, OperationSettings, AnswerSettings)  # in this order after the others
 
 
 def settings_page() -> str:
@@ -32,7 +35,8 @@ def settings_page() -> str:
 
 def _group(name: str) -> int:
     """Return where a setting belongs: inherited ones, which pydantic puts first, come last."""
-    return (name in WeightSettings.model_fields) + 2 * (name in AnswerSettings.model_fields)
+    groups = enumerate(GROUPS, 1)
+    return next((number for number, group in groups if name in group.model_fields), 0)
 
 
 def _row(name: str, field: FieldInfo) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from media.delays import Histogram
+
 
 class OpenQuestions:
     """State that stages share: a cancellation must overtake what waits in channels.
@@ -14,6 +16,7 @@ class OpenQuestions:
         self._cancelled: dict[str, bool] = {}
         self._unread: set[str] = set()
         self._calls: dict[str, Callable[[], None]] = {}
+        self._arrivals: dict[str, float] = {}
 
     @property
     def any(self) -> bool:
@@ -24,8 +27,11 @@ class OpenQuestions:
         """Whether a question waits in a channel."""
         return bool(self._unread)
 
-    def open(self, id: str) -> None:
+    def open(self, id: str, arrival: float | None = None) -> None:
+        """Add question `id`, asked at `arrival`; None if nobody waits for the answer."""
         self._cancelled[id] = False
+        if arrival is not None:
+            self._arrivals[id] = arrival
         self._unread.add(id)
 
     def read(self, id: str) -> None:
@@ -36,6 +42,7 @@ class OpenQuestions:
         """Remove question `id`: its last answer was sent."""
         self._cancelled.pop(id, None)
         self._calls.pop(id, None)
+        self._arrivals.pop(id, None)
 
     def on_cancel(self, id: str, call: Callable[[], None]) -> None:
         """Call `call` when question `id` is cancelled, while it is open."""
@@ -49,6 +56,11 @@ class OpenQuestions:
             if id is None or known == id:
                 self._cancelled[known] = True
                 self._calls.get(known, _nothing)()
+
+    def observe_wait(self, id: str, now: float, waits: Histogram) -> None:
+        """Count in `waits` how long the user has waited at `now` for question `id`."""
+        if id in self._arrivals:
+            waits.observe(max(0.0, now - self._arrivals[id]))
 
     def cancelled(self, id: str) -> bool:
         return self._cancelled.get(id, False)

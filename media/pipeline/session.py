@@ -205,7 +205,8 @@ async def report_gap(gap: Gap, context: SessionContext) -> None:
 
 async def ask(question: Question | Announce, context: SessionContext, channels: Channels) -> None:
     """Open `question` and send it to the vision stage: the only way in for a question."""
-    context.questions.open(question.id)
+    announced = isinstance(question, Announce)
+    context.questions.open(question.id, None if announced else context.clock.now())
     await channels.vision.send(question)
 
 

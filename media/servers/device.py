@@ -112,6 +112,16 @@ class JobQueue:
     def stats(self) -> QueueStats:
         return self._queue.stats
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return len(self._queue.jobs)
+
+    @property
+    def running(self) -> int:
+        """How many batches run."""
+        return self._queue.running
+
     def now(self) -> float:
         """Return the time of the device's clock."""
         return self.device.now()
@@ -121,9 +131,9 @@ class JobQueue:
         queue = self._queue
         oldest = min((job.submitted for job in list(queue.jobs)), default=self.now())
         return {
-            "waiting": len(queue.jobs),
+            "waiting": self.waiting,
             "oldest": round(max(0.0, self.now() - oldest), 3),
-            "running": queue.running,
+            "running": self.running,
             **queue.stats.snapshot(),
         }
 

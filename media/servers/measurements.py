@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from media.delays import Histogram
 from media.servers.urgency import Urgency
 
 RECENT = 256  # jobs whose times are kept
@@ -25,7 +26,8 @@ class QueueStats:
     """Counts since the start: jobs that were run, in `batches`, and those that were not.
 
     `shed` waited longer than they were worth, `cancelled` were not wanted any more, and `failed`
-    raised an error. `busy` are the seconds in which batches ran.
+    raised an error. `busy` are the seconds in which batches ran; `waits` and `runs` are of all jobs
+    that were run.
     """
 
     jobs: int = 0
@@ -35,6 +37,8 @@ class QueueStats:
     cancelled: int = 0
     failed: int = 0
     busy: float = 0.0
+    waits: Histogram = field(default_factory=Histogram)
+    runs: Histogram = field(default_factory=Histogram)
     recent: deque[JobTimes] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def add_batch(self, times: list[JobTimes], *, failed: int) -> None:
@@ -45,6 +49,9 @@ class QueueStats:
         self.failed += failed
         self.busy += times[0].finished - times[0].started
         self.recent.extend(times)
+        for each in times:
+            self.waits.observe(each.started - each.submitted)
+            self.runs.observe(each.finished - each.started)
 
     def add_shed(self, urgency: Urgency, submitted: float, now: float) -> None:
         """Note a job that was not run: it waited until now."""

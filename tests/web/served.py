@@ -7,7 +7,7 @@ half second of speech. Everything else (session, protocol, server) is real.
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -91,9 +91,14 @@ def scripted_models(
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The addresses of a running service."""
+    """The addresses of a running service; `signal` is as a signal to its process.
+
+    `ended` is set when it has ended.
+    """
 
     port: int
+    signal: Callable[[int], None]
+    ended: threading.Event
 
     @property
     def http(self) -> str:
@@ -108,6 +113,7 @@ class _Server(EyelineServer):
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(app, settings)
         self.ready = threading.Event()
+        self.ended = threading.Event()
         self.port = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -132,14 +138,16 @@ def served(settings: Settings, models: LoadedModels) -> Iterator[Served]:
 
 
 def _run(server: "_Server", listener: socket.socket) -> Iterator[Served]:
-    thread = threading.Thread(
-        target=lambda: asyncio.run(server.serve(sockets=[listener])), name="server"
-    )
+    def serve() -> None:
+        asyncio.run(server.serve(sockets=[listener]))
+        server.ended.set()
+
+    thread = threading.Thread(target=serve, name="server")
     thread.start()
     try:
         assert server.ready.wait(30)
         assert server.started
-        yield Served(server.port)
+        yield Served(server.port, lambda number: server.handle_exit(number, None), server.ended)
     finally:
         server.should_exit = True
         thread.join(30)

@@ -80,7 +80,7 @@ def is_denied(address: IPv4Address | IPv6Address) -> bool:
 
 def test_compose_has_the_service_a_gpu_profile_and_a_turn_server() -> None:
     services = compose_file()["services"]
-    assert set(services) == {"eyeline", "eyeline-gpu", "coturn"}
+    assert set(services) == {"eyeline", "eyeline-gpu", "coturn", "prometheus", "grafana"}
     assert services["eyeline-gpu"]["profiles"] == ["gpu"]
     assert "--use-auth-secret" in services["coturn"]["command"]
     assert all("healthcheck" in service for service in services.values())
@@ -88,8 +88,26 @@ def test_compose_has_the_service_a_gpu_profile_and_a_turn_server() -> None:
 
 def test_compose_sets_only_settings_that_exist() -> None:
     known = {f"EYELINE_{name.upper()}" for name in Settings.model_fields}
-    for service in compose_file()["services"].values():
-        assert set(service.get("environment", {})) <= known
+    for name in ("eyeline", "eyeline-gpu"):
+        assert set(compose_file()["services"][name]["environment"]) <= known
+
+
+def test_the_container_is_given_the_time_that_sessions_have_to_end() -> None:
+    service = compose_file()["services"]["eyeline"]
+    drain = service["environment"]["EYELINE_DRAIN"].removeprefix("${EYELINE_DRAIN:-").rstrip("}")
+    assert float(service["stop_grace_period"].rstrip("s")) >= float(drain) + 5
+
+
+def test_monitoring_listens_on_this_machine_alone_and_has_what_it_mounts() -> None:
+    services = compose_file()["services"]
+    assert "--web.listen-address=127.0.0.1:9090" in services["prometheus"]["command"]
+    assert services["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
+    mounted = [each.split(":")[0] for each in services["grafana"]["volumes"]]
+    assert all((CHECKOUT / each).is_file() for each in mounted if each.startswith("."))
+    read = yaml.safe_load(compose_file()["configs"]["prometheus"]["content"])
+    [job] = read["scrape_configs"]
+    assert job["authorization"]["credentials_file"] == "/run/secrets/eyeline_key"
+    assert compose_file()["secrets"]["eyeline_key"] == {"environment": "EYELINE_API_KEY"}
 
 
 def test_compose_demands_each_secret_and_gives_none_a_default() -> None:

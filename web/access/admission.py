@@ -1,8 +1,10 @@
 """Which sessions are refused, and when their client may try again."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from media.counters import Counters
 from web.problems import ProblemError
 
 RETRY_AFTER = 5  # seconds, for the header Retry-After
@@ -25,6 +27,18 @@ class SessionsFullError(ProblemError):
             code=code,
             headers={"Retry-After": str(retry_after)},
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionTotals:
+    """Since the start: sessions `started` by kind, and `refused` by error code.
+
+    `counters` are the sums of those that ended.
+    """
+
+    started: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    counters: Counters = field(default_factory=Counters)
 
 
 @dataclass(frozen=True, slots=True)

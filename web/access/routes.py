@@ -69,6 +69,8 @@ RULES = (
     Rule("GET", "/sessions/{id}/moments", Access.OWN),
     Rule("GET", "/sessions/{id}/moments/{number}.jpg", Access.OWN),
     Rule("GET", "/health", Access.ANYBODY),
+    Rule("GET", "/ready", Access.ANYBODY),
+    Rule("GET", "/metrics", Access.KEY),
     Rule("GET HEAD", "/openapi.json", Access.ANYBODY),
     Rule("GET HEAD", "/static/js/{path:path}", Access.ANYBODY),
     Rule("GET HEAD", "/static/{path:path}", Access.ANYBODY),

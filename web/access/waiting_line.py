@@ -38,6 +38,11 @@ class WaitingLine:
         self._free = capacity
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no request has a place or waits for one."""
+        return self._free == self._capacity and not self._waiting
+
     @asynccontextmanager
     async def place(self, weight: int = 1) -> AsyncIterator[None]:
         """Wait for room, and keep it until the block ends.

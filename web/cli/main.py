@@ -17,6 +17,7 @@ from web.cli.arguments import make_parser
 from web.cli.output_file import check_output
 from web.config import Settings, read_settings
 from web.errors import UsageError, run_command
+from web.log_lines import LogFormat, log_handler
 from web.serving.log_limit import RepeatLimit
 from web.setting_checks import SMALL
 from web.weight_settings import CHECKOUT
@@ -73,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
         asr_chunk=getattr(arguments, "chunk", None),
         log_level="debug" if arguments.debug else None,
     )
-    _configure_logging(settings.log_level)
+    _configure_logging(settings.log_level, settings.log_format)
     commands = {
         "demo": _demo,
         "serve": _serve,
@@ -90,15 +91,10 @@ def _run(arguments: argparse.Namespace) -> int:
     return commands[arguments.command](settings, arguments)
 
 
-def _configure_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-        force=True,
-    )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(RepeatLimit())
+def _configure_logging(level: str, format: LogFormat) -> None:
+    handler = log_handler(format)
+    handler.addFilter(RepeatLimit())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -125,7 +125,7 @@ class Call(ResumableSession[PeerLine]):
         """Return the state of the network, by which the client is steered."""
         if self._peer is None:
             return None
-        network = await self._peer.stats()
+        network = self._record.network = await self._peer.stats()
         if self._context.settings.steering:
             await self._steering.measured(network, watched=self._is_watched())
         return network

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from media.clock import Clock, LiveClock
 from web.context import ServiceContext
 from web.errors import failure_message
+from web.log_lines import current_session
 from web.realtime.bridge import SessionBridge
 from web.realtime.lines.delivery import Delivery
 from web.realtime.lines.line import Line
@@ -61,6 +62,7 @@ class ResumableSession(ABC, Generic[L]):
         """
         record = self._record
         record.live = self
+        current_session.set(record.id)
         try:
             await failure_message(self._serve(), f"serving session {record.id}")
         finally:
@@ -83,6 +85,10 @@ class ResumableSession(ABC, Generic[L]):
     async def _open(self) -> None:
         """Send the first events."""
         await self._bridge.open()
+
+    async def warn(self, message: str) -> None:
+        """Tell the client of something that it must know, if it takes the service's events."""
+        await self._bridge.report("eyeline.notice", {"level": "warning", "message": message})
 
     @abstractmethod
     async def _run(self) -> None:

@@ -8,6 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from web.config import Settings
+from web.operation.draining import Draining
 from web.realtime.keepalive import PING_INTERVAL, PatientProtocol
 from web.serving.connections import Connections, connection_limit
 from web.serving.http_protocol import TimeLimits, http_protocol
@@ -48,6 +49,8 @@ class EyelineServer(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(server_config(app, settings))
         self.app = app
+        self._draining: Draining | None = None
+        self._drain = settings.drain
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -61,7 +64,18 @@ class EyelineServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: object) -> None:
-        """Shut down at the first signal, without raising it again as uvicorn does."""
+        """Shut down at the first signal, without raising it again as uvicorn does.
+
+        If sessions may take time to end, they have it after the first SIGTERM.
+        """
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
+        if sig == signal.SIGTERM and self._drain > 0 and self._draining is None and self.started:
+            self._draining = Draining(self.app.state.context, self._drain)
+            return
         self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to shut down now; uvicorn asks ten times a second."""
+        drained = self._draining is not None and self._draining.step()
+        return await super().on_tick(counter) or drained

@@ -83,7 +83,7 @@ class PlayoutBuffer:
         counters.drawn += 1
         self._last = frame.pixels
         if frame.control_time is not None:
-            self.delay = counters.draw_delay = max(0.0, now - frame.control_time)
+            self.delay = counters.frame_followed(frame.control_time, now)
         await self.show(VideoFrame(frame.pixels, round(now * VIDEO_CLOCK_HZ)))
         if frame.jpeg is not None:
             await self._context.send(GeneratedImage(self.frames, now, frame.jpeg))

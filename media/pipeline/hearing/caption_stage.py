@@ -148,7 +148,8 @@ class CaptionStage:
         await self._context.send(caption)
         if caption.words:
             now = self._context.clock.now()
-            self._context.counters.caption_sent(caption.words[-1].end, now)
+            end = caption.words[-1].end
+            self._context.counters.caption_sent(end, now, final=caption.final)
 
     async def _end(self, transcript: TurnTranscript, turn: TurnEnd) -> None:
         """Send the final caption of the turn, and ask it as a question if wanted."""

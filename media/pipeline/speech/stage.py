@@ -33,6 +33,9 @@ class SpeechStage:
             return start
         samples = await synthesizer.synthesize(clause)
         if len(samples) and not questions.cancelled(id):
+            if start == 0:
+                first_sound = self._context.counters.delays.first_sound
+                questions.observe_wait(id, self._context.clock.now(), first_sound)
             await self._context.send(Speech(id, AudioChunk(samples, start, synthesizer.rate)))
             start += len(samples)
         return start

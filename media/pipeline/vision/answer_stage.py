@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from media.channel import Channel
+from media.delays import Histogram
 from media.errors import UnreadableMediaError
 from media.events import (
     Announce,
@@ -46,6 +47,7 @@ class AnswerStage:
     async def answer(self, pending: PendingQuestion) -> None:
         """Send the pieces of the answer as they come, until the last or a cancellation."""
         question, questions = pending.question, self._context.questions
+        self._observe_wait(question, self._context.counters.delays.answer_start)
         answer = await self._begin_answer(pending)
         async with aclosing(answer):
             questions.on_cancel(question.id, answer.stop)
@@ -74,16 +76,24 @@ class AnswerStage:
     ) -> tuple[AnswerStatus, str]:
         """Send what the model makes; return how the answer ended, and why if it failed."""
         cancelled = self._context.questions.cancelled
+        begun = False
         try:
             while not cancelled(question.id):  # perhaps before the first piece
                 item = await anext(answer, None)
                 if item is None:
                     return "cancelled" if cancelled(question.id) else "completed", ""
                 if not cancelled(question.id):
+                    if isinstance(item, str) and item and not begun:
+                        self._observe_wait(question, self._context.counters.delays.first_text)
+                        begun = True
                     await self._send_item(question, item)
         except AnswerFailedError as error:
             return "failed", str(error)
         return "cancelled", ""
+
+    def _observe_wait(self, question: Question | Announce, waits: Histogram) -> None:
+        now = self._context.clock.now()
+        self._context.questions.observe_wait(question.id, now, waits)
 
     async def _send_item(self, question: Question | Announce, item: AnswerItem) -> None:
         if not isinstance(item, str):

@@ -1,0 +1,1 @@
+"""What an operator needs: metrics, readiness, an orderly end, and log lines by session."""

@@ -1,0 +1,22 @@
+"""Settings for those who operate the service."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from web.log_lines import LogFormat
+
+
+class OperationSettings(BaseSettings):
+    """What it logs, and how it ends."""
+
+    model_config = SettingsConfigDict(use_attribute_docstrings=True)
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """lowest level that is logged"""
+    log_format: LogFormat = "text"
+    """form of log lines: text, or json, which is an object a line with the id of the session"""
+    drain: float = Field(0.0, ge=0)
+    """seconds that live sessions have to end after SIGTERM, while no new one starts; 0 ends them at
+    once, as Ctrl-C and a second SIGTERM do"""

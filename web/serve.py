@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from media.pipeline.models.services import Services
 from media.worker import Worker
 from trt_engines.backends.idle_memory import release_idle_memory
+from web.access.hosts import is_loopback
 from web.app import create_app
-from web.config import Settings
+from web.config import PREFIX, Settings
 from web.errors import UsageError
 from web.loading.models import load_models
 from web.loading.warm_up import warm_up
@@ -26,9 +27,11 @@ def serve(settings: Settings, *, banner: str | None) -> int:
     """Serve until Ctrl-C or SIGTERM; return 0. `banner` is printed when the server listens.
 
     Raises:
-        UsageError: the address is in use, or does not belong to this machine.
+        UsageError: the address is in use, or does not belong to this machine, or anybody could use
+            the service.
         ModelError, PageError: a model cannot be loaded, or the page not rendered.
     """
+    check_access(settings)
     delete_abandoned(settings.memory_folder)
     with (
         bound_socket(settings) as listener,
@@ -66,6 +69,21 @@ async def _release_memory() -> None:
         await worker.run(release_idle_memory)
     finally:
         worker.close()
+
+
+def check_access(settings: Settings) -> None:
+    """Check that other machines need the key, unless the settings say that anybody may come.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if settings.api_key is not None or settings.without_key or is_loopback(settings.host):
+        return
+    raise UsageError(
+        f"anybody who reaches {settings.host} could use this service, see and hear with it: set "
+        f"{PREFIX}API_KEY, for example to the output of `openssl rand -hex 32`, or "
+        f"{PREFIX}WITHOUT_KEY=true if that is wanted"
+    )
 
 
 @contextmanager

@@ -9,13 +9,15 @@ from contextlib import nullcontext
 
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 import web.serve
 from tests.paths import ROOT
 from tests.patience import PATIENCE
 from tests.web.served import scripted_models
 from web.config import Settings
-from web.serve import serve
+from web.errors import UsageError
+from web.serve import check_access, serve
 from web.serving.server import EyelineServer
 
 
@@ -70,3 +72,16 @@ def test_what_was_loaded_is_frozen_before_the_service_listens(
     monkeypatch.setattr(web.serve, "create_app", lambda *_: FastAPI())
     assert serve(Settings(port=0), banner=None) == 0
     assert happened == ["froze", "listened"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "127.example.com", "here.example"])
+def test_other_machines_need_a_key_unless_anybody_may_come(host: str) -> None:
+    with pytest.raises(UsageError, match="EYELINE_WITHOUT_KEY=true"):
+        check_access(Settings(host=host))
+    check_access(Settings(host=host, without_key=True))
+    check_access(Settings(host=host, api_key=SecretStr("k")))
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+def test_this_machine_needs_no_key(host: str) -> None:
+    check_access(Settings(host=host))

@@ -70,6 +70,12 @@ class HostRules:
         return tuple(name.lower() for name in self.hosts)
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a service that listens on `host`."""
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
 def host_name(netloc: str) -> str:
     """Return the name or address in `netloc`, without its port; empty if it is malformed."""
     try:

@@ -21,7 +21,8 @@ from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
 from models.weights.fetch import verify_weights
 from trt_engines.detect import detect
-from web.cli.doctor.finding import Finding, is_loopback
+from web.access.hosts import is_loopback
+from web.cli.doctor.finding import Finding
 from web.cli.doctor.network import check_port, check_stun, check_turn, check_udp
 from web.config import Settings
 from web.loading.needs import needs, pulled_problems
@@ -217,10 +218,12 @@ def check_key(settings: Settings) -> Finding:
         return Finding("key", "ok", "clients must send it")
     if is_loopback(settings.host):
         return Finding("key", "ok", "none set: only this machine can connect")
+    where = f"{settings.host}:{settings.port}"
     return Finding(
         "key",
-        "warn",
-        f"none set: anyone who can reach {settings.host}:{settings.port} can use the service",
+        "warn" if settings.without_key else "fail",
+        f"none set: anyone who can reach {where} could use the service"
+        f"{'' if settings.without_key else ', so it does not start'}",
         "set EYELINE_API_KEY to a long random text",
     )
 

@@ -14,8 +14,3 @@ class Finding:
     status: Status
     found: str
     advice: str = ""
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach `host`."""
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -12,8 +12,9 @@ from rtc.connectivity import (
     relayed_address,
 )
 from rtc.ice_servers import IceEndpoint
+from web.access.hosts import is_loopback
 from web.access.ice import ice_servers
-from web.cli.doctor.finding import Finding, is_loopback
+from web.cli.doctor.finding import Finding
 from web.config import Settings
 
 MAX_WAIT = 3.0  # seconds for one answer; a packet around the world and its repeats take less

@@ -182,6 +182,8 @@ def test_network_camera_key_and_turn_checks_have_advice() -> None:
     public = Settings(host="0.0.0.0")
     assert "TLS" in doctor.check_camera(public).advice
     assert "EYELINE_API_KEY" in doctor.check_key(public).advice
+    assert doctor.check_key(public).status == "fail"
+    assert doctor.check_key(Settings(host="0.0.0.0", without_key=True)).status == "warn"
     assert "EYELINE_TURN_URLS" in doctor_network.check_turn(public).advice
     keyed = Settings(host="0.0.0.0", api_key=SecretStr("k"))
     assert doctor.check_key(keyed).status == "ok"

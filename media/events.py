@@ -14,11 +14,15 @@ from models.assistant.interface import Moment
 
 @dataclass(frozen=True, slots=True)
 class CaptionWord:
-    """One word of a caption; `text` keeps its leading space."""
+    """One word of a caption; `text` keeps its leading space.
+
+    `speaker` is the number of who said it, from 1; 0 is nobody known.
+    """
 
     text: str
     start: float
     end: float
+    speaker: int = 0
 
 
 @dataclass(frozen=True, slots=True)

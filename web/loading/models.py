@@ -36,6 +36,7 @@ from web.loading.devices import speech_batch, start_devices
 from web.loading.engines import stored_engines, summaries
 from web.loading.needs import Command, fetch, generating, needs, seeing
 from web.loading.progress import download_progress
+from web.loading.speakers import load_speakers
 from web.setting_checks import SMALL, WAN_MODELS
 
 logger = logging.getLogger(__name__)
@@ -237,6 +238,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
         recognizer=asr.recognizer,
         assistant=assistant,
         final_pass=asr.final_pass,
+        speakers=load_speakers(settings),
         synthesizer=None if heard_only else HibariSynthesizer(),
         generator=generator,
     )

@@ -15,6 +15,7 @@ from models.asr.streaming.carelesswhisper_checkpoint import is_carelesswhisper
 from models.asr.streaming.causal_loading import adapter_file
 from models.assistant import small_model
 from models.errors import WeightsError
+from models.speakers import encoder
 from models.weights.catalog import WEIGHTS
 from models.weights.fetch import fetch_weights
 from models.weights.hub import model_folder
@@ -67,7 +68,8 @@ def hearing(settings: Settings) -> Needs:
     elif settings.asr == "causal" and settings.asr_model in WEIGHTS:
         shipped.append(adapter_file(settings.asr_model))
     packaged = [name for name in models if name in WEIGHTS]
-    return Needs(tuple(dict.fromkeys([*packaged, "silero-vad"])), (), tuple(shipped))
+    voices = [encoder.WEIGHTS] if settings.speakers else []
+    return Needs(tuple(dict.fromkeys([*packaged, "silero-vad", *voices])), (), tuple(shipped))
 
 
 def seeing(settings: Settings) -> Needs:

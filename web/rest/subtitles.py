@@ -1,9 +1,10 @@
 """Captions as subtitle files: WebVTT, SubRip, JSON and plain text."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
+from types import MappingProxyType
 from typing import Literal
 
 from media.events import CaptionWord
@@ -19,6 +20,7 @@ MAX_SECONDS = 6.0  # of a cue, BBC subtitle guidelines: two full lines take 6 s 
 MAX_CHARACTERS = 84  # of a cue: two lines of 42
 PAUSE = 0.8  # seconds of silence that start a new cue
 SENTENCE_ENDS = (".", "?", "!")
+NO_NAMES: Mapping[int, str] = MappingProxyType({})  # of speakers, by number
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +31,48 @@ class Cue:
     end: float
     text: str
     words: tuple[CaptionWord, ...] = ()
+    speaker: str = ""
 
 
-def make_cues(words: Iterable[CaptionWord]) -> list[Cue]:
-    """Return `words` as cues, split at pauses, ends of sentences and length limits."""
+def speaker_names(
+    words: Iterable[CaptionWord], given: Mapping[int, str] = NO_NAMES
+) -> dict[int, str]:
+    """Return the names to show for the speakers of `words`; none if one person speaks alone.
+
+    Those without a name of `given` are "speaker 1" and so on.
+    """
+    numbers = sorted({word.speaker for word in words} - {0})
+    if len(numbers) < 2:
+        return {}
+    return {number: given.get(number, f"speaker {number}") for number in numbers}
+
+
+def make_cues(words: Iterable[CaptionWord], names: Mapping[int, str] = NO_NAMES) -> list[Cue]:
+    """Return `words` as cues, split at pauses, ends of sentences and length limits.
+
+    A cue is of one speaker, who has one of `names` by number, or none.
+    """
     cues: list[Cue] = []
     line: tuple[CaptionWord, ...] = ()
     for word in words:
-        line, complete = add_word(line, word)
+        line, complete = add_word(line, word, names)
         cues += complete
-    return [*cues, make_cue(line)] if line else cues
+    return [*cues, make_cue(line, names)] if line else cues
 
 
 def add_word(
-    line: tuple[CaptionWord, ...], word: CaptionWord
+    line: tuple[CaptionWord, ...], word: CaptionWord, names: Mapping[int, str] = NO_NAMES
 ) -> tuple[tuple[CaptionWord, ...], list[Cue]]:
     """Return the words of the cue in progress after `word`, and the cue that it completes."""
     if line and _is_full(line, word):
-        return (word,), [make_cue(line)]
+        return (word,), [make_cue(line, names)]
     return (*line, word), []
 
 
-def make_cue(words: Sequence[CaptionWord]) -> Cue:
+def make_cue(words: Sequence[CaptionWord], names: Mapping[int, str] = NO_NAMES) -> Cue:
     text = "".join(word.text for word in words).strip()
-    return Cue(words[0].start, max(words[0].start + 0.1, words[-1].end), text, tuple(words))
+    end = max(words[0].start + 0.1, words[-1].end)
+    return Cue(words[0].start, end, text, tuple(words), names.get(words[0].speaker, ""))
 
 
 def _is_full(line: Sequence[CaptionWord], word: CaptionWord) -> bool:
@@ -62,7 +82,8 @@ def _is_full(line: Sequence[CaptionWord], word: CaptionWord) -> bool:
         line[-1].text.rstrip().endswith(SENTENCE_ENDS) and line[-1].end - line[0].start > 1.0
     )
     return (
-        sentence_over
+        word.speaker != line[-1].speaker
+        or sentence_over
         or seconds > MAX_SECONDS
         or len(text) > MAX_CHARACTERS
         or word.start - line[-1].end > PAUSE
@@ -84,15 +105,20 @@ def format_cue(cue: Cue, number: int, format: SubtitleFormat) -> str:
     match format:
         case "vtt":
             times = f"{_timestamp(cue.start)} --> {_timestamp(cue.end)}"
-            return f"\n{times}\n{_escaped(cue.text)}\n"
+            return f"\n{times}\n{_voice(cue)}{_escaped(cue.text)}\n"
         case "srt":
             times = f"{_timestamp(cue.start, ',')} --> {_timestamp(cue.end, ',')}"
-            return ("\n" if number else "") + f"{number + 1}\n{times}\n{cue.text}\n"
+            return ("\n" if number else "") + f"{number + 1}\n{times}\n{labelled(cue)}\n"
         case "json":
             fields = json.dumps(_fields(cue), indent=1, ensure_ascii=False)
             return (",\n" if number else "\n") + indent(fields, " ")
         case "text":
-            return f"{cue.text}\n"
+            return f"{labelled(cue)}\n"
+
+
+def labelled(cue: Cue) -> str:
+    """Return the text of `cue` after its speaker, if it has one."""
+    return f"{cue.speaker}: {cue.text}" if cue.speaker else cue.text
 
 
 def closing(count: int, format: SubtitleFormat) -> str:
@@ -103,23 +129,29 @@ def closing(count: int, format: SubtitleFormat) -> str:
 
 
 class SubtitleWriter:
-    """Writes cues as their words come, with `write`; `end` is the time of the last one."""
+    """Writes cues as their words come, with `write`; `end` is the time of the last one.
+
+    Speakers are named from the second one on: what was written before stays as it is.
+    """
 
     def __init__(self, write: Callable[[str], object], format: SubtitleFormat) -> None:
         self.count, self.end = 0, 0.0
         self._write, self._format = write, format
         self._line: tuple[CaptionWord, ...] = ()
+        self._speakers: dict[int, CaptionWord] = {}  # a word of each
 
     def add(self, words: Iterable[CaptionWord]) -> None:
         for word in words:
-            self._line, complete = add_word(self._line, word)
+            self._speakers.setdefault(word.speaker, word)
+            names = speaker_names(self._speakers.values())
+            self._line, complete = add_word(self._line, word, names)
             for cue in complete:
                 self._add_cue(cue)
 
     def close(self) -> None:
         """Write the cue in progress, and the end of the file."""
         if self._line:
-            self._add_cue(make_cue(self._line))
+            self._add_cue(make_cue(self._line, speaker_names(self._speakers.values())))
             self._line = ()
         rest = closing(self.count, self._format)
         self._write(rest if self.count else opening(self._format) + rest)
@@ -132,7 +164,8 @@ class SubtitleWriter:
 
 def _fields(cue: Cue) -> dict[str, object]:
     words = [{"text": w.text.strip(), "start": w.start, "end": w.end} for w in cue.words]
-    return {"start": cue.start, "end": cue.end, "text": cue.text, "words": words}
+    fields = {"start": cue.start, "end": cue.end, "text": cue.text, "words": words}
+    return {**fields, "speaker": cue.speaker} if cue.speaker else fields
 
 
 def _timestamp(time: float, point: str = ".") -> str:
@@ -141,6 +174,11 @@ def _timestamp(time: float, point: str = ".") -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}{point}{milliseconds:03}"
+
+
+def _voice(cue: Cue) -> str:
+    """Return the voice span that `cue` begins with, if its speaker is known."""
+    return f"<v {_escaped(cue.speaker)}>" if cue.speaker else ""
 
 
 def _escaped(text: str) -> str:

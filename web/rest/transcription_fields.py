@@ -11,17 +11,19 @@ from starlette.datastructures import FormData
 from web.problems import ProblemError
 from web.protocol.languages import language_code
 
-ResponseFormat = Literal["json", "text", "verbose_json", "srt", "vtt"]
+ResponseFormat = Literal["json", "text", "verbose_json", "diarized_json", "srt", "vtt"]
 GRANULARITIES = ("word", "segment")
 REPEATED = re.compile(r"timestamp_granularities(\[\d*\])?")  # also [], and [0], [1] ...
 TRUE = ("true", "1", "yes", "on")
+FALSE = ("false", "0", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionFields:
     """What a request asks for; the model finds out the language if `language` is empty.
 
-    `track` is the number of a sound track from 1, None leaves it to the service.
+    `track` is the number of a sound track from 1, None leaves it to the service. With `speakers`
+    voices are told apart.
     """
 
     format: ResponseFormat
@@ -29,6 +31,7 @@ class TranscriptionFields:
     streamed: bool
     word_times: bool
     track: int | None = None
+    speakers: bool = True
 
 
 def parse_fields(form: FormData) -> TranscriptionFields:
@@ -43,6 +46,7 @@ def parse_fields(form: FormData) -> TranscriptionFields:
         streamed=_text(form, "stream").lower() in TRUE,
         word_times="word" in set(_granularities(form)),
         track=_track(form),
+        speakers=_speakers(form),
     )
 
 
@@ -56,6 +60,15 @@ def _response_format(form: FormData) -> ResponseFormat:
             param="response_format",
         )
     return cast("ResponseFormat", format)
+
+
+def _speakers(form: FormData) -> bool:
+    text = _text(form, "speakers").lower() or "on"
+    if text not in (*TRUE, *FALSE):
+        raise ProblemError(
+            400, f"speakers: expected on or off, got {text[:40]!r}", param="speakers"
+        )
+    return text in TRUE
 
 
 def _track(form: FormData) -> int | None:

@@ -7,27 +7,27 @@ a disconnected client ends the work.
 
 import shutil
 import tempfile
-import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 
 from media.errors import MediaError, MediaTooLongError
-from media.events import CaptionWord
 from models.asr.offline.transcription import TranscribedPart
-from models.asr.words import RATE, RecognizedWord, join_words
+from models.asr.words import RATE, RecognizedWord
+from models.speakers.clustering import NOBODY
+from models.speakers.whole_file import FileVoices
+from models.speakers.words import word_speakers
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError
 from web.rest.event_stream import event_stream, json_event
-from web.rest.subtitles import MEDIA_TYPES, format_cues, make_cues
-from web.rest.transcription_fields import ResponseFormat, parse_fields
+from web.rest.subtitles import speaker_names
+from web.rest.transcript import diarized_segments, timed_words, transcript_response, usage_fields
+from web.rest.transcription_fields import parse_fields
 from web.rest.uploaded_sound import UploadedSound
 
 router = APIRouter()
@@ -52,11 +52,12 @@ async def create_transcription(request: Request) -> Response:
             raise ProblemError(400, "file: expected an audio or video file", param="file")
         fields = parse_fields(form)
         sound = UploadedSound(fields.track)
-        parts = transcribe_upload(context, upload, fields.language, sound)
+        voices = context.models.services.files.voices() if fields.speakers else None
+        parts = transcribe_upload(context, upload, fields.language, sound, voices)
         # Transcribed before the response starts: an unreadable file gets an error status.
         first = await anext(parts, TranscribedPart([], 0))
     if fields.streamed:
-        return event_stream(_events(first, parts, sound))
+        return event_stream(_events(context, first, parts, sound, voices))
     transcribed = [first]
     async with aclosing(parts):
         async for part in parts:
@@ -66,6 +67,7 @@ async def create_transcription(request: Request) -> Response:
     words = [word for part in transcribed for word in part.words]
     return transcript_response(
         words,
+        await context.file_worker.run(_speakers, voices, words),
         transcribed[-1].end,
         fields.format,
         language=_language(context, fields.language),
@@ -75,9 +77,15 @@ async def create_transcription(request: Request) -> Response:
 
 
 async def transcribe_upload(
-    context: ServiceContext, upload: UploadFile, language: str, sound: UploadedSound
+    context: ServiceContext,
+    upload: UploadFile,
+    language: str,
+    sound: UploadedSound,
+    voices: FileVoices | None = None,
 ) -> AsyncGenerator[TranscribedPart, None]:
     """Yield the words of an uploaded file, part by part; `upload` may be closed after the first.
+
+    `voices` hears the file.
 
     Raises:
         ProblemError: the file is not media, has no audio or is too long, or `language` is unknown.
@@ -89,7 +97,8 @@ async def transcribe_upload(
             longest = context.settings.max_media_hours * 3600
             files = context.models.services.files
             chunks = sound.chunks(path, files.detector, max_duration=longest)
-            parts = files.parts(chunks, language=language, check=partial(_check_open, context))
+            check = partial(_check_open, context)
+            parts = files.parts(chunks, language=language, check=check, voices=voices)
             while (
                 part := await context.file_worker.run(_next_part, parts, path, name)
             ) is not None:
@@ -98,88 +107,35 @@ async def transcribe_upload(
             _remove(path)
 
 
-def transcript_response(
-    words: list[RecognizedWord],
-    end: int,
-    format: ResponseFormat,
-    *,
-    language: str,
-    word_times: bool,
-    notes: Mapping[str, Any],
-) -> Response:
-    """Return the transcript of `end` samples in the requested format; JSON has `notes`, too."""
-    timed = [CaptionWord(word.text, word.start / RATE, word.end / RATE) for word in words]
-    seconds = round(end / RATE, 3)
-    match format:
-        case "text":
-            return PlainTextResponse(join_words(words) + "\n")
-        case "srt" | "vtt":
-            return Response(format_cues(make_cues(timed), format), media_type=MEDIA_TYPES[format])
-        case "json":
-            return JSONResponse({"text": join_words(words), "usage": _usage(seconds), **notes})
-        case "verbose_json":
-            body = {
-                "task": "transcribe",
-                "language": language,
-                "duration": seconds,
-                "text": join_words(words),
-                "segments": verbose_segments(words),
-                "usage": _usage(seconds),
-                **notes,
-            }
-            if word_times:
-                body["words"] = [
-                    {"word": word.text.strip(), "start": word.start, "end": word.end}
-                    for word in timed
-                ]
-            return JSONResponse(body)
-
-
-def verbose_segments(words: list[RecognizedWord]) -> list[dict[str, Any]]:
-    """Return the segments of verbose_json: one for each subtitle cue.
-
-    `avg_logprob` is the mean over words, because the probabilities of tokens are not kept;
-    `tokens`, `temperature` and `no_speech_prob` are unknown and therefore empty or 0.
-    """
-    word_probabilities = {
-        CaptionWord(word.text, word.start / RATE, word.end / RATE): word.probability
-        for word in words
-    }
-    fields = []
-    for number, cue in enumerate(make_cues(word_probabilities)):
-        probabilities = [max(word_probabilities[word], 1e-9) for word in cue.words]
-        encoded = cue.text.encode()
-        fields.append(
-            {
-                "id": number,
-                "seek": 0,
-                "start": cue.start,
-                "end": cue.end,
-                "text": cue.text,
-                "tokens": [],
-                "temperature": 0.0,
-                "avg_logprob": float(np.mean(np.log(probabilities))),
-                "compression_ratio": len(encoded) / len(zlib.compress(encoded)),
-                "no_speech_prob": 0.0,
-            }
-        )
-    return fields
+def _speakers(voices: FileVoices | None, words: list[RecognizedWord]) -> list[int]:
+    """Return the number of the speaker of each word, NOBODY if voices are not told apart."""
+    return [NOBODY] * len(words) if voices is None else word_speakers(voices.voices(), words)
 
 
 async def _events(
-    first: TranscribedPart, parts: AsyncGenerator[TranscribedPart, None], sound: UploadedSound
+    context: ServiceContext,
+    first: TranscribedPart,
+    parts: AsyncGenerator[TranscribedPart, None],
+    sound: UploadedSound,
+    voices: FileVoices | None,
 ) -> AsyncIterator[bytes]:
-    """Yield server-sent events: the text of each part, then all of it."""
+    """Yield server-sent events: the text of each part, then all of it, and who said what."""
     text, end = "", 0
+    words: list[RecognizedWord] = []
     async with aclosing(parts):
         async for part in _prepend(first, parts):
+            words += part.words
             added = "".join(word.text for word in part.words)
             added = added if text else added.lstrip()
             text, end = text + added, part.end
             if added:
                 yield json_event({"type": "transcript.text.delta", "delta": added})
-    usage = _usage(round(end / RATE, 3))
+    usage = usage_fields(round(end / RATE, 3))
     notes = sound.notes(empty=not text)
+    timed = timed_words(words, await context.file_worker.run(_speakers, voices, words))
+    if speaker_names(timed):
+        for segment in diarized_segments(timed):
+            yield json_event(segment)
     yield json_event({"type": "transcript.text.done", "text": text, "usage": usage, **notes})
 
 
@@ -189,10 +145,6 @@ async def _prepend(
     yield first
     async for part in rest:
         yield part
-
-
-def _usage(seconds: float) -> dict[str, Any]:
-    return {"type": "duration", "seconds": seconds}
 
 
 def _save(upload: UploadFile) -> Path:

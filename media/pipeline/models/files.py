@@ -11,6 +11,8 @@ from models.asr.offline.transcription import TranscribedPart, transcribe_chunks
 from models.asr.speech_activity import VoiceActivityDetector
 from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import WhisperModel
+from models.speakers.tracker import SpeakerTracker
+from models.speakers.whole_file import FileVoices
 
 
 class QueuedDetector:
@@ -34,11 +36,20 @@ class FileTranscriber:
     """
 
     def __init__(
-        self, recognizer: WhisperModel, detector: VoiceActivityDetector, queue: JobQueue
+        self,
+        recognizer: WhisperModel,
+        detector: VoiceActivityDetector,
+        queue: JobQueue,
+        speakers: SpeakerTracker | None = None,
     ) -> None:
         self.recognizer = recognizer
         self.detector = QueuedDetector(detector)
         self._queue = queue
+        self._speakers = speakers
+
+    def voices(self) -> FileVoices | None:
+        """Return what tells the voices of one file apart; None if nothing does."""
+        return None if self._speakers is None else FileVoices(self._speakers)
 
     def parts(
         self,
@@ -46,18 +57,24 @@ class FileTranscriber:
         *,
         language: str = "",
         check: Callable[[], None] | None = None,
+        voices: FileVoices | None = None,
     ) -> Iterator[TranscribedPart]:
         """Yield the words of a recording part by part, see `transcribe_chunks`.
 
-        `check` is called before each piece, and raises an error if the transcript is not wanted
-        any more.
+        `voices` hears what is read. `check` is called before each piece, and raises an error if the
+        transcript is not wanted any more.
 
         Raises:
             ValueError: the model does not know the language.
             RuntimeError: the device is closed.
         """
         config = DecodeConfig(language=language or None)
-        parts = transcribe_chunks(self.recognizer, self.detector, chunks, config=config)
+
+        def hear(samples: Samples, probabilities: Sequence[float]) -> None:
+            if voices is not None:
+                run_as_job(lambda: voices.hear(samples, probabilities))
+
+        parts = transcribe_chunks(self.recognizer, self.detector, chunks, config=config, hear=hear)
         while True:
             with self.in_pieces(check):
                 part = next(parts, None)

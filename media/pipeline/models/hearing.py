@@ -7,6 +7,9 @@ from typing import Any
 from media.pipeline.interfaces import Samples, SpeechRecognizer
 from media.servers.server import ModelServer
 from models.asr.words import RecognizedWord, TranscriptUpdate
+from models.speakers.clustering import Voices
+from models.speakers.tracker import TrackerState
+from models.speakers.windows import VoiceChunk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,4 +42,5 @@ class TurnRecognizer:
 
 RecognitionServer = ModelServer[Any, SpeechChunk, TranscriptUpdate]
 FinalPassServer = ModelServer[None, Samples, Sequence[RecognizedWord]]
+SpeakerServer = ModelServer[TrackerState, VoiceChunk, Voices]
 DetectionServer = ModelServer[Any, Samples, float]

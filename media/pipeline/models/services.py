@@ -21,6 +21,7 @@ from media.pipeline.models.hearing import (
     DetectionServer,
     FinalPassServer,
     RecognitionServer,
+    SpeakerServer,
     TurnRecognizer,
 )
 from media.pipeline.models.speaking import SpeechServer
@@ -31,6 +32,7 @@ from media.servers.urgency import SPEECH, Urgency
 from media.worker import Worker
 from models.asr.speech_activity import VoiceActivityDetector
 from models.asr.whisper.loading import WhisperModel
+from models.speakers.tracker import SpeakerTracker
 from models.streaming import Stateless, Stepping
 
 S = TypeVar("S")
@@ -42,8 +44,8 @@ O = TypeVar("O")
 class Models:
     """The models of a service. Without `final_pass` a caption is the streamed transcript.
 
-    `whisper` transcribes files. Without `synthesizer` nothing is spoken, and without `generator` no
-    video is generated.
+    `whisper` transcribes files. Without `speakers` voices are not told apart, without `synthesizer`
+    nothing is spoken, and without `generator` no video is generated.
     """
 
     detector: VoiceActivityDetector
@@ -51,6 +53,7 @@ class Models:
     recognizer: SpeechRecognizer
     assistant: VideoAssistant
     final_pass: FinalPass | None = None
+    speakers: SpeakerTracker | None = None
     synthesizer: SpeechSynthesizer | None = None
     generator: VideoGenerator | None = None
 
@@ -98,6 +101,7 @@ class Services:
     answerer: Answerer
     synthesizer: SpeechServer | None
     final_pass: FinalPassServer | None
+    speakers: SpeakerServer | None
     generation: GenerationServer | None
     files: FileTranscriber
     media_worker: Worker
@@ -153,7 +157,10 @@ def make_services(
         final_pass=None
         if final is None
         else speech(Stateless(final.transcribe), Urgency.FINAL_CAPTION),
-        files=FileTranscriber(models.whisper, models.detector, files),
+        speakers=None
+        if models.speakers is None
+        else ModelServer(models.speakers, queue("speakers", devices.detection), Urgency.TURNS),
+        files=FileTranscriber(models.whisper, models.detector, files, models.speakers),
         assistant=assistant,
         answerer=packaged if outside is None else outside.make(packaged, media_worker),
         synthesizer=None

@@ -1,6 +1,6 @@
 """A recording that is read as it is needed, and its speech."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -19,11 +19,24 @@ AHEAD = 60 * RATE  # samples that are read before a window is chosen; at least t
 READ = 10 * RATE  # samples that are read at once
 
 
-class SpeechAudio:
-    """Positions are samples of the recording; `end` is how far it was read."""
+# Takes what was read: samples, and the probabilities of speech of frames complete with them.
+Hear = Callable[[Samples, Sequence[float]], None]
 
-    def __init__(self, detector: VoiceActivityDetector, chunks: Iterator[Samples]) -> None:
+
+class SpeechAudio:
+    """Positions are samples of the recording; `end` is how far it was read.
+
+    `hear` is called with all that is read, in order.
+    """
+
+    def __init__(
+        self,
+        detector: VoiceActivityDetector,
+        chunks: Iterator[Samples],
+        hear: Hear | None = None,
+    ) -> None:
         self._detector = detector
+        self._hear = hear
         self._chunks = chunks
         self._vad = detector.init_state()
         self._samples = np.zeros(0, np.float32)
@@ -50,6 +63,8 @@ class SpeechAudio:
             parts.append(np.zeros(FRAME, np.float32) if part is None else part)
         heard = np.concatenate(parts, dtype=np.float32)
         self._vad, probabilities = self._detector.step(self._vad, heard)
+        if self._hear is not None:
+            self._hear(heard, probabilities)
         self._probabilities += probabilities
         self._samples = np.concatenate([self._samples, heard[: len(heard) - self.ended * FRAME]])
 

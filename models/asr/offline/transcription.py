@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.asr.offline.speech_audio import SpeechAudio
+from models.asr.offline.speech_audio import Hear, SpeechAudio
 from models.asr.offline.window_transcript import WindowTranscriber
 from models.asr.offline.windows import MAX_WINDOW, Window
 from models.asr.speech_activity import Region, Samples, VoiceActivityDetector, clipped, total
@@ -62,16 +62,18 @@ def transcribe_chunks(
     chunks: Iterable[Samples],
     *,
     config: DecodeConfig | None = None,
+    hear: Hear | None = None,
 ) -> Iterator[TranscribedPart]:
     """Yield the words of a recording part by part; `chunks` are read as they are needed.
 
-    About a minute is held at a time. The sizes of the chunks change nothing.
+    About a minute is held at a time. The sizes of the chunks change nothing. `hear` gets all that
+    is read.
 
     Raises:
         ValueError: the model does not know the language.
     """
     windows = WindowTranscriber(recognizer, config or DecodeConfig())
-    return transcribe_windows(windows.transcribe, SpeechAudio(detector, iter(chunks)))
+    return transcribe_windows(windows.transcribe, SpeechAudio(detector, iter(chunks), hear))
 
 
 def transcribe_windows(

@@ -57,7 +57,10 @@ def test_each_command_needs_a_part_of_what_serve_needs() -> None:
         assert part + whole == Needs(part.packaged, part.pulled, part.shipped) + whole
         assert set(part.packaged) <= set(whole.packaged)
         assert set(part.pulled) <= set(whole.pulled)
-    assert needs(settings, "captions").packaged == ("tiny.en", "base", "silero-vad")
+    heard = ("tiny.en", "base", "silero-vad", "speaker-encoder")
+    assert needs(settings, "captions").packaged == heard
+    unlabelled = settings.model_copy(update={"speakers": False})
+    assert needs(unlabelled, "captions").packaged == heard[:-1]
     assert not needs(settings, "captions").pulled
 
 

@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,7 @@ from web.rest.subtitles import (
     SubtitleWriter,
     format_cues,
     make_cues,
+    speaker_names,
 )
 
 
@@ -84,3 +86,39 @@ def test_no_speech_gives_an_empty_file_of_the_format() -> None:
     assert format_cues([], "vtt") == "WEBVTT\n"
     assert format_cues([], "srt") == format_cues([], "text") == ""
     assert json.loads(format_cues([], "json")) == []
+
+
+def two_voices() -> list[CaptionWord]:
+    said = words("Where is the cup It is on the table")
+    return [replace(word, speaker=1 if n < 4 else 2) for n, word in enumerate(said)]
+
+
+def test_a_cue_is_of_one_speaker_who_is_named() -> None:
+    said = two_voices()
+    cues = make_cues(said, speaker_names(said, {2: "Anna <3"}))
+    assert [(cue.speaker, cue.text) for cue in cues] == [
+        ("speaker 1", "Where is the cup"),
+        ("Anna <3", "It is on the table"),
+    ]
+    assert "<v speaker 1>Where is" in format_cues(cues, "vtt")
+    assert "<v Anna &lt;3>It is" in format_cues(cues, "vtt")
+    assert "\nAnna <3: It is on the table\n" in format_cues(cues, "srt")
+    assert [cue["speaker"] for cue in json.loads(format_cues(cues, "json"))] == [
+        "speaker 1",
+        "Anna <3",
+    ]
+
+
+def test_one_person_who_speaks_alone_has_no_label() -> None:
+    said = [replace(word, speaker=1) for word in words("I am alone")]
+    assert speaker_names(said) == {}
+    assert [cue.speaker for cue in make_cues(said, speaker_names(said))] == [""]
+
+
+def test_a_writer_names_speakers_from_the_second_one_on() -> None:
+    written: list[str] = []
+    writer = SubtitleWriter(written.append, "vtt")
+    for word in two_voices():
+        writer.add([word])
+    writer.close()
+    assert "".join(written).count("<v speaker 2>") == 1

@@ -58,3 +58,13 @@ def test_languages_are_codes_or_names_and_others_an_error() -> None:
 @pytest.mark.parametrize(("value", "streamed"), [("True", True), ("1", True), ("false", False)])
 def test_streaming_is_asked_for_as_sdks_write_it(value: str, streamed: bool) -> None:
     assert parsed(("stream", value)).streamed == streamed
+
+
+@pytest.mark.parametrize(("value", "told_apart"), [("", True), ("on", True), ("false", False)])
+def test_voices_are_told_apart_unless_the_form_says_no(value: str, *, told_apart: bool) -> None:
+    assert parsed(("speakers", value)).speakers is told_apart
+
+
+def test_an_unknown_choice_of_speakers_is_an_error_that_says_what_to_send() -> None:
+    with pytest.raises(ProblemError, match="expected on or off, got 'two'"):
+        parsed(("speakers", "two"))

@@ -1,0 +1,1 @@
+"""Who speaks: voices as vectors, vectors as speakers, speakers on words, and their names."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.asr.words import RATE
 from models.speakers.clustering import NOBODY, Voice, Voices, add_voices, speakers_at
-from tests.models.speakers.voices import LENGTH, SIZE, vector, voices
+from tests.models.speakers.made_up_voices import LENGTH, SIZE, vector, voices
 
 LIMIT = 8
 

@@ -9,7 +9,7 @@ from models.speakers.clustering import Voices, speakers_at
 from models.speakers.tracker import SpeakerTracker
 from models.speakers.whole_file import FileVoices
 from models.speakers.windows import VoiceChunk
-from tests.models.speakers.voices import LevelEncoder, sound
+from tests.models.speakers.made_up_voices import LevelEncoder, sound
 
 TALK = [(1, 2.5), (0, 0.6), (2, 3.0), (0, 0.4), (1, 1.9), (0, 0.3), (3, 2.6), (0, 0.5), (2, 1.0)]
 SAMPLES, PROBABILITIES = sound(TALK)

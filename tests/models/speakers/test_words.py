@@ -1,7 +1,7 @@
 from models.asr.words import RATE, RecognizedWord
 from models.speakers.clustering import Voice, Voices, add_voices
 from models.speakers.words import word_speakers
-from tests.models.speakers.voices import LENGTH, voices
+from tests.models.speakers.made_up_voices import LENGTH, voices
 
 
 def known(said: list[int]) -> Voices:

@@ -25,7 +25,7 @@ class Counters:
     `dropped_audio` counts chunks, and `unheard` their seconds: speech in them has no caption.
     `concealed` are seconds of sound that did not arrive and were made up, `missing` those that
     were not. `substitutes` counts frames that were repeated for one that was late; they are not
-    among `frames_in`.
+    among `frames_in`. `backchannels` counts brief agreement that did not interrupt an answer.
     """
 
     frames_in: int = 0
@@ -38,6 +38,7 @@ class Counters:
     concealed: float = 0.0
     missing: float = 0.0
     turns: int = 0
+    backchannels: int = 0
     looks: int = 0
     remembered: int = 0
     skipped_looks: int = 0

@@ -75,6 +75,15 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Backchannel:
+    """Somebody said `text` while the service spoke, which is not a turn: "mhm", or a cough."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class CommitResult:
     """A `Commit` was processed: it ended `turn`, or none if `samples`, all there were, are few."""
 
@@ -87,17 +96,23 @@ class Cleared:
     """A `Clear` was processed: the turn in progress, if any, has no end and no final caption."""
 
 
+Eagerness = Literal["low", "medium", "high", "auto"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDetection:
     """When a turn starts and ends, by voice activity.
 
     `threshold` is the speech probability in (0, 1) that starts a turn; `silence` seconds
-    without speech end it; `padding` seconds before its start belong to it.
+    without speech end it; `padding` seconds before its start belong to it. With an `eagerness`
+    the words decide how much silence that takes, and brief speech that is no more than
+    agreement does not interrupt the service.
     """
 
     threshold: float = 0.5
     silence: float = 0.5
     padding: float = 0.3
+    eagerness: Eagerness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +292,7 @@ Output = (
     Caption
     | TurnStarted
     | TurnEnded
+    | Backchannel
     | CommitResult
     | Cleared
     | AnswerOutput

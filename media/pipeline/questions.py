@@ -17,6 +17,7 @@ class OpenQuestions:
         self._unread: set[str] = set()
         self._calls: dict[str, Callable[[], None]] = {}
         self._arrivals: dict[str, float] = {}
+        self._spoken_until = 0.0
 
     @property
     def any(self) -> bool:
@@ -44,6 +45,17 @@ class OpenQuestions:
         self._calls.pop(id, None)
         self._arrivals.pop(id, None)
 
+    def note_speech(self, seconds: float, now: float) -> None:
+        """Note that `seconds` of an answer's speech were sent, which play after the earlier."""
+        self._spoken_until = max(self._spoken_until, now) + seconds
+
+    def speaking(self, now: float) -> bool:
+        """Return whether an answer is awaited, or its speech plays, as far as is known here.
+
+        Never in a replay: nothing interrupts its answers.
+        """
+        return self._cancellable and (self.any or now < self._spoken_until)
+
     def on_cancel(self, id: str, call: Callable[[], None]) -> None:
         """Call `call` when question `id` is cancelled, while it is open."""
         self._calls[id] = call
@@ -52,6 +64,7 @@ class OpenQuestions:
         """Cancel question `id`, or all open questions if None. Unknown ids are ignored."""
         if not self._cancellable:
             return
+        self._spoken_until = 0.0
         for known in self._cancelled:
             if id is None or known == id:
                 self._cancelled[known] = True

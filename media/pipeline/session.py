@@ -36,7 +36,8 @@ from media.pipeline.context import Send, SessionContext
 from media.pipeline.generation.passthrough import GenerationItem, Passthrough, StreamTime
 from media.pipeline.generation.stage import GenerationStage
 from media.pipeline.hearing.caption_stage import CaptionStage
-from media.pipeline.hearing.turn_stage import AudioItem, TurnAudio, TurnEnd, TurnStage
+from media.pipeline.hearing.turn_items import TurnItem
+from media.pipeline.hearing.turn_stage import AudioItem, TurnStage
 from media.pipeline.limits import Limits
 from media.pipeline.models.services import Services
 from media.pipeline.overlay import CaptionOverlay
@@ -52,7 +53,7 @@ class Channels:
     """The channels of one session; `overlay` is None if it returns no video."""
 
     audio: Channel[AudioItem]
-    turns: Channel[TurnAudio | TurnEnd]
+    turns: Channel[TurnItem]
     vision: Channel[VisionItem]
     answers: Channel[Answer]
     generation: Channel[GenerationItem]

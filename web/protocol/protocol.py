@@ -13,6 +13,7 @@ from typing import Any
 from media.dialogue import AnswerNotice, CalledFunction
 from media.events import (
     Answer,
+    Backchannel,
     Caption,
     Cleared,
     CommitResult,
@@ -100,6 +101,7 @@ EVENTS: dict[type, Callable[[ConversationState, Any], None]] = {
     Relevance: vision.send_relevance,
     StandingRequests: vision.send_requests,
     Gap: vision.send_gap,
+    Backchannel: speech_input.receive_backchannel,
     DrawRequest: generation.draw,
     GenerationStatus: generation.send_status,
     GeneratedImage: generation.send_picture,
@@ -137,12 +139,9 @@ class RealtimeProtocol:
         for each in ({} if answers else UNANSWERED, named, fields):
             config, more = session_update.update_config(config, each, capabilities)
             notices += more
+        wanted = eyeline_events or events is True
         self.state = ConversationState(
-            id,
-            capabilities,
-            config,
-            on_track=on_track,
-            eyeline_events=eyeline_events or events is True,
+            id, capabilities, config, on_track=on_track, eyeline_events=wanted
         )
         self._open(notices)
 
@@ -242,7 +241,7 @@ class RealtimeProtocol:
         if not isinstance(state.config, TranscriptionConfig):
             conversation = {"id": state.conversation_id, "object": "realtime.conversation"}
             state.send_event("conversation.created", conversation=conversation)
-        state.inputs.append(listening_config(state.config))
+        state.inputs.append(listening_config(state.config, state.capabilities))
         for message in notices:
             state.send_notice(message)
 

@@ -19,6 +19,12 @@ from web.protocol.client_events.tools import (
     MaxTokens,
     ToolChoice,
 )
+from web.protocol.client_events.turn_detection import (
+    TurnDetectionConfig,
+    default_vad,
+    detection_of,
+    server_vad,
+)
 
 UNSUPPORTED: dict[str, Any] = {  # fields of the API without effect here, with their defaults
     "include": None,
@@ -93,15 +99,6 @@ class AlawFormat(ConfigModel):
 AudioFormat = Annotated[PcmFormat | UlawFormat | AlawFormat, Field(discriminator="type")]
 
 
-class ServerVad(ConfigModel):
-    type: Literal["server_vad"] = "server_vad"
-    threshold: float = Field(0.5, ge=0, le=1)
-    prefix_padding_ms: int = Field(300, ge=0, le=5_000)
-    silence_duration_ms: int = Field(500, ge=50, le=30_000)
-    create_response: bool = True
-    interrupt_response: bool = True
-
-
 class Transcription(ConfigModel):
     model: str
     language: str | None = None
@@ -110,7 +107,7 @@ class Transcription(ConfigModel):
 class AudioInputConfig(ConfigModel):
     format: AudioFormat = PcmFormat(type="audio/pcm")
     transcription: Transcription | None = None
-    turn_detection: ServerVad | None = None
+    turn_detection: TurnDetectionConfig | None = None
     noise_reduction: None = None
 
 
@@ -154,8 +151,8 @@ SessionConfig = RealtimeConfig | TranscriptionConfig
 def initial_config(capabilities: Capabilities, *, transcription: bool) -> SessionConfig:
     """Return the configuration of a session before the client changes it."""
     recognizer = Transcription(model=capabilities.recognizers[0])
-    detection = default_turn_detection(capabilities)
     if transcription:
+        detection = server_vad(capabilities.turn_detection)  # nobody waits for an answer
         return TranscriptionConfig(
             audio=TranscriptionAudioConfig(
                 input=AudioInputConfig(transcription=recognizer, turn_detection=detection)
@@ -165,18 +162,9 @@ def initial_config(capabilities: Capabilities, *, transcription: bool) -> Sessio
         model=capabilities.model,
         output_modalities=("audio",) if capabilities.voices else ("text",),
         audio=AudioConfig(
-            input=AudioInputConfig(turn_detection=detection),
+            input=AudioInputConfig(turn_detection=default_vad(capabilities.turn_detection)),
             output=AudioOutputConfig(voice=capabilities.voices[0] if capabilities.voices else None),
         ),
-    )
-
-
-def default_turn_detection(capabilities: Capabilities) -> ServerVad:
-    """Return the turn detection for clients that configure none."""
-    return ServerVad(
-        threshold=capabilities.turn_detection.threshold,
-        prefix_padding_ms=round(capabilities.turn_detection.padding * 1000),
-        silence_duration_ms=round(capabilities.turn_detection.silence * 1000),
     )
 
 
@@ -192,17 +180,11 @@ def session_object(config: SessionConfig, id: str) -> dict[str, object]:
 _OBJECT_NAMES = {"realtime": "session", "transcription": "transcription_session"}
 
 
-def listening_config(config: SessionConfig) -> ListeningConfig:
+def listening_config(config: SessionConfig, capabilities: Capabilities) -> ListeningConfig:
     """Return the configuration of the session's turn detection."""
     vad = config.audio.input.turn_detection
     return ListeningConfig(
-        detection=None
-        if vad is None
-        else TurnDetection(
-            threshold=min(max(vad.threshold, 0.01), 0.99),  # the pipeline's range is open
-            silence=vad.silence_duration_ms / 1000,
-            padding=vad.prefix_padding_ms / 1000,
-        ),
+        detection=detection_of(vad, capabilities.turn_detection),
         interrupt=vad is not None and vad.interrupt_response,
     )
 

@@ -12,20 +12,19 @@ from pydantic import Field, TypeAdapter, ValidationError
 from web.protocol import speech_input
 from web.protocol.client_events.messages import ProtocolError, SessionUpdate, invalid_field_error
 from web.protocol.client_events.tools import NO_TOOLS
+from web.protocol.client_events.turn_detection import merge_base, turn_detector, without_foreign
 from web.protocol.generation import capabilities_fields
 from web.protocol.languages import language_code
 from web.protocol.session_config import (
     UNSUPPORTED,
     Capabilities,
     SessionConfig,
-    default_turn_detection,
     initial_config,
     listening_config,
     session_object,
 )
 from web.protocol.state import ConversationState
 
-EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 600, "auto": 600, "high": 300}  # of semantic_vad
 HARMLESS_CHOICES = (None, "auto", "none")  # of tools, for a model that calls none
 BETA_FIELDS = {  # fields of the API that was shut down, and their successors
     "modalities": "session.output_modalities",
@@ -43,6 +42,7 @@ _TAGS = (
     "NamedChoice",
     "transcription",
     "server_vad",
+    "semantic_vad",
     "audio/pcm",
     "audio/pcmu",
     "audio/pcma",
@@ -73,8 +73,9 @@ def update_session(state: ConversationState, event: SessionUpdate) -> None:
         if events and not state.eyeline_events:
             notices = (*state.capabilities.notices, *notices)
         state.eyeline_events = events
-    if listening_config(after) != listening_config(before):
-        state.inputs.append(listening_config(after))
+    listening = listening_config(after, state.capabilities)
+    if listening != listening_config(before, state.capabilities):
+        state.inputs.append(listening)
     state.send_event("session.updated", session=session_fields(state))
     for message in notices:
         state.send_notice(message)
@@ -104,7 +105,8 @@ def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
 def session_fields(state: ConversationState) -> dict[str, Any]:
     """Return the session object with the service's own fields."""
     generation = capabilities_fields(state.capabilities.generation)
-    own = {"events": state.eyeline_events, "generation": generation}
+    detector = turn_detector(state.config.audio.input.turn_detection)
+    own = {"events": state.eyeline_events, "generation": generation, "turn_detector": detector}
     return {**session_object(state.config, state.id), "eyeline": own}
 
 
@@ -132,9 +134,10 @@ def update_config(
     audio_input = _copied(changes, "audio", "input")
     if audio_input is not None:
         _replace_input(audio_input, capabilities, notices)
-        if audio_input.get("turn_detection") and base["audio"]["input"]["turn_detection"] is None:
-            detection = default_turn_detection(capabilities)
-            base["audio"]["input"]["turn_detection"] = detection.model_dump()
+        if detection := audio_input.get("turn_detection"):
+            base["audio"]["input"]["turn_detection"] = merge_base(
+                base["audio"]["input"]["turn_detection"], detection, capabilities.turn_detection
+            )
     try:
         changed = _CONFIG.validate_python(_merged(base, changes))
     except ValidationError as error:
@@ -226,23 +229,11 @@ def _replace_input(
             )
     detection = _copied(audio_input, "turn_detection")
     if detection is not None:
-        _replace_turn_detection(detection, notices)
+        unsupported = {"idle_timeout_ms": None, "model_version": None}
+        _drop_unsupported(detection, unsupported, notices)
+        without_foreign(detection, notices)
     if audio_input.pop("noise_reduction", None) is not None:
         notices.append("noise_reduction is not supported and has no effect")
-
-
-def _replace_turn_detection(detection: dict[str, Any], notices: list[str]) -> None:
-    _drop_unsupported(detection, {"idle_timeout_ms": None, "model_version": None}, notices)
-    eagerness = detection.pop("eagerness", None) or "auto"
-    if detection.get("type") != "semantic_vad":
-        return
-    if not isinstance(eagerness, str) or eagerness not in EAGERNESS_SILENCE_MS:
-        param = "session.audio.input.turn_detection.eagerness"
-        raise _invalid(param, f"expected one of {', '.join(EAGERNESS_SILENCE_MS)}", eagerness)
-    detection |= {"type": "server_vad", "silence_duration_ms": EAGERNESS_SILENCE_MS[eagerness]}
-    notices.append(
-        "semantic_vad is not available: server_vad is used, with a silence that fits the eagerness"
-    )
 
 
 def _available(kind: str, name: object, available: tuple[str, ...], notices: list[str]) -> object:

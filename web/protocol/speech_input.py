@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio.pcm import PcmDecoder
-from media.events import Caption, Clear, Commit, CommitResult, TurnEnded, TurnStarted
+from media.events import Backchannel, Caption, Clear, Commit, CommitResult, TurnEnded, TurnStarted
 from media.frames import SAMPLE_RATE, AudioChunk
 from web.protocol.client_events.encoded import decode_base64
 from web.protocol.client_events.messages import AudioAppend, AudioClear, AudioCommit, ProtocolError
@@ -97,6 +97,13 @@ def turn_ended(state: ConversationState, output: TurnEnded) -> str:
         )
     _add_item(state, turn.item_id)
     return turn.item_id
+
+
+def receive_backchannel(state: ConversationState, output: Backchannel) -> None:
+    """Send what was said without interrupting, to clients that take the service's own events."""
+    if state.eyeline_events:
+        fields = {"text": output.text, "start": output.start, "end": output.end}
+        state.send_event("eyeline.backchannel", **fields)
 
 
 def receive_commit_result(state: ConversationState, output: CommitResult) -> ProtocolError | None:

@@ -27,6 +27,7 @@ from media.pipeline.limits import Limits
 from media.worker import Worker
 from web.context import ServiceContext
 from web.protocol.client_events.messages import ProtocolError
+from web.protocol.client_events.turn_detection import longest_silence
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.response_events import OUTPUT_CLEARED
 from web.protocol.state import Event, PictureEvent
@@ -248,9 +249,8 @@ class SessionBridge:
         with suppress(ChannelClosedError):
             while True:
                 await clock.sleep_until(clock.now() + TICK)
-                detection = self.protocol.state.config.audio.input.turn_detection
-                silence = 0.0 if detection is None else detection.silence_duration_ms / 1000
-                if self._audio.tick(max(silence, max_gap)):
+                vad = self.protocol.state.config.audio.input.turn_detection
+                if self._audio.tick(max(longest_silence(vad), max_gap)):
                     await self.source.send(AudioPaused())
 
     async def report(self, type: str, fields: dict[str, object]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from math import inf
 from typing import Any
 
@@ -13,16 +12,25 @@ from media.events import Caption, CaptionWord, Question
 from media.frames import SAMPLE_RATE
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.made_up import without_made_up
-from media.pipeline.hearing.turn_stage import TurnAudio, TurnEnd
+from media.pipeline.hearing.turn_items import TurnAudio, TurnEnd, TurnItem, TurnPause
 from media.pipeline.interfaces import Samples
 from media.pipeline.models.hearing import SpeechChunk
 from media.servers.backlog import ShedError
 from media.servers.server import ModelHandle
 from media.servers.urgency import Urgency
-from models.asr.speech_activity import FRAME, spoken_words
+from models.asr.speech_activity import FRAME, THRESHOLD, spoken_words
 from models.asr.words import RecognizedWord, TranscriptUpdate
 
 MAX_UNSTREAMED = 15.0  # seconds at the end of a turn that may have no interim caption
+
+
+@dataclass(frozen=True, slots=True)
+class WordsAtPause:
+    """All words of a turn when it paused, after `frames` of the detector and `committed` words."""
+
+    words: tuple[RecognizedWord, ...]
+    frames: int
+    committed: int
 
 
 @dataclass(slots=True, eq=False)
@@ -44,16 +52,24 @@ class TurnTranscript:
     speech: list[float] = field(default_factory=list)
     committed: list[RecognizedWord] = field(default_factory=list)
     tentative: tuple[RecognizedWord, ...] = ()
+    at_pause: WordsAtPause | None = None
 
     @property
     def waiting(self) -> float:
         """How many seconds of sound are not recognized."""
         return sum(map(len, self.unrecognized)) / SAMPLE_RATE
 
-    def take_unrecognized(self) -> Samples | None:
-        """Return the sound that is not recognized, as if it were now."""
-        taken, self.unrecognized = self.unrecognized, []
-        return np.concatenate(taken) if taken else None
+    def unrecognized_sound(self) -> Samples | None:
+        """Return the sound that is not recognized."""
+        return np.concatenate(self.unrecognized) if self.unrecognized else None
+
+    def words_at_pause(self) -> tuple[RecognizedWord, ...] | None:
+        """Return the words at the last pause, if nothing was said since."""
+        known = self.at_pause
+        if known is None or known.committed != len(self.committed):
+            return None
+        silent = all(probability < THRESHOLD for probability in self.speech[known.frames :])
+        return known.words if silent else None
 
     def update(self, update: TranscriptUpdate) -> None:
         self.committed += spoken_words(update.committed, self.speech)
@@ -91,22 +107,25 @@ class CaptionStage:
         """Return how many seconds sound has waited whose step was given up."""
         return 0.0 if self._late_since is None else self._context.clock.now() - self._late_since
 
-    async def run(self, turns: Channel[TurnAudio | TurnEnd]) -> None:
+    async def run(self, turns: Channel[TurnItem]) -> None:
         """Send captions until `turns` ends. All waiting sound of a turn is one step."""
         transcript: TurnTranscript | None = None
         while items := await turns.receive_all():
             joined = _joined(items)
-            for item, following in zip_longest(joined, joined[1:]):
+            for item, following in zip(joined, [*joined[1:], None], strict=True):
                 if transcript is None or transcript.turn != item.turn:
                     transcript = await self._begin(item)
-                if isinstance(item, TurnEnd):
-                    await self._end(transcript, item)
-                    transcript = self._late_since = None
-                else:
-                    await self._keep(transcript, item)
-                    over = isinstance(following, TurnEnd)
-                    if not (over and self._behind(transcript, MAX_UNSTREAMED)):
-                        await self._step(transcript, over=over)
+                match item:
+                    case TurnEnd():
+                        await self._end(transcript, item)
+                        transcript = self._late_since = None
+                    case TurnPause():
+                        await self._pause(transcript, item)
+                    case TurnAudio():
+                        await self._keep(transcript, item)
+                        over = isinstance(following, TurnEnd | TurnPause)
+                        if not (over and self._behind(transcript, MAX_UNSTREAMED)):
+                            await self._step(transcript, over=over)
 
     async def _step(self, transcript: TurnTranscript, *, over: bool) -> None:
         """Recognize what waits, and send an interim caption for each update that has words.
@@ -117,8 +136,9 @@ class CaptionStage:
         transcript.since = transcript.since or transcript.asr.now()
         began = self._context.clock.now()
         skip = self._behind(transcript)
-        chunk = SpeechChunk(transcript.take_unrecognized(), skip_interim=skip)
+        chunk = SpeechChunk(transcript.unrecognized_sound(), skip_interim=skip)
         assert chunk.samples is not None
+        transcript.unrecognized = []
         max_lag = self._context.limits.max_lag
         try:
             updates = await transcript.asr.step(
@@ -163,7 +183,7 @@ class CaptionStage:
             question = Question(f"turn-{turn.turn}", caption.text, caption.end, turn.config.spoken)
             await self._ask(question)
 
-    async def _begin(self, item: TurnAudio | TurnEnd) -> TurnTranscript:
+    async def _begin(self, item: TurnItem) -> TurnTranscript:
         services = self._context.services
         return TurnTranscript(
             item.turn,
@@ -182,22 +202,46 @@ class CaptionStage:
         first = transcript.start + len(transcript.speech) * FRAME
         transcript.speech += without_made_up(probabilities, first, audio.made_up)
 
+    async def _pause(self, transcript: TurnTranscript, pause: TurnPause) -> None:
+        """Recognize the turn so far as if it were over, and give its words."""
+        if pause.audio is not None:
+            await self._keep(transcript, pause.audio)
+        words = await self._all_words(transcript, peek=True)
+        transcript.at_pause = WordsAtPause(words, len(transcript.speech), len(transcript.committed))
+        if pause.shown and words and self._context.services.final_pass is None:
+            transcript.tentative = words[len(transcript.committed) :]
+            await self._send(transcript.caption(end=None))
+        if not pause.words.done():
+            pause.words.set_result(words)
+
     async def _finish(self, transcript: TurnTranscript) -> None:
         """Recognize the rest of the turn, or all of it again if there is a final pass."""
-        final_pass = self._context.services.final_pass
-        if final_pass is None:
-            end = SpeechChunk(transcript.take_unrecognized(), last=True)
-            for update in await transcript.asr.step(end, Urgency.FINAL_CAPTION):
-                transcript.update(update)
-            return
-        audio = np.concatenate([np.zeros(0, np.float32), *transcript.audio])
-        (words,) = await final_pass.run(audio)
+        words = transcript.words_at_pause()
+        if words is None:
+            words = await self._all_words(transcript, peek=False)
         transcript.committed, transcript.tentative = list(words), ()
 
+    async def _all_words(
+        self, transcript: TurnTranscript, *, peek: bool
+    ) -> tuple[RecognizedWord, ...]:
+        """Return the words of a turn that ends here, or with `peek` would end here."""
+        final_pass = self._context.services.final_pass
+        if final_pass is not None:
+            audio = np.concatenate([np.zeros(0, np.float32), *transcript.audio])
+            (found,) = await final_pass.run(audio)
+            return tuple(found)
+        end = SpeechChunk(transcript.unrecognized_sound(), last=not peek, peek=peek)
+        words, rest = list(transcript.committed), tuple[RecognizedWord, ...]()
+        for update in await transcript.asr.step(end, Urgency.FINAL_CAPTION):
+            words += spoken_words(update.committed, transcript.speech)
+            rest = update.tentative
+            transcript.position = max(transcript.position, transcript.start + update.position)
+        return (*words, *spoken_words(rest, transcript.speech))
 
-def _joined(items: Sequence[TurnAudio | TurnEnd]) -> list[TurnAudio | TurnEnd]:
+
+def _joined(items: Sequence[TurnItem]) -> list[TurnItem]:
     """Return `items` with successive pieces of one turn's sound joined."""
-    joined: list[TurnAudio | TurnEnd] = []
+    joined: list[TurnItem] = []
     for item in items:
         last = joined[-1] if joined else None
         if isinstance(item, TurnAudio) and isinstance(last, TurnAudio) and last.turn == item.turn:

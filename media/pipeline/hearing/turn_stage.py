@@ -1,93 +1,54 @@
 """Sound to turns: the first stage of hearing. Speech recognition is the caption stage's."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from media.channel import Channel
 from media.events import (
     AudioPaused,
+    Backchannel,
     Clear,
     Cleared,
     Commit,
     CommitResult,
     ListeningConfig,
+    TurnDetection,
     TurnEnded,
     TurnStarted,
 )
 from media.frames import SAMPLE_RATE, AudioChunk, Gap
 from media.pipeline.context import SessionContext
+from media.pipeline.hearing.backchannels import INTERRUPTION, is_backchannel
 from media.pipeline.hearing.made_up import with_gap, without_made_up
+from media.pipeline.hearing.patience import patience
+from media.pipeline.hearing.turn_items import TurnAudio, TurnEnd, TurnItem, TurnPause
 from media.pipeline.hearing.turn_rules import (
     SpeechEnd,
+    SpeechPause,
     SpeechStart,
     TurnDetectionState,
     next_turn,
 )
+from media.pipeline.hearing.turn_state import EMPTY, TurnState
 from media.pipeline.interfaces import Samples
-from media.servers.server import ModelHandle
-from models.asr.speech_activity import Region
+from models.asr.turn_end import completeness
+from models.asr.words import RecognizedWord, join_words
 
 VAD_FRAME = 512  # samples for each probability of the detector
 PRE_ROLL = SAMPLE_RATE  # samples before the first speech of a turn that only a client ends
 MIN_COMMIT = SAMPLE_RATE // 10  # samples: 100 ms, as in OpenAI's service
 SPEECH = 0.35  # probability of speech in such a turn: less than starts a detected one
-EMPTY: Samples = np.zeros(0, np.float32)
 
 AudioItem = AudioChunk | Commit | Clear | AudioPaused | Gap | ListeningConfig
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TurnAudio:
-    """Sound of a turn in progress; `start` is the turn's first sample in the stream.
-
-    `made_up` are regions of the stream in which the sound is made up.
-    """
-
-    turn: int
-    start: int
-    samples: Samples
-    made_up: tuple[Region, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TurnEnd:
-    """The sound of `turn` is complete; with `kept` False the turn is discarded."""
-
-    turn: int
-    start: int
-    end: int
-    kept: bool
-    config: ListeningConfig
-
-
-@dataclass(slots=True, eq=False)
-class TurnState:
-    """State of the stage: `held` is the sound before `position` that was not sent on yet.
-
-    `uncommitted` counts the samples since the last turn ended, or was cleared.
-    A turn without speech is not recognized at all, as a recognizer invents words for silence.
-    """
-
-    vad: ModelHandle[Any, Samples, float]
-    config: ListeningConfig = field(default_factory=ListeningConfig)
-    position: int = 0
-    uncommitted: int = 0
-    held: Samples = field(default_factory=lambda: EMPTY)
-    detection: TurnDetectionState = field(default_factory=TurnDetectionState)
-    turn: int = 0  # number of the turn in progress, or of the last one
-    start: int | None = None  # first sample of the turn in progress
-    has_speech: bool = False
-    sent_from: int | None = None  # first sample of the turn that was sent on
-    made_up: tuple[Region, ...] = ()  # regions of the stream whose sound did not arrive
 
 
 class TurnStage:
     """The turn stage: reports when turns start and end, and sends their sound on."""
 
-    def __init__(self, context: SessionContext, turns: Channel[TurnAudio | TurnEnd]) -> None:
+    def __init__(self, context: SessionContext, turns: Channel[TurnItem]) -> None:
         self._context = context
         self._turns = turns
 
@@ -164,23 +125,7 @@ class TurnStage:
             await self._append_manual(state, probabilities)
             return
         for probability in probabilities:
-            state.detection, event = next_turn(
-                state.detection,
-                probability,
-                frame=VAD_FRAME,
-                rate=SAMPLE_RATE,
-                detection=detection,
-                max_turn=self._context.limits.max_turn,
-            )
-            match event:
-                case SpeechStart(start):
-                    await self._start(state, start, detected=True)
-                    state.has_speech = True
-                case SpeechEnd(end):
-                    await self._end(state, end, detected=True)
-                    state.uncommitted = state.position - state.detection.position
-                case None:
-                    pass
+            await self._advance(state, probability, detection)
         if state.start is None:
             # A turn may still start in the last frames, or in the padding before them.
             kept = round(detection.padding * SAMPLE_RATE) + 4 * VAD_FRAME
@@ -188,7 +133,51 @@ class TurnStage:
         else:
             # Silence beyond the padding may not belong to the turn: it waits.
             padded = state.detection.speech_end + round(detection.padding * SAMPLE_RATE)
-            await self._send_audio(state, min(state.detection.position, padded))
+            if state.announced:
+                await self._send_audio(state, min(state.detection.position, padded))
+
+    async def _advance(
+        self, state: TurnState, probability: float, detection: TurnDetection
+    ) -> None:
+        """Process a frame of the detector."""
+        state.detection, event = next_turn(
+            state.detection,
+            probability,
+            frame=VAD_FRAME,
+            rate=SAMPLE_RATE,
+            detection=detection,
+            max_turn=self._context.limits.max_turn,
+        )
+        match event:
+            case SpeechStart(start):
+                await self._start(state, start, detected=True)
+                state.has_speech = True
+            case SpeechPause():
+                await self._consult_words(state, detection)
+            case SpeechEnd(end):
+                await self._end(state, end, detected=True)
+                state.uncommitted = state.position - state.detection.position
+            case None:
+                if not state.announced and not self._may_be_backchannel(state):
+                    await self._announce(state, detected=True)
+
+    async def _consult_words(self, state: TurnState, detection: TurnDetection) -> None:
+        """Let the words of the turn decide how much silence ends it, or that it is none."""
+        assert state.start is not None
+        assert detection.eagerness is not None
+        words: asyncio.Future[tuple[RecognizedWord, ...]]
+        words = asyncio.get_running_loop().create_future()
+        audio = _take_audio(state, state.detection.position)
+        await self._turns.send(TurnPause(state.turn, state.start, audio, state.announced, words))
+        said = await words
+        if not state.announced:
+            text = join_words(said)
+            if self._may_be_backchannel(state) and is_backchannel(text):
+                await self._ignore(state, text)
+                return
+            await self._announce(state, detected=True)
+        seconds = patience(completeness(said), detection.eagerness)
+        state.detection = replace(state.detection, patience=seconds)
 
     async def _append_manual(self, state: TurnState, probabilities: Sequence[float]) -> None:
         """Process sound of a turn that only a client ends."""
@@ -209,25 +198,52 @@ class TurnStage:
         state.turn += 1
         state.start = max(start, state.position - len(state.held))
         state.held = state.held[len(state.held) - (state.position - state.start) :]
+        state.announced = not (detected and self._may_be_backchannel(state))
+        if state.announced:
+            await self._announce(state, detected=detected)
+
+    def _may_be_backchannel(self, state: TurnState) -> bool:
+        """Return whether the turn is brief so far, and the service speaks or is about to."""
+        detection = state.config.detection
+        return (
+            detection is not None
+            and detection.eagerness is not None
+            and state.config.interrupt
+            and state.detection.voiced < INTERRUPTION * SAMPLE_RATE
+            and self._context.questions.speaking(self._context.clock.now())
+        )
+
+    async def _announce(self, state: TurnState, *, detected: bool) -> None:
+        """Send that the turn started, which interrupts the service if that is configured."""
+        assert state.start is not None
+        state.announced = True
         self._context.counters.turns += 1
         if detected and state.config.interrupt:
             self._context.questions.cancel(None)
         await self._context.send(TurnStarted(state.turn, state.start / SAMPLE_RATE, detected))
 
+    async def _ignore(self, state: TurnState, text: str) -> None:
+        """Discard a turn that is not announced, as it is no more than agreement."""
+        assert state.start is not None
+        start, end = state.start, state.detection.position
+        await self._turns.send(TurnEnd(state.turn, start, end, False, state.config))
+        state.held = state.held[max(0, len(state.held) - (state.position - end)) :]
+        self._context.counters.backchannels += 1
+        await self._context.send(Backchannel(text, start / SAMPLE_RATE, end / SAMPLE_RATE))
+        self._reset(state, end)
+        state.uncommitted = state.position - end
+
     async def _send_audio(self, state: TurnState, until: int) -> None:
         """Send the turn's sound before `until` to the caption stage."""
-        count = len(state.held) - (state.position - until)
-        if state.start is not None and state.has_speech and count > 0:
-            if state.sent_from is None:
-                state.sent_from = state.position - len(state.held)
-            samples = state.held[:count]
-            await self._turns.send(TurnAudio(state.turn, state.sent_from, samples, state.made_up))
-            state.held = state.held[count:]
+        if audio := _take_audio(state, until):
+            await self._turns.send(audio)
 
     async def _end(self, state: TurnState, end: int, *, detected: bool) -> None:
         """End the turn in progress, if there is one."""
         if state.start is None:
             return
+        if not state.announced:
+            await self._announce(state, detected=detected)
         await self._send_audio(state, end)
         state.held = state.held[max(0, len(state.held) - (state.position - end)) :]
         ended = TurnEnded(state.turn, state.start / SAMPLE_RATE, end / SAMPLE_RATE, detected)
@@ -258,7 +274,7 @@ class TurnStage:
     def _reset(self, state: TurnState, end: int) -> None:
         """Return to silence after a turn that ended at `end`."""
         state.start = state.sent_from = None
-        state.has_speech = False
+        state.announced, state.has_speech = True, False
         state.uncommitted = 0
         if state.detection.speaking:
             position = state.detection.position
@@ -270,3 +286,14 @@ class TurnStage:
             await self._end(state, state.position, detected=False)
             self._restart(state, state.position)
         state.config = config
+
+
+def _take_audio(state: TurnState, until: int) -> TurnAudio | None:
+    """Take the turn's sound before `until` that was not sent, if there is any."""
+    count = len(state.held) - (state.position - until)
+    if state.start is None or not state.has_speech or count <= 0:
+        return None
+    if state.sent_from is None:
+        state.sent_from = state.position - len(state.held)
+    samples, state.held = state.held[:count], state.held[count:]
+    return TurnAudio(state.turn, state.sent_from, samples, state.made_up)

@@ -16,12 +16,14 @@ from models.speakers.windows import VoiceChunk
 class SpeechChunk:
     """The next sound of a turn, mono float32 at 16 kHz; with `last` the turn ends after it.
 
-    Only the last chunk may have no samples.
+    With `peek` its words are those of a turn that ends after it, and the turn goes on without it.
+    Only these two may have no samples.
     """
 
     samples: Samples | None
     skip_interim: bool = False
     last: bool = False
+    peek: bool = False
 
 
 class TurnRecognizer:
@@ -34,6 +36,9 @@ class TurnRecognizer:
         return self._recognizer.init_state()
 
     def step(self, state: Any, chunk: SpeechChunk) -> tuple[Any, Sequence[TranscriptUpdate]]:
+        if chunk.peek:
+            kept = state.copy() if hasattr(state, "copy") else state  # if flush would change it
+            return state, self._recognizer.flush(kept, chunk.samples)
         if chunk.last:
             return state, self._recognizer.flush(state, chunk.samples)
         assert chunk.samples is not None

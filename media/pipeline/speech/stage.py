@@ -33,9 +33,10 @@ class SpeechStage:
             return start
         samples = await synthesizer.synthesize(clause)
         if len(samples) and not questions.cancelled(id):
+            now = self._context.clock.now()
             if start == 0:
-                first_sound = self._context.counters.delays.first_sound
-                questions.observe_wait(id, self._context.clock.now(), first_sound)
+                questions.observe_wait(id, now, self._context.counters.delays.first_sound)
+            questions.note_speech(len(samples) / synthesizer.rate, now)
             await self._context.send(Speech(id, AudioChunk(samples, start, synthesizer.rate)))
             start += len(samples)
         return start

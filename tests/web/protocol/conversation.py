@@ -33,7 +33,8 @@ from media.events import (
 from media.frames import AudioChunk
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.caption_stage import CaptionStage
-from media.pipeline.hearing.turn_stage import AudioItem, TurnAudio, TurnEnd, TurnStage
+from media.pipeline.hearing.turn_items import TurnItem
+from media.pipeline.hearing.turn_stage import AudioItem, TurnStage
 from media.pipeline.limits import Limits
 from media.pipeline.models.services import Devices, Services
 from media.pipeline.questions import OpenQuestions
@@ -61,7 +62,7 @@ class Conversation:
         self.loud: list[tuple[float, float]] = []
         self.sent = 0.0
         self.audio: Channel[AudioItem] = Channel(10_000)
-        self._turns: Channel[TurnAudio | TurnEnd] = Channel(10_000)
+        self._turns: Channel[TurnItem] = Channel(10_000)
         self._context = SessionContext(
             send=self._receive,
             services=services,

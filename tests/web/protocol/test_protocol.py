@@ -577,10 +577,10 @@ def test_unknown_names_are_replaced_by_available_ones() -> None:
     assert session["audio"]["output"]["voice"] == "heart"
     assert session["audio"]["output"]["speed"] == 1.0
     assert session["audio"]["input"]["transcription"] == {"model": "tiny.en", "language": "en"}
-    assert session["audio"]["input"]["turn_detection"]["type"] == "server_vad"
-    assert session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 300
+    assert session["audio"]["input"]["turn_detection"]["type"] == "semantic_vad"
+    assert session["audio"]["input"]["turn_detection"]["eagerness"] == "high"
     notices = " ".join(event["message"] for event in talk.all("eyeline.notice"))
-    for word in ("gpt-realtime-2.1", "alloy", "semantic_vad", "noise", "speed", "'de'"):
+    for word in ("gpt-realtime-2.1", "alloy", "noise", "speed", "'de'"):
         assert word in notices
 
 

@@ -234,7 +234,10 @@ class Page {
     const { checked: talk } = this.#page.talk;
     // Without it, speech in the room must not interrupt a text answer.
     const voice = { create_response: talk, interrupt_response: talk };
-    const detection = { type: "server_vad", silence_duration_ms: PAUSE_MS, ...voice };
+    // In a conversation the words decide when a turn is over; captions alone have time.
+    const detection = talk
+      ? { type: "semantic_vad", eagerness: "auto", ...voice }
+      : { type: "server_vad", silence_duration_ms: PAUSE_MS, ...voice };
     return {
       type: "realtime",
       output_modalities: [talk ? "audio" : "text"],

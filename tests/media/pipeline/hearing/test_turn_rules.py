@@ -1,8 +1,19 @@
+from dataclasses import replace
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from media.events import TurnDetection
-from media.pipeline.hearing.turn_rules import SpeechEnd, SpeechStart, TurnDetectionState, next_turn
+from media.pipeline.hearing.turn_rules import (
+    PEEK,
+    SpeechEnd,
+    SpeechPause,
+    SpeechStart,
+    TurnDetectionState,
+    TurnEvent,
+    next_turn,
+)
 
 FRAME, RATE = 512, 16_000
 DETECTION = TurnDetection()
@@ -17,6 +28,7 @@ def events(
             state, probability, frame=FRAME, rate=RATE, detection=detection, max_turn=max_turn
         )
         if event is not None:
+            assert not isinstance(event, SpeechPause)  # silence alone asks for no words
             out.append(event)
     return out
 
@@ -77,3 +89,31 @@ def test_turns_alternate_and_never_overlap(probabilities: list[float], max_turn:
     places = [event.start if isinstance(event, SpeechStart) else event.end for event in out]
     assert places == sorted(places)
     assert all(0 <= place <= len(probabilities) * FRAME for place in places)
+
+
+@given(st.lists(st.floats(0, 1), max_size=300), st.floats(PEEK, 1.5))
+def test_each_pause_asks_for_the_words_once_and_ends_after_their_patience(
+    probabilities: list[float], patience: float
+) -> None:
+    state, out = TurnDetectionState(), list[tuple[float, TurnEvent]]()
+    for probability in probabilities:
+        state, event = next_turn(
+            state,
+            probability,
+            frame=FRAME,
+            rate=RATE,
+            detection=TurnDetection(eagerness="auto"),
+            max_turn=1e9,
+        )
+        silence = (state.position - state.speech_end) / RATE
+        if isinstance(event, SpeechPause):
+            assert state.patience is None
+            assert PEEK <= silence < PEEK + FRAME / RATE
+            state = replace(state, patience=patience)
+        if event is not None:
+            out.append((silence, event))
+    for (_, before), (_, event) in pairwise(out):
+        if isinstance(event, SpeechEnd):
+            assert isinstance(before, SpeechPause)
+        if isinstance(event, SpeechStart):
+            assert isinstance(before, SpeechEnd)

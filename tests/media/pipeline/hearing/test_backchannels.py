@@ -1,0 +1,31 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.pipeline.hearing.backchannels import ALONE, is_backchannel
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Mm-hmm.", "Yes.", "yeah yeah", "Okay, right.", "Uh-huh", "I see.", "Hm?", "Uh..."]
+)
+def test_agreement_hesitation_and_noise_are_no_turn(text: str) -> None:
+    assert is_backchannel(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["No.", "Stop!", "Wait", "Okay stop", "What?", "Yes but why", "Louder", "Never mind."]
+)
+def test_what_asks_for_something_is_a_turn(text: str) -> None:
+    assert not is_backchannel(text)
+
+
+@given(st.text())
+def test_any_text_is_one_or_the_other(text: str) -> None:
+    assert is_backchannel(text) in (True, False)
+    assert not is_backchannel(f"{text} stop")
+
+
+@given(st.lists(st.sampled_from(ALONE.split()), min_size=1, max_size=3), st.booleans())
+def test_up_to_three_of_them_are_no_turn_either(words: list[str], loud: bool) -> None:
+    text = ", ".join(words) + "."
+    assert is_backchannel(text.upper() if loud else text)

@@ -26,6 +26,7 @@ class Counters:
     `concealed` are seconds of sound that did not arrive and were made up, `missing` those that
     were not. `substitutes` counts frames that were repeated for one that was late; they are not
     among `frames_in`. `backchannels` counts brief agreement that did not interrupt an answer.
+    `filter_failures` counts frames that are not shown because the user's filter failed.
     """
 
     frames_in: int = 0
@@ -33,6 +34,7 @@ class Counters:
     frames_out: int = 0
     audio_seconds: float = 0.0
     dropped_frames: int = 0
+    filter_failures: int = 0
     dropped_audio: int = 0
     unheard: float = 0.0
     concealed: float = 0.0

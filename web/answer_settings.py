@@ -1,4 +1,4 @@
-"""Settings of an outside model that answers questions."""
+"""Settings of an outside model that answers questions, and of functions of the user's."""
 
 from typing import Annotated, Literal, Self
 
@@ -23,6 +23,11 @@ class AnswerSettings(BaseSettings):
     handler: Annotated[str, AfterValidator(function_name)] | None = None
     """function of your own that answers questions instead of such a server:
     package.module:function"""
+    frame_filter: Annotated[str, AfterValidator(function_name)] | None = None
+    """function of your own that video passes through before it comes back to the client:
+    package.module:function"""
+    frame_filter_wait: float = Field(1.0, gt=0)
+    """seconds within which that function must return a picture"""
     answers_fallback: bool = True
     """let the packaged model answer if that server or function fails; otherwise the answer fails"""
     answers_pictures: Literal["auto", "yes", "no"] = "auto"

@@ -1,5 +1,6 @@
-"""Captions drawn over frames."""
+"""Captions drawn over frames, which pass through a function of the user's first if there is one."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,9 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from media.channel import Channel
-from media.events import Caption
+from media.events import Caption, Degraded
 from media.frames import VideoFrame
 from media.pipeline.context import SessionContext
+from media.pipeline.own_code.user_function import UserCodeError
+
+logger = logging.getLogger(__name__)
 
 CAPTION_SECONDS = 4.0  # that a final caption stays on the frame
 MAX_LINES = 2  # the last ones are shown
@@ -31,6 +35,7 @@ class CaptionOverlay:
     def __init__(self, context: SessionContext, watched: Callable[[], bool] = lambda: True) -> None:
         self._context = context
         self._watched = watched
+        self._told = ""  # the last error of the filter, until a frame passes
 
     async def run(self, channel: Channel[VideoFrame | Caption]) -> None:
         """Send frames until `channel` ends."""
@@ -42,7 +47,8 @@ class CaptionOverlay:
             if isinstance(item, Caption):
                 caption = item if item.words else None
                 continue
-            if not self._watched():
+            shown = await self._filtered(item) if self._watched() else None
+            if shown is None:
                 continue
             if caption is not None and strip is not None and strip.text == caption.text:
                 if caption.final and item.time - changed > CAPTION_SECONDS:
@@ -50,9 +56,29 @@ class CaptionOverlay:
             else:
                 changed = item.time
             text = caption.text if caption else ""
-            frame, strip = await worker.run(overlay, item, text, strip)
+            frame, strip = await worker.run(overlay, shown, text, strip)
             counters.frames_out += 1
             await self._context.send(frame)
+
+    async def _filtered(self, frame: VideoFrame) -> VideoFrame | None:
+        """Return `frame` as the user's function makes it, None if that fails.
+
+        Such a frame is not shown at all: the function may be there to hide something.
+        """
+        frame_filter = self._context.services.frame_filter
+        if frame_filter is None:
+            return frame
+        try:
+            filtered = await frame_filter.apply(frame)
+        except UserCodeError as error:
+            self._context.counters.filter_failures += 1
+            if str(error) != self._told:
+                self._told = str(error)
+                logger.warning("frames are not shown: %s", error)
+                await self._context.send(Degraded(f"your video is not shown: {error}"))
+            return None
+        self._told = ""
+        return filtered
 
 
 def overlay(

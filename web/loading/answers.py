@@ -1,4 +1,4 @@
-"""What answers questions in place of the packaged model, if the settings name something."""
+"""What answers questions in place of the packaged model, and changes video, by the settings."""
 
 import ssl
 from contextlib import ExitStack
@@ -11,6 +11,7 @@ from media.pipeline.outside.answerer import OutsideAnswerer
 from media.pipeline.outside.endpoint import EvidenceLimits, ModelEndpoint
 from media.pipeline.outside.evidence import EvidenceCollector
 from media.pipeline.outside.tool_schemas import DRAW
+from media.pipeline.own_code.frame_filter import FrameFilter
 from media.pipeline.own_code.handler import HandlerAnswerer, HandlerLoop
 from media.pipeline.own_code.user_function import UserFunction
 from media.worker import Worker
@@ -62,6 +63,21 @@ def handler_model(settings: AnswerSettings, name: str, stack: ExitStack) -> Outs
         return HandlerAnswerer(function, collector, loop, fallback, max_wait=wait)
 
     return OutsideModel(make=make, pictures=picture_limits(settings))
+
+
+def frame_filter(settings: AnswerSettings, stack: ExitStack) -> FrameFilter | None:
+    """Return the function that video passes through, if there is one; `stack` ends its thread.
+
+    Raises:
+        UserCodeError: it cannot be loaded.
+    """
+    if settings.frame_filter is None:
+        return None
+    function = UserFunction(settings.frame_filter)
+    function.load()
+    loop = HandlerLoop()
+    stack.callback(loop.close)
+    return FrameFilter(function, loop, max_wait=settings.frame_filter_wait)
 
 
 def picture_limits(settings: AnswerSettings) -> PictureLimits | None:

@@ -30,7 +30,7 @@ from models.speech.hibari import HibariSynthesizer
 from trt_engines.choice import choose_device
 from trt_engines.loading import LoadedEngine
 from web.config import PREFIX, Settings
-from web.loading.answers import outside_model
+from web.loading.answers import frame_filter, outside_model
 from web.loading.asr import load_asr
 from web.loading.devices import speech_batch, start_devices
 from web.loading.engines import stored_engines, summaries
@@ -62,11 +62,12 @@ class LoadedModels:
     def notices(self) -> tuple[str, ...]:
         """Return what users should know about the models: which are small or stand-ins."""
         asr = f"captions by Whisper {self.whisper.name}: a small model that makes mistakes"
-        generation = self.services.generation
+        generation, own = self.services.generation, self.services.frame_filter
         return (
             asr,
             *summaries(self.engines),
             self.services.answerer.about,
+            *(() if own is None else (own.about,)),
             f"no video is generated: {self.generation_unavailable}"
             if generation is None
             else generation.generator.about,
@@ -256,6 +257,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
             images=images,
             drawings=settings.drawings,
             outside=outside,
+            frame_filter=None if heard_only else frame_filter(settings, stack),
         )
         yield LoadedModels(
             services=services,

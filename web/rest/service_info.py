@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 
 from web.context import MODEL_NAME, ServiceContext, service_context
 from web.problems import ProblemError
+from web.protocol.client_events.turn_detection import default_vad, turn_detector
 from web.setting_checks import SMALL
 
 router = APIRouter()
@@ -16,6 +17,7 @@ router = APIRouter()
 async def health(request: Request) -> dict[str, Any]:
     """Report that the service is up and how many sessions are free. Needs no key."""
     context = service_context(request)
+    own = context.models.services.frame_filter
     return {
         "status": "ok",
         "sessions": {
@@ -25,6 +27,8 @@ async def health(request: Request) -> dict[str, Any]:
         },
         "models": list(context.capabilities.recognizers),
         "answers": _assistant_fields(context),
+        "turn_detector": turn_detector(default_vad(context.capabilities.turn_detection)),
+        "frame_filter": None if own is None else own.function.name,
         "engines": {
             each.name: {
                 "backend": each.backend,

@@ -25,6 +25,7 @@ from media.pipeline.models.hearing import (
     TurnRecognizer,
 )
 from media.pipeline.models.speaking import SpeechServer
+from media.pipeline.own_code.frame_filter import FrameFilter
 from media.servers.device import JobQueue, RunsJobs
 from media.servers.gathering_server import GatheringServer
 from media.servers.server import ModelServer
@@ -106,6 +107,7 @@ class Services:
     files: FileTranscriber
     media_worker: Worker
     images: ImageDecoder
+    frame_filter: FrameFilter | None = None
     queues: Mapping[str, JobQueue] = field(default_factory=dict)
 
     def speech_wait(self, seconds: float) -> float:
@@ -121,10 +123,12 @@ def make_services(
     images: ImageDecoder,
     drawings: int = 1,
     outside: OutsideModel | None = None,
+    frame_filter: FrameFilter | None = None,
 ) -> Services:
     """Return the servers of `models`; up to `drawings` sessions generate video at once.
 
-    With `outside` another model answers, and the assistant only looks and remembers.
+    With `outside` another model answers, and the assistant only looks and remembers. Video that
+    comes back passes through `frame_filter`.
     """
     queues: dict[str, JobQueue] = {}
 
@@ -173,5 +177,6 @@ def make_services(
         ),
         media_worker=media_worker,
         images=images,
+        frame_filter=frame_filter,
         queues=queues,
     )

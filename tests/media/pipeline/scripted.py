@@ -18,6 +18,7 @@ from media.pipeline.models.services import (
     Services,
     make_services,
 )
+from media.pipeline.own_code.frame_filter import FrameFilter
 from media.servers.device import Device
 from media.worker import Worker
 from models.asr.whisper.loading import WhisperModel
@@ -118,6 +119,7 @@ def scripted_services(
     drawings: int = 1,
     media_worker: Worker | None = None,
     outside: OutsideModel | None = None,
+    frame_filter: FrameFilter | None = None,
     **models: object,
 ) -> Iterator[Services]:
     """Yield services with scripted models, except for `models`."""
@@ -132,6 +134,7 @@ def scripted_services(
             images=images,
             drawings=drawings,
             outside=outside,
+            frame_filter=frame_filter,
         )
 
 

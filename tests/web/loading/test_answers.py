@@ -1,4 +1,5 @@
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -6,7 +7,12 @@ from media.pipeline.own_code.user_function import UserCodeError
 from tests.media.pipeline.scripted import scripted_services
 from web.config import Settings, read_settings
 from web.errors import SettingsError
-from web.loading.answers import answer_endpoint, evidence_config, outside_model
+from web.loading.answers import (
+    answer_endpoint,
+    evidence_config,
+    frame_filter,
+    outside_model,
+)
 
 URL = "http://localhost:8080/v1"
 
@@ -79,3 +85,17 @@ def test_wrong_settings_say_what_is_expected(wrong: dict[str, str], message: str
 def test_a_function_that_cannot_be_loaded_is_an_error_at_the_start() -> None:
     with pytest.raises(UserCodeError, match="no_such_module:answer failed: ModuleNotFoundError"):
         outside_model(Settings(handler="no_such_module:answer"), ExitStack(), draws=True)
+    with pytest.raises(UserCodeError, match="no_such_module:mirror failed: ModuleNotFoundError"):
+        frame_filter(Settings(frame_filter="no_such_module:mirror"), ExitStack())
+
+
+def test_video_passes_through_the_function_that_the_settings_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_filter.py").write_text("def f(picture, time):\n    return picture\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert frame_filter(Settings(), ExitStack()) is None
+    with ExitStack() as stack:
+        made = frame_filter(Settings(frame_filter="own_filter:f"), stack)
+        assert made is not None
+        assert made.about == "video that comes back passes through own_filter:f"

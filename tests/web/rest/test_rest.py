@@ -49,6 +49,7 @@ def test_health_reports_free_sessions(client: TestClient) -> None:
     assert any("stand-in" in notice for notice in body["notices"])
     assert body["answers"]["stand_in"] is True
     assert "stand-in" in body["answers"]["about"]
+    assert (body["turn_detector"], body["frame_filter"]) == ("silence", None)
 
 
 def test_the_small_model_is_described(client: TestClient) -> None:

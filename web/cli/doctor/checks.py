@@ -17,6 +17,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from media.pipeline.own_code.user_function import UserCodeError, UserFunction
 from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
 from models.weights.fetch import verify_weights
@@ -66,6 +67,7 @@ def checks() -> tuple[Check, ...]:
         check_disk,
         check_camera,
         check_key,
+        check_own_code,
         check_port,
         check_udp,
         check_stun,
@@ -226,6 +228,18 @@ def check_key(settings: Settings) -> Finding:
         f"{'' if settings.without_key else ', so it does not start'}",
         "set EYELINE_API_KEY to a long random text",
     )
+
+
+def check_own_code(settings: Settings) -> Finding:
+    """Check that the functions of the user's load."""
+    names = [name for name in (settings.handler, settings.frame_filter) if name is not None]
+    try:
+        for name in names:
+            UserFunction(name).load()
+    except UserCodeError as error:
+        advice = "run in the folder of that file, or put it on PYTHONPATH: docs/extend.md"
+        return Finding("own code", "fail", str(error), advice)
+    return Finding("own code", "ok", ", ".join(names) or "none: docs/extend.md")
 
 
 def check_chromium(_settings: Settings) -> Finding:

@@ -238,6 +238,16 @@ def test_a_turn_server_that_is_down_fails() -> None:
     assert "coturn" in finding.advice
 
 
+def test_functions_of_the_users_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "doctored.py").write_text("def f(picture, time):\n    return picture\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = doctor.check_own_code(Settings(frame_filter="doctored:f"))
+    assert found == Finding("own code", "ok", "doctored:f")
+    broken = doctor.check_own_code(Settings(frame_filter="doctored:g"))
+    assert broken.status == "fail"
+    assert "AttributeError" in broken.found
+
+
 def test_chromium_is_searched_under_each_of_its_names(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,68 @@
+"""Frames through a function of the user's: a picture and its time in, a picture out.
+
+It runs on an event loop of its own, in a thread, so it may block without holding sessions up.
+"""
+
+import asyncio
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from media.frames import VideoFrame
+from media.pipeline.interfaces import Pixels
+from media.pipeline.own_code.handler import HandlerLoop
+from media.pipeline.own_code.user_function import UserCodeError, UserFunction
+
+
+class FrameFilter:
+    """The function `function`, which all sessions share; it has `max_wait` seconds for a frame."""
+
+    def __init__(self, function: UserFunction, loop: HandlerLoop, *, max_wait: float = 1.0) -> None:
+        self.function = function
+        self._loop = loop
+        self._max_wait = max_wait
+
+    @property
+    def about(self) -> str:
+        return f"video that comes back passes through {self.function.name}"
+
+    async def apply(self, frame: VideoFrame) -> VideoFrame:
+        """Return what the function makes of `frame`.
+
+        Raises:
+            UserCodeError: it cannot be loaded, raises, takes too long, or returns no such picture.
+        """
+        running = self._loop.submit(self._call(frame))
+        try:
+            async with asyncio.timeout(self._max_wait):
+                pixels = await asyncio.wrap_future(running)
+        except TimeoutError as error:
+            name, seconds = self.function.name, f"{self._max_wait:g} s"
+            raise UserCodeError(f"{name} returned no picture within {seconds}") from error
+        return replace(frame, pixels=pixels)
+
+    async def _call(self, frame: VideoFrame) -> Pixels:
+        """Call the function, on its own loop; its picture is one that it may draw into."""
+        function = self.function.load()
+        try:
+            made = function(frame.pixels.copy(), frame.time)
+            picture = await made if inspect.isawaitable(made) else made
+            return checked(picture, frame.pixels.shape)
+        except Exception as error:
+            raise self.function.failed(error) from error
+
+
+def checked(picture: Any, shape: tuple[int, ...]) -> Pixels:
+    """Return `picture`, which a function of the user's returned for one of `shape`.
+
+    Raises:
+        TypeError: it is no uint8 array of that shape.
+    """
+    expected = f"expected a uint8 array of shape {shape}"
+    if not isinstance(picture, np.ndarray):
+        raise TypeError(f"{expected}, got {type(picture).__name__}")
+    if picture.dtype != np.uint8 or picture.shape != shape:
+        raise TypeError(f"{expected}, got {picture.dtype} of shape {picture.shape}")
+    return np.array(picture)  # the function may use its own again

@@ -3,6 +3,7 @@
 MediaError
   UnreadableMediaError   a file that cannot be decoded, or has no suitable stream
   MediaTooLongError      a file longer than the limit
+  FrameFilterError       a frame that a function of the user's did not change
 """
 
 
@@ -16,3 +17,7 @@ class UnreadableMediaError(MediaError):
 
 class MediaTooLongError(MediaError):
     """A file is longer than the limit."""
+
+
+class FrameFilterError(MediaError):
+    """A function of the user's returned no picture for a frame; the message says why."""

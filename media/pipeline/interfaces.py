@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from media.frames import VideoFrame
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import AssistantAnswer, Exchange, FrameAnalysis, Moment
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
@@ -125,3 +126,17 @@ class VideoGenerator(Protocol):
 
     def step(self, state: Any, request: ChunkRequest) -> tuple[Any, Sequence[Pixels]]:
         """Return the next state and the completed frames; the first steps may complete none."""
+
+
+class FrameFilter(Protocol):
+    """Changes the video that comes back to clients."""
+
+    name: str
+    about: str  # description for users
+
+    async def apply(self, frame: VideoFrame) -> VideoFrame:
+        """Return what comes back in place of `frame`.
+
+        Raises:
+            FrameFilterError: nothing does; the message is for the user.
+        """

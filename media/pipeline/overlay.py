@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from media.channel import Channel
+from media.errors import FrameFilterError
 from media.events import Caption, Degraded
 from media.frames import VideoFrame
 from media.pipeline.context import SessionContext
-from media.pipeline.own_code.user_function import UserCodeError
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class CaptionOverlay:
             return frame
         try:
             filtered = await frame_filter.apply(frame)
-        except UserCodeError as error:
+        except FrameFilterError as error:
             self._context.counters.filter_failures += 1
             if str(error) != self._told:
                 self._told = str(error)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from media.frames import VIDEO_CLOCK_HZ
-from media.pipeline.own_code.frame_filter import FrameFilter
+from media.pipeline.own_code.frame_filter import UserFrameFilter
 from media.pipeline.own_code.handler import HandlerLoop
 from media.pipeline.own_code.user_function import UserFunction
 from tests.media.pipeline.scripted import picture
@@ -30,7 +30,7 @@ async def test_the_filter_mirrors_and_draws(
     try:
         frame = picture(2 * VIDEO_CLOCK_HZ)
         frame.pixels[:, :5] = 200
-        filtered = await FrameFilter(UserFunction("filters:mirror"), loop).apply(frame)
+        filtered = await UserFrameFilter(UserFunction("filters:mirror"), loop).apply(frame)
     finally:
         loop.close()
     assert (filtered.pixels[20:, -5:] == 200).all()

@@ -11,7 +11,7 @@ from media.pipeline.outside.answerer import OutsideAnswerer
 from media.pipeline.outside.endpoint import EvidenceLimits, ModelEndpoint
 from media.pipeline.outside.evidence import EvidenceCollector
 from media.pipeline.outside.tool_schemas import DRAW
-from media.pipeline.own_code.frame_filter import FrameFilter
+from media.pipeline.own_code.frame_filter import UserFrameFilter
 from media.pipeline.own_code.handler import HandlerAnswerer, HandlerLoop
 from media.pipeline.own_code.user_function import UserFunction
 from media.worker import Worker
@@ -65,7 +65,7 @@ def handler_model(settings: AnswerSettings, name: str, stack: ExitStack) -> Outs
     return OutsideModel(make=make, pictures=picture_limits(settings))
 
 
-def frame_filter(settings: AnswerSettings, stack: ExitStack) -> FrameFilter | None:
+def frame_filter(settings: AnswerSettings, stack: ExitStack) -> UserFrameFilter | None:
     """Return the function that video passes through, if there is one; `stack` ends its thread.
 
     Raises:
@@ -77,7 +77,7 @@ def frame_filter(settings: AnswerSettings, stack: ExitStack) -> FrameFilter | No
     function.load()
     loop = HandlerLoop()
     stack.callback(loop.close)
-    return FrameFilter(function, loop, max_wait=settings.frame_filter_wait)
+    return UserFrameFilter(function, loop, max_wait=settings.frame_filter_wait)
 
 
 def picture_limits(settings: AnswerSettings) -> PictureLimits | None:

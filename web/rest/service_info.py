@@ -28,7 +28,7 @@ async def health(request: Request) -> dict[str, Any]:
         "models": list(context.capabilities.recognizers),
         "answers": _assistant_fields(context),
         "turn_detector": turn_detector(default_vad(context.capabilities.turn_detection)),
-        "frame_filter": None if own is None else own.function.name,
+        "frame_filter": None if own is None else own.name,
         "engines": {
             each.name: {
                 "backend": each.backend,

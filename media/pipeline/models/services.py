@@ -8,6 +8,7 @@ from media.images.decoder import ImageDecoder
 from media.images.picture_log import PictureLimits
 from media.pipeline.interfaces import (
     FinalPass,
+    FrameFilter,
     SpeechRecognizer,
     SpeechSynthesizer,
     VideoAssistant,
@@ -25,7 +26,6 @@ from media.pipeline.models.hearing import (
     TurnRecognizer,
 )
 from media.pipeline.models.speaking import SpeechServer
-from media.pipeline.own_code.frame_filter import FrameFilter
 from media.servers.device import JobQueue, RunsJobs
 from media.servers.gathering_server import GatheringServer
 from media.servers.server import ModelServer

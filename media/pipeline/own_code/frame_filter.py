@@ -10,48 +10,49 @@ from typing import Any
 
 import numpy as np
 
+from media.errors import FrameFilterError
 from media.frames import VideoFrame
 from media.pipeline.interfaces import Pixels
 from media.pipeline.own_code.handler import HandlerLoop
 from media.pipeline.own_code.user_function import UserCodeError, UserFunction
 
 
-class FrameFilter:
+class UserFrameFilter:
     """The function `function`, which all sessions share; it has `max_wait` seconds for a frame."""
 
     def __init__(self, function: UserFunction, loop: HandlerLoop, *, max_wait: float = 1.0) -> None:
-        self.function = function
+        self.name = function.name
+        self.about = f"video that comes back passes through {function.name}"
+        self._function = function
         self._loop = loop
         self._max_wait = max_wait
-
-    @property
-    def about(self) -> str:
-        return f"video that comes back passes through {self.function.name}"
 
     async def apply(self, frame: VideoFrame) -> VideoFrame:
         """Return what the function makes of `frame`.
 
         Raises:
-            UserCodeError: it cannot be loaded, raises, takes too long, or returns no such picture.
+            FrameFilterError: it does not load, raises, takes too long, or returns no picture.
         """
         running = self._loop.submit(self._call(frame))
         try:
             async with asyncio.timeout(self._max_wait):
                 pixels = await asyncio.wrap_future(running)
         except TimeoutError as error:
-            name, seconds = self.function.name, f"{self._max_wait:g} s"
-            raise UserCodeError(f"{name} returned no picture within {seconds}") from error
+            seconds = f"{self._max_wait:g} s"
+            raise FrameFilterError(f"{self.name} returned no picture within {seconds}") from error
+        except UserCodeError as error:
+            raise FrameFilterError(str(error)) from error
         return replace(frame, pixels=pixels)
 
     async def _call(self, frame: VideoFrame) -> Pixels:
         """Call the function, on its own loop; its picture is one that it may draw into."""
-        function = self.function.load()
+        function = self._function.load()
         try:
             made = function(frame.pixels.copy(), frame.time)
             picture = await made if inspect.isawaitable(made) else made
             return checked(picture, frame.pixels.shape)
         except Exception as error:
-            raise self.function.failed(error) from error
+            raise self._function.failed(error) from error
 
 
 def checked(picture: Any, shape: tuple[int, ...]) -> Pixels:

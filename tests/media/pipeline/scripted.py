@@ -10,7 +10,7 @@ import numpy as np
 from media.events import Input
 from media.frames import AudioChunk, VideoFrame
 from media.images.decoder import ImageDecoder
-from media.pipeline.interfaces import Pixels, Samples
+from media.pipeline.interfaces import FrameFilter, Pixels, Samples
 from media.pipeline.models.services import (
     Devices,
     Models,
@@ -18,7 +18,6 @@ from media.pipeline.models.services import (
     Services,
     make_services,
 )
-from media.pipeline.own_code.frame_filter import FrameFilter
 from media.servers.device import Device
 from media.worker import Worker
 from models.asr.whisper.loading import WhisperModel

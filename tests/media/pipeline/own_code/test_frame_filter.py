@@ -8,12 +8,13 @@ import pytest
 
 from media.clock import ReplayClock
 from media.counters import Counters
+from media.errors import FrameFilterError
 from media.events import Degraded, Input, Output
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.pipeline.limits import Limits
-from media.pipeline.own_code.frame_filter import FrameFilter, checked
+from media.pipeline.own_code.frame_filter import UserFrameFilter, checked
 from media.pipeline.own_code.handler import HandlerLoop
-from media.pipeline.own_code.user_function import UserCodeError, UserFunction
+from media.pipeline.own_code.user_function import UserFunction
 from media.pipeline.session import run_session
 from media.worker import Worker
 from tests.media.pipeline.own_code.test_handler import Home, home
@@ -31,12 +32,12 @@ def loop() -> Iterator[HandlerLoop]:
     loop.close()
 
 
-def filtering(home: Home, loop: HandlerLoop, *, max_wait: float = 5.0) -> FrameFilter:
-    return FrameFilter(UserFunction(home.name), loop, max_wait=max_wait)
+def filtering(home: Home, loop: HandlerLoop, *, max_wait: float = 5.0) -> UserFrameFilter:
+    return UserFrameFilter(UserFunction(home.name), loop, max_wait=max_wait)
 
 
 async def shown(
-    frame_filter: FrameFilter, frames: int = 3, *, counters: Counters | None = None
+    frame_filter: UserFrameFilter, frames: int = 3, *, counters: Counters | None = None
 ) -> list[Output]:
     out: list[Output] = []
 
@@ -110,8 +111,8 @@ async def test_a_frame_whose_filter_fails_is_not_shown_and_the_user_is_told_once
 
 
 async def test_a_module_that_is_missing_is_told(loop: HandlerLoop) -> None:
-    frame_filter = FrameFilter(UserFunction("no_such_module:f"), loop)
-    with pytest.raises(UserCodeError, match="ModuleNotFoundError"):
+    frame_filter = UserFrameFilter(UserFunction("no_such_module:f"), loop)
+    with pytest.raises(FrameFilterError, match="ModuleNotFoundError"):
         await frame_filter.apply(picture(0))
 
 
@@ -120,7 +121,7 @@ async def test_frames_are_shown_again_once_the_file_is_mended(
 ) -> None:
     home.write("def answer(picture, time):\n    1 / 0")
     frame_filter = filtering(home, loop)
-    with pytest.raises(UserCodeError, match="ZeroDivisionError"):
+    with pytest.raises(FrameFilterError, match="ZeroDivisionError"):
         await frame_filter.apply(picture(0))
     home.write(BRIGHTER)
     assert (await frame_filter.apply(picture(0))).pixels.max() == 60
@@ -128,7 +129,7 @@ async def test_frames_are_shown_again_once_the_file_is_mended(
 
 async def test_a_function_that_never_returns_is_given_up(home: Home, loop: HandlerLoop) -> None:
     home.write("import asyncio\nasync def answer(picture, time):\n    await asyncio.Event().wait()")
-    with pytest.raises(UserCodeError, match=r"no picture within 0.01 s"):
+    with pytest.raises(FrameFilterError, match=r"no picture within 0.01 s"):
         await filtering(home, loop, max_wait=0.01).apply(picture(0))
 
 
@@ -140,7 +141,7 @@ async def test_frames_that_wait_for_a_slow_function_are_dropped(
         "def answer(picture, time):\n    entered.set()\n    gate.wait()\n    return picture\n"
     )
     frame_filter = filtering(home, loop)
-    module = frame_filter.function.load().__globals__
+    module = UserFunction(home.name).load().__globals__
     out: list[VideoFrame] = []
     waiting = Worker("waiting")
 

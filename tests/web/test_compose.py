@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from tests.patience import PATIENCE, until_listening
 from web.access.ice import mint
-from web.config import CHECKOUT, Settings
+from web.config import Settings
+from web.weight_settings import CHECKOUT
 
 VARIABLES = {
     "EYELINE_API_KEY": "k" * 32,

@@ -134,7 +134,8 @@ def update_config(
     audio_input = _copied(changes, "audio", "input")
     if audio_input is not None:
         _replace_input(audio_input, capabilities, notices)
-        if detection := audio_input.get("turn_detection"):
+        detection = audio_input.get("turn_detection")
+        if isinstance(detection, dict):  # else it is off, or refused below
             base["audio"]["input"]["turn_detection"] = merge_base(
                 base["audio"]["input"]["turn_detection"], detection, capabilities.turn_detection
             )

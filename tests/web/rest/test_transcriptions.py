@@ -165,7 +165,7 @@ def test_a_missing_file_or_an_unknown_format_is_an_error(scripted_client: TestCl
     answer = scripted_client.post(
         "/v1/audio/transcriptions",
         files={"file": ("a.wav", b"")},
-        data={"response_format": "diarized_json"},
+        data={"response_format": "yaml"},
     )
     assert answer.json()["error"]["param"] == "response_format"
 

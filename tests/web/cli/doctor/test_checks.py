@@ -102,9 +102,16 @@ def test_missing_weights_are_noted_with_the_size_of_what_will_be_fetched(
     finding = doctor.check_weights(settings)
     assert finding.status == "warn"
     assert "tiny.en: model.bin" in finding.found
-    for name in ("silero-vad", "smollm2-135m", "efficientnet-lite0", "persons"):
+    for name in ("silero-vad", "speaker-encoder", "smollm2-135m", "efficientnet-lite0", "persons"):
         assert f"; {name}: " in finding.found
-    names = ("tiny.en", "silero-vad", "smollm2-135m", "efficientnet-lite0", "persons")
+    names = (
+        "tiny.en",
+        "silero-vad",
+        "speaker-encoder",
+        "smollm2-135m",
+        "efficientnet-lite0",
+        "persons",
+    )
     size = sum(WEIGHTS[name].size for name in names)
     assert f"{size / 1e6:.0f} MB" in finding.advice
 
@@ -119,7 +126,7 @@ def test_damaged_weights_are_named(settings: Settings) -> None:
 def test_a_users_own_weights_are_not_searched_among_the_packaged_ones(tmp_path: Path) -> None:
     own = tmp_path / "own.pt"
     own.touch()
-    assert hearing(Settings(asr_model=str(own))).packaged == ("silero-vad",)
+    assert hearing(Settings(asr_model=str(own))).packaged == ("silero-vad", "speaker-encoder")
 
 
 def test_a_model_of_the_hub_that_is_missing_or_damaged_fails(settings: Settings) -> None:

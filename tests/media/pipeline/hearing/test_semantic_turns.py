@@ -116,11 +116,51 @@ async def test_what_is_said_after_a_pause_is_recognized_with_what_came_before() 
     assert final.words[0].end == pytest.approx(2.3, abs=0.1)
 
 
+class SpentState:
+    """A state that `flush` spends, as that of ANCAT, unless it is given a copy."""
+
+    def __init__(self, sound: Samples) -> None:
+        self.sound = sound
+        self.spent = False
+
+    def copy(self) -> "SpentState":
+        return SpentState(self.sound)
+
+
+class SpendingRecognizer(SaidRecognizer):
+    """Refuses a state that was spent."""
+
+    def init_state(self) -> SpentState:  # type: ignore[override]  # another state
+        return SpentState(super().init_state())
+
+    def step(  # type: ignore[override]  # another state
+        self, state: SpentState, chunk: Samples, *, skip_interim: bool = False
+    ) -> tuple[SpentState, Sequence[TranscriptUpdate]]:
+        assert not state.spent
+        return SpentState(super().step(state.sound, chunk)[0]), ()
+
+    def flush(  # type: ignore[override]  # another state
+        self, state: SpentState, last: Samples | None = None
+    ) -> Sequence[TranscriptUpdate]:
+        assert not state.spent
+        state.spent = True
+        return super().flush(state.sound, last)
+
+
+async def test_a_turn_goes_on_after_its_words_were_asked_for() -> None:
+    out = await hear(
+        SpendingRecognizer(UNFINISHED), listening(), *chunks(sound(1, 0.3, 1, 0.3, 1, 3))
+    )
+    (final,) = (each for each in out if isinstance(each, Caption) and each.final)
+    assert final.text == UNFINISHED
+
+
 async def test_the_end_of_the_sound_ends_the_turn_whatever_its_words() -> None:
     (ended,) = turns(await hear(SaidRecognizer(UNFINISHED), listening(), *chunks(sound(1, 0.5))))
     assert ended.end == 1.5
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     parts=st.lists(st.floats(0.1, 2.0), min_size=1, max_size=5),

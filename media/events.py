@@ -227,13 +227,15 @@ class Remembered:
 class Evidence:
     """The moments that the answer to question `id` is based on, in order of time.
 
-    `read` is the number of prompt tokens that the model reads, 0 without a model. A later one
-    replaces it: the model looked for more, or another model answers.
+    `read` is the number of prompt tokens that the model reads, 0 without a model. `scope` is the
+    part of the stream that it is shown: `now`, `past`, `both` or `none`; empty if it does not
+    depend on the question. A later one replaces it: the model looked for more, or another answers.
     """
 
     id: str
     moments: tuple[Moment, ...]
     read: int = 0
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

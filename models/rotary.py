@@ -34,12 +34,15 @@ class RotaryEmbedding:
     """The embedding of heads of `width` channels.
 
     With `sections`, positions have several axes, and axis `i` rotates `sections[i]` pairs of
-    channels; they sum to half of `width`. Source of sections: Qwen2-VL, section 2.1.
+    channels; they sum to half of `width`. The pairs of an axis are adjacent, or, if `interleaved`,
+    the axes take turns until theirs are used up, and the rest is the first's. Source of sections:
+    Qwen2-VL, section 2.1; of interleaved ones: Qwen3-VL, Bai et al. 2025, section 2.
     """
 
     width: int
     theta: float
     sections: tuple[int, ...] = ()
+    interleaved: bool = False
 
     def cos_sin(self, positions: Tensor) -> CosSin:
         """Return the cosines and sines of int64 `positions`, (count,) or (axes, count).
@@ -54,8 +57,18 @@ class RotaryEmbedding:
             raise ValueError(
                 f"expected positions on {len(self.sections) or 1} axes, got {len(positions)}"
             )
-        axis = torch.repeat_interleave(torch.tensor(self.sections, device=positions.device))
+        axis = self._axes().to(positions.device)
         return cos_sin_halves(positions.double()[axis].T * rates)
+
+    def _axes(self) -> Tensor:
+        """Return the axis of each pair of channels, int64 (width / 2,)."""
+        if not self.interleaved:
+            return torch.repeat_interleave(torch.tensor(self.sections))
+        axes = torch.zeros(self.width // 2, dtype=torch.int64)
+        count = len(self.sections)
+        for axis, pairs in enumerate(self.sections[1:], start=1):
+            axes[axis : count * pairs : count] = axis
+        return axes
 
 
 def apply_rotary(x: Tensor, cos_sin: CosSin) -> Tensor:

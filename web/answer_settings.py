@@ -37,15 +37,20 @@ class AnswerSettings(BaseSettings):
     """maximum number of pictures that a question comes with"""
     answers_looks: int = Field(4, ge=0, le=16)
     """how many of those are the last frames that were analyzed; the others are of moments that the
-    question is about"""
+    question is about. A video language model of the hub reads as many of its last frames"""
     answers_picture_size: int = Field(512, ge=16, le=4096)
     """longer side of those pictures in pixels"""
     answers_picture_space: int = Field(256, ge=1)
     """disk space for the pictures of one session in MB; the oldest are deleted first"""
     answers_moments: int = Field(12, ge=0, le=1000)
     """maximum number of remembered moments that a question comes with"""
+    answers_by_scope: bool = True
+    """show a model only what a question is about: the last looks if it is about now, remembered
+    moments if it is about the past, both if that is not sure; otherwise always both"""
     answers_history: int = Field(20, ge=0, le=1000)
     """how many turns of the conversation a question comes with"""
+    video_history: int = Field(512, ge=0, le=16384)
+    """the same for a video language model of the hub, in tokens"""
     answers_tools: Annotated[CommaSeparated, AfterValidator(known_tools)] = ()
     """functions on the session that this model may call itself, comma-separated: search_memory,
     look_now, recent_frames, draw; not every model and server can"""

@@ -66,7 +66,7 @@ class Settings(OperationSettings, AnswerSettings, SpeakerSettings, WeightSetting
     the speech recognition model with causal and ancat, otherwise none"""
     video_model: Annotated[str, AfterValidator(known_video_model)] = SMALL
     """model that answers questions about video: small, a model downloaded by `eyeline pull`, or the
-    path of a LLaVA-OneVision or Qwen2.5-VL folder from Hugging Face"""
+    path of a LLaVA-OneVision, Qwen2.5-VL, Qwen3-VL or SmolVLM2 folder from Hugging Face"""
     threads: int | None = Field(None, ge=1, le=1024)
     """CPU threads of each model; half of the cores if not set"""
     computations: int | None = Field(None, ge=1, le=1024)

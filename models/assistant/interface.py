@@ -75,10 +75,12 @@ class AssistantAnswer:
 
     A piece is empty if only a part of a long prompt was read: others get their turn then.
     `moments` are in order of time. `prompt_tokens` counts the tokens that the model reads,
-    memory included; it is 0 for answers without a model. `confidence` says how sure the model is
-    of the pieces that were read so far, in [0, 1], or None if it does not know. `locate` says
-    where in the newest frame the subject of the answer is, as a relevance map like that of
-    `FrameAnalysis`, or None; it may take as long as an answer.
+    memory included; it is 0 for answers without a model. `scope` is the part of the stream that it
+    is shown (`models.assistant.understanding.wanted.Scope`), empty if that does not depend on the
+    question. `confidence` says how sure the model is of the pieces that were read so far, in
+    [0, 1], or None if it does not know. `locate` says where in the newest frame the subject of
+    the answer is, as a relevance map like that of `FrameAnalysis`, or None; it may take as long as
+    an answer.
     """
 
     pieces: Iterator[str]
@@ -86,6 +88,7 @@ class AssistantAnswer:
     prompt_tokens: int = 0
     confidence: Callable[[], float | None] = lambda: None
     locate: Callable[[], NDArray[np.float32] | None] = lambda: None
+    scope: str = ""
 
 
 class LooksTogether(Protocol):

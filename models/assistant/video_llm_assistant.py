@@ -1,18 +1,20 @@
 """A video language model as a session's assistant: frames are stored and retrieved with ReKV.
 
-For LLaVA-OneVision and Qwen2.5-VL. These models do not describe frames before a question is asked,
-so stored moments have no text, and standing requests use the small model's perception.
+For the families of `models.vision.video_llm`. These models do not describe frames before a question
+is asked, so stored moments have no text, and standing requests use the small model's perception.
+
+A question about now is read after the last frames, as they were read, without retrieval; one about
+the past after retrieved ones. Source: SimpleStream, arXiv 2604.02317: four frames are enough for
+now, and more history hurts.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.assistant import located
 from models.assistant.interface import (
@@ -30,38 +32,20 @@ from models.assistant.requests.session_requests import (
 )
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Observation, Perception, Pixels
+from models.assistant.understanding.question_scope import ScopedQuestion, read_question
+from models.assistant.understanding.wanted import Scope
 from models.errors import EmptyMemoryError, StoreError
-from models.language.decoder import Decoder, TokenConfidence
+from models.language.decoder import TokenConfidence
 from models.language.engine_decoder import EngineDecoder
-from models.language.tokenizer import ChatTokenizer
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.memory.positions import VideoPositions
-from models.memory.prefill import Frame, RekvState
+from models.memory.prefill import RekvState
 from models.memory.rekv import Rekv, RekvConfig
 from models.memory.retrieved_context import RetrievedContext
+from models.vision.video_llm.model import VideoLlm
 
 BLOCKS = "blocks"
 NO_BLOCK = -1  # the number of a moment that is not stored
-
-
-class VideoLlm(Protocol):
-    """The interface of the models, see `llava_onevision` and `qwen25_vl`."""
-
-    @property
-    def decoder(self) -> Decoder: ...
-
-    @property
-    def tokenizer(self) -> ChatTokenizer: ...
-
-    @property
-    def opening(self) -> Tensor: ...
-
-    @property
-    def located_in(self) -> tuple[int, int] | None: ...
-
-    def encode_frames(self, pixels: Tensor) -> Tensor: ...
-
-    def prompt(self, question: str) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +53,18 @@ class VideoLlmConfig:
     """A frame is stored every `interval` seconds; an answer has at most `max_tokens` tokens.
 
     An answer names at most `max_moments` of the retrieved moments: those that most layers use. The
-    boxes around its subject take at most `box_tokens`.
+    boxes around its subject take at most `box_tokens`. A question about now is shown the last
+    `looks` frames. If it is not `scoped`, any question is shown these and retrieved ones. The
+    conversation before it takes at most `history` tokens.
     """
 
     interval: float = 2.0  # ReKV's 0.5 frames a second
     max_tokens: int = 128
     max_moments: int = 8
     box_tokens: int = 64
+    looks: int = 4
+    scoped: bool = True
+    history: int = 512
     rekv: RekvConfig = field(default_factory=RekvConfig)
 
 
@@ -138,9 +127,9 @@ class VideoLlmAssistant:
         remembered: tuple[Moment, ...] = ()
         problem: StorageProblem | None = None
         if state.last is None or time - state.last >= self.config.interval:
-            tokens = self.model.encode_frames(torch.from_numpy(pixels.copy())[None])[0]
+            frame = self.model.read_frame(torch.from_numpy(pixels.copy()), time)
             try:
-                state.rekv, _ = self.rekv.step(state.rekv, [Frame(tokens, time, time)])
+                state.rekv, _ = self.rekv.step(state.rekv, [frame])
                 state.last = time
                 remembered = (Moment(_newest(state), time, ""),)
             except StoreError as error:
@@ -177,28 +166,33 @@ class VideoLlmAssistant:
         time: float,
         conversation: Sequence[Exchange] = (),
     ) -> AssistantAnswer:
-        """Answer from what was seen up to `time`, not from the conversation.
+        """Answer from what was seen up to `time`, after the `conversation`.
 
         The state does not change.
         """
-        del conversation
-        tokenizer = self.model.tokenizer
-        question = tokenizer.encode_user_text(text)
+        tokenizer, config = self.model.tokenizer, self.config
+        asked = ScopedQuestion(Scope.BOTH, text)
+        if config.scoped:
+            asked = read_question(text, conversation)
         try:
-            retrieved = self.rekv.retrieve(state.rekv, question, until=time)
+            retrieved = self._context(state, asked, time)
         except EmptyMemoryError:
             return AssistantAnswer(iter([NOTHING_YET]))
-        prompt = self.model.prompt(text)
+        turns = [(each.question, each.answer) for each in conversation]
+        before = self.model.template.latest_turns(tokenizer, turns, config.history)
+        prompt = self.model.prompt(text, before)
         prompt_tokens = retrieved.caches[0].length + len(prompt)
         confidence = TokenConfidence()
         tokens = self.rekv.reply(
             retrieved,
             prompt,
-            max_tokens=self.config.max_tokens,
+            max_tokens=config.max_tokens,
             stop={tokenizer.end},
             confidence=confidence,
         )
-        most = [block for block, _ in retrieved.ranked_blocks()[: self.config.max_moments]]
+        ranked = [block for block, _ in retrieved.ranked_blocks()]
+        now, count = asked.scope is Scope.NOW, config.max_moments
+        most = ranked[-count:] if now else ranked[:count]
         most.sort(key=lambda block: block.start)
         moments = tuple(Moment(block.id, block.start, "") for block in most)
         pieces = tokenizer.decode_stream(tokens)
@@ -206,9 +200,27 @@ class VideoLlmAssistant:
             pieces,
             moments,
             prompt_tokens,
+            scope=asked.scope,
             confidence=lambda: confidence.value,
             locate=lambda: self._locate(retrieved, text),
         )
+
+    def _context(
+        self, state: VideoLlmState, asked: ScopedQuestion, until: float
+    ) -> RetrievedContext:
+        """Return what a question is read after.
+
+        Raises:
+            EmptyMemoryError: nothing was seen, and it is about that.
+        """
+        looks = self.config.looks
+        if asked.scope is Scope.NONE:
+            return self.rekv.fetch(state.rekv, ())
+        if asked.scope is Scope.NOW:
+            return self.rekv.latest(state.rekv, looks, until=until)
+        words = self.model.tokenizer.encode_user_text(asked.words)
+        latest = looks if asked.scope is Scope.BOTH else 0
+        return self.rekv.retrieve(state.rekv, words, until=until, latest=latest)
 
     def recall(
         self, state: VideoLlmState, text: str, until: float, *, since: float = 0.0, count: int

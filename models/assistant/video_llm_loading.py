@@ -8,7 +8,6 @@ import torch
 from models.assistant.scene.perception import Perception
 from models.assistant.video_llm_assistant import VideoLlmAssistant, VideoLlmConfig
 from models.engine import EngineLoader, load_in_torch
-from models.errors import WeightsError
 from models.huggingface_files import read_config
 from models.language.decoder_networks import CacheSizes
 from models.language.engine_decoder import FRAME_CHUNK, layered_decoder
@@ -16,8 +15,7 @@ from models.language.head_set import read_head_set
 from models.memory.kv_store.tiers import StoreBudget
 from models.memory.rekv import RekvConfig
 from models.memory.retrieved_context import SPARE_TOKENS
-from models.vision.video_llm.llava_onevision import LlavaOnevision, read_llava_onevision
-from models.vision.video_llm.qwen25_vl import Qwen25Vl, read_qwen25_vl
+from models.vision.video_llm.families import read_video_llm
 
 SLOT_STEP = 64  # slots of a cache of a fixed size are a multiple of it
 
@@ -43,23 +41,14 @@ def load(
         EngineError: an engine cannot be built or loaded.
     """
     config = config or VideoLlmConfig()
-    kind = read_config(folder).get("model_type")
-    positions = None
-    if kind == "llava_onevision":
-        model: LlavaOnevision | Qwen25Vl = read_llava_onevision(
-            folder, device=device, dtype=dtype, load_engine=load_engine
-        )
-    elif kind == "qwen2_5_vl":
-        model = read_qwen25_vl(folder, device=device, dtype=dtype, load_engine=load_engine)
-        positions = model.positions(config.interval)
-    else:
-        raise WeightsError(
-            f"{folder}: a model of type {kind!r}; give one of llava_onevision or qwen2_5_vl"
-        )
+    kind = str(read_config(folder).get("model_type"))
+    model = read_video_llm(folder, device=device, dtype=dtype, load_engine=load_engine)
     heads = read_head_set(folder, model.decoder.config)
     config = replace(config, rekv=replace(config.rekv, heads=heads))
     opening = len(model.opening)
-    slots = cache_slots(config.rekv, opening, model.frames.tokens) if fixed_caches else None
+    slots = None
+    if fixed_caches:
+        slots = cache_slots(config.rekv, opening, model.frame_tokens, config.history)
     decoder = layered_decoder(
         model.decoder,
         load_engine,
@@ -72,14 +61,17 @@ def load(
         perception,
         config,
         decoder=decoder,
-        positions=positions,
+        positions=model.positions(config.interval),
         budget=budget,
         name=folder.name,
     )
 
 
-def cache_slots(config: RekvConfig, opening: int, frame: int) -> int:
-    """Return the slots that a window and a question take, for frames of `frame` tokens."""
+def cache_slots(config: RekvConfig, opening: int, frame: int, history: int) -> int:
+    """Return the slots that a window and a question take, for frames of `frame` tokens.
+
+    The conversation before a question has `history` tokens at most.
+    """
     window = opening + config.window + 2 * FRAME_CHUNK
-    question = 2 * opening + config.blocks * frame + SPARE_TOKENS
+    question = 2 * opening + config.blocks * frame + history + SPARE_TOKENS
     return -(-max(window, question) // SLOT_STEP) * SLOT_STEP

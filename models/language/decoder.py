@@ -1,10 +1,10 @@
-"""A Llama or Qwen2 decoder that leaves attention and caches to the caller.
+"""A Llama, Qwen2 or Qwen3 decoder that leaves attention and caches to the caller.
 
 A layer returns queries, keys and values before rotation, and takes the result of attention. So
 causal attention, a sliding window and retrieved blocks all use the same weights. The modules hold
 no state of a stream. There is no batch: a stream is one sequence.
 
-Source: Touvron et al. 2023 (Llama); Qwen2, Yang et al. 2024.
+Source: Touvron et al. 2023 (Llama); Qwen2, Yang et al. 2024; Qwen3, Yang et al. 2025.
 """
 
 import math
@@ -25,7 +25,11 @@ PARTS = ("query", "key", "value", "out", "gate", "up", "down")  # linear layers 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderConfig:
-    """Sizes. `biased`: queries, keys and values have a bias; `tied`: the head is the embedding."""
+    """Sizes. `biased`: queries, keys and values have a bias; `tied`: the head is the embedding.
+
+    `normed`: queries and keys of each head are normalized before rotation, as in Qwen3. `sections`
+    and `interleaved` are those of `RotaryEmbedding`.
+    """
 
     vocabulary: int
     width: int
@@ -39,10 +43,17 @@ class DecoderConfig:
     biased: bool = False
     tied: bool = True
     sections: tuple[int, ...] = ()
+    interleaved: bool = False
+    normed: bool = False
 
     @property
     def rotary(self) -> RotaryEmbedding:
-        return RotaryEmbedding(width=self.head_width, theta=self.theta, sections=self.sections)
+        return RotaryEmbedding(
+            width=self.head_width,
+            theta=self.theta,
+            sections=self.sections,
+            interleaved=self.interleaved,
+        )
 
 
 class RmsNorm(nn.Module):
@@ -86,6 +97,10 @@ class DenseLayer(nn.Module):
         self.query = nn.Linear(width, config.heads * head, bias=config.biased)
         self.key = nn.Linear(width, config.key_heads * head, bias=config.biased)
         self.value = nn.Linear(width, config.key_heads * head, bias=config.biased)
+        if config.normed:
+            self.query_norm = RmsNorm(head, config.epsilon)
+            self.key_norm = RmsNorm(head, config.epsilon)
+        self.normed = config.normed
         self.out = nn.Linear(config.heads * head, width, bias=False)
         self.inner_norm = RmsNorm(width, config.epsilon)
         self.gate = nn.Linear(width, config.inner_width, bias=False)
@@ -98,6 +113,8 @@ class DenseLayer(nn.Module):
             part(normed).unflatten(-1, (-1, self.head_width)).transpose(0, 1)
             for part in (self.query, self.key, self.value)
         )
+        if self.normed:
+            return self.query_norm(query), self.key_norm(key), value
         return query, key, value
 
     def finish(self, x: Tensor, mixed: Tensor) -> Tensor:

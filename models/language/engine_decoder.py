@@ -121,13 +121,16 @@ class EngineDecoder:
         window: Span | None = None,
         recent: Span | None = None,
         scored: bool = True,
+        deep: Tensor | None = None,
     ) -> Reading:
         """Read embeddings `x`, (count, width), and append them to `cache`.
 
         `positions` is int64, (count,) or (axes, count). With a `window`, each token sees the last
         tokens of that span; streaming heads, if there are any, see those of the span `recent`. The
-        scores may be left out if they are not wanted, `scored`.
+        scores may be left out if they are not wanted, `scored`. `deep`, (layers, count, width), is
+        added to the outputs of the first layers, which must be run one by one.
         """
+        assert deep is None or self.layered is not None
         parts = []
         chunk = MAX_COUNT if window is None else self.chunk
         for low in range(0, len(x), chunk):
@@ -135,6 +138,8 @@ class EngineDecoder:
             inputs = self.inputs(part, cache, positions[..., low : low + chunk], window, recent)
             if self.layered is not None and not scored:
                 del inputs["last"]
+            if deep is not None:
+                inputs["deep"] = deep[:, low : low + chunk]
             made = self.engine.run(inputs, cache.state)
             parts.append(Reading(made["scores"][0], self._memory(made, len(part))))
         memory = parts[0].memory if len(parts) == 1 else torch.cat([p.memory for p in parts], 3)

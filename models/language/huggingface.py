@@ -25,6 +25,8 @@ RENAMED = (
     (r"\.self_attn\.k_proj\.", ".key."),
     (r"\.self_attn\.v_proj\.", ".value."),
     (r"\.self_attn\.o_proj\.", ".out."),
+    (r"\.self_attn\.q_norm\.", ".query_norm."),
+    (r"\.self_attn\.k_norm\.", ".key_norm."),
     (r"\.mlp\.(gate|up|down)_proj\.", r".\1."),
     (r"^lm_head\.", "head."),
 )
@@ -33,11 +35,12 @@ KINDS = (
     "qwen2",
     "qwen2_5_vl",
     "qwen2_5_vl_text",
+    "qwen3_vl_text",
 )  # supported by `models.language.decoder`
 
 
 def decoder_config(config: Config) -> DecoderConfig:
-    """Return the decoder's config for a Llama or Qwen2 text config.
+    """Return the decoder's config for a Llama, Qwen2 or Qwen3-VL text config.
 
     Raises:
         WeightsError: the config has a feature that `models.language.decoder` does not support.
@@ -60,9 +63,11 @@ def decoder_config(config: Config) -> DecoderConfig:
         inner_width=config["intermediate_size"],
         theta=float(rope.get("rope_theta") or config.get("rope_theta") or 10_000.0),
         epsilon=config.get("rms_norm_eps", 1e-6),
-        biased=kind != "llama" or bool(config.get("attention_bias")),
+        biased=kind.startswith("qwen2") or bool(config.get("attention_bias")),
         tied=bool(config.get("tie_word_embeddings", False)),
         sections=tuple(rope.get("mrope_section", ())),
+        interleaved=kind == "qwen3_vl_text",
+        normed=kind == "qwen3_vl_text",
     )
 
 
@@ -70,7 +75,7 @@ def decoder_state(tensors: Mapping[str, Tensor], config: DecoderConfig) -> dict[
     """Return the decoder's tensors of a checkpoint by the names of our modules."""
     state = {}
     for name, tensor in tensors.items():
-        short = re.sub(r"^(model\.)?(language_model\.)?(model\.)?", "", name)
+        short = re.sub(r"^(model\.)?((language|text)_model\.)?(model\.)?", "", name)
         short = renamed(short, RENAMED)
         if short.split(".")[0] in ("embedding", "blocks", "norm", "head"):
             state[short] = tensor

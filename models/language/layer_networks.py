@@ -103,7 +103,7 @@ class LayerNetwork(ExportableNetwork):
         x = given["x"]
         normed = self._normed(x, given["attention_norm_weight"])
         query, key, value = (
-            torch.unflatten(self._linear(normed, given, part), -1, (-1, self.width)).transpose(1, 2)
+            self._projected(normed, given, part).transpose(1, 2)
             for part in ("query", "key", "value")
         )
         cosines, sines = given["cosines"], given["sines"]
@@ -144,6 +144,12 @@ class LayerNetwork(ExportableNetwork):
         """Return (batch, key heads, heads / key heads * count, width)."""
         return query.reshape(query.shape[0], self.key_heads, -1, self.width)
 
+    def _projected(self, x: Tensor, given: Mapping[str, Tensor], part: str) -> Tensor:
+        """Return a part of all heads, (batch, count, heads, width), normalized if it has a norm."""
+        made = torch.unflatten(self._linear(x, given, part), -1, (-1, self.width))
+        norm = given.get(f"{part}_norm_weight")
+        return made if norm is None else self._normed(made, norm)
+
     def _linear(self, x: Tensor, given: Mapping[str, Tensor], part: str) -> Tensor:
         return F.linear(x, given[f"{part}_weight"], given.get(f"{part}_bias"))
 
@@ -160,7 +166,8 @@ def _rotated(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 class LayeredEngine:
     """An `Engine` with the tensors of an engine of all layers, see `decoder_spec`.
 
-    `spec` is that of a layer. Without the input `last` there are no scores.
+    `spec` is that of a layer. Without the input `last` there are no scores. The input `deep`,
+    (layers, count, width), is added to the outputs of the first layers.
     """
 
     def __init__(self, decoder: Decoder, layer: Engine, heads: HeadSet | None) -> None:
@@ -207,6 +214,8 @@ class LayeredEngine:
         for layer in range(len(self._weights)):
             made.append(self.run_layer(layer, x, inputs, state))
             x = made[-1]["output"]
+            if layer < len(inputs.get("deep", ())):
+                x = x + inputs["deep"][layer]
         scores = x.new_zeros(len(x), 0)
         if "last" in inputs:
             last = x.gather(1, inputs["last"].expand(-1, -1, x.shape[-1]))[:, 0]

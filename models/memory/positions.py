@@ -1,5 +1,6 @@
-"""Positions of the tokens of a video: linear, as text, or on a grid with a time axis.
+"""Positions of the tokens of a video: linear, as text, or on grids.
 
+A grid has a time axis, or each frame has a grid of its own, with text before and after it.
 Positions depend on the order of blocks in the sequence that is read, not on the time at which
 they were seen, so blocks from anywhere in the stream can follow each other.
 """
@@ -94,3 +95,65 @@ class GridPositions:
 
     def sink_distance(self, window: int) -> int:
         return int(self.step * (window // (self.rows * self.columns)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledGridPositions:
+    """Three axes: a block is text, a grid of `rows` by `columns` tokens, and `after` text tokens.
+
+    Text has the same position on all axes. A grid starts right after the text before it, where it
+    stays on the time axis, and text continues after its rows and columns. The text before a grid is
+    what the length of a block leaves, about `before` tokens.
+
+    Source: Qwen3-VL, Bai et al. 2025, section 2: times as text.
+    """
+
+    rows: int
+    columns: int
+    before: int
+    after: int
+
+    @property
+    def cells(self) -> int:
+        return self.rows * self.columns
+
+    @property
+    def side(self) -> int:
+        """The positions that a grid takes."""
+        return max(self.rows, self.columns)
+
+    def block_positions(
+        self, opening: int, tokens: int, blocks: int, lengths: Sequence[int]
+    ) -> Tensor:
+        """Return int64 (3, count): time, row and column.
+
+        Raises:
+            ValueError: a block is shorter than its grid and the text after it.
+        """
+        start = opening + tokens - blocks * (self.cells - self.side)
+        parts = [torch.empty(3, 0, dtype=torch.int64)]
+        grid = torch.stack(
+            [
+                torch.zeros(self.cells, dtype=torch.int64),
+                torch.arange(self.rows).repeat_interleave(self.columns),
+                torch.arange(self.columns).repeat(self.rows),
+            ]
+        )
+        for length in lengths:
+            before = length - self.cells - self.after
+            if before < 0:
+                least = self.cells + self.after
+                raise ValueError(f"expected at least {least} tokens in each block, got {length}")
+            text = torch.arange(before).expand(3, -1)
+            late = before + self.side + torch.arange(self.after).expand(3, -1)
+            parts.append(start + torch.cat([text, before + grid, late], 1))
+            start += before + self.side + self.after
+        return torch.cat(parts, 1)
+
+    def text_position(self, opening: int, lengths: Sequence[int]) -> int:
+        return opening + sum(lengths) - len(lengths) * (self.cells - self.side)
+
+    def sink_distance(self, window: int) -> int:
+        text = self.before + self.after
+        blocks, rest = divmod(window, self.cells + text)
+        return blocks * (self.side + text) + min(rest, self.side + text)

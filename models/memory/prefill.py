@@ -29,11 +29,16 @@ from models.rotary import CosSin, apply_rotary
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A frame, which becomes one block: embeddings (tokens, width), and its time in seconds."""
+    """A frame, which becomes one block: embeddings (tokens, width), and its time in seconds.
+
+    `deep`, (layers, tokens, width), is added to the outputs of the first layers, if it has any.
+    Source: DeepStack, Meng et al. 2024.
+    """
 
     tokens: Tensor
     start: float
     end: float
+    deep: Tensor | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -65,6 +70,13 @@ def check_frames(table: BlockTable, frames: Sequence[Frame], width: int) -> None
             raise ValueError(
                 f"expected at least one token of width {width}, got {tuple(frame.tokens.shape)}"
             )
+        if frame.deep is not None and frame.deep.shape[1:] != frame.tokens.shape:
+            raise ValueError(
+                f"expected deep features of {tuple(frame.tokens.shape)}, got "
+                f"{tuple(frame.deep.shape)}"
+            )
+        if (frame.deep is None) is not (frames[0].deep is None):
+            raise ValueError("expected deep features of all frames, or of none")
         if not before <= frame.start <= frame.end:
             raise ValueError(
                 f"a frame from {frame.start} s to {frame.end} s cannot follow {before} s; "
@@ -210,33 +222,26 @@ def _rotated(memory: Sequence[Tensor], cos_sin: CosSin) -> KeyValue:
 def prefill_frames(
     decoder: Decoder | EngineDecoder,
     state: RekvState,
-    x: Tensor,
-    lengths: Sequence[int],
+    frames: Sequence[Frame],
     positions: VideoPositions,
     *,
     window: int,
     measure: MeasureSalience | None,
     heads: HeadSet | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Read embeddings (tokens, width) of blocks of `lengths`, and advance `state` past them.
+    """Read `frames`, of which each becomes a block, and advance `state` past them.
 
     Returns keys and values, (layers, 2, key heads, tokens, width). With `measure` it also returns
     the salience of all blocks but the last, preceded by that of the newest earlier block.
     """
+    x, lengths = torch.cat([each.tokens for each in frames]), [len(each.tokens) for each in frames]
+    deep = _deep_features(frames)
     opening = state.sinks[0][0].shape[1]
     where = positions.block_positions(opening, state.position - opening, state.blocks, lengths)
     state.position += len(x)
     state.blocks += len(lengths)
     if isinstance(decoder, EngineDecoder):
-        (cache,) = state.windows
-        assert isinstance(cache, EngineCache)
-        span = Span(window, positions.sink_distance(window))
-        recent = None
-        if heads is not None:
-            tokens = min(window, heads.recent)
-            recent = Span(tokens, positions.sink_distance(tokens), state.recent_from)
-        read = decoder.read(x, cache, where, window=span, recent=recent, scored=False)
-        return read.memory, []
+        return _read_in_engine(decoder, state, x, where, positions, window, heads, deep), []
     rotary = decoder.config.rotary
     cos_sin = rotary.cos_sin(where.to(x.device))
     if state.last is not None and measure is not None:
@@ -251,5 +256,35 @@ def prefill_frames(
             (group,) = groups
             measured.append(measure(new.near, logs, group.cache.keys, lengths, window=window))
         x = layer.finish(x, mixed)
+        if deep is not None and len(kept) <= len(deep):
+            x = x + deep[len(kept) - 1]
     by_block = [torch.stack(layers) for layers in zip(*measured, strict=True)]
     return torch.stack(kept), by_block
+
+
+def _read_in_engine(
+    decoder: EngineDecoder,
+    state: RekvState,
+    x: Tensor,
+    where: Tensor,
+    positions: VideoPositions,
+    window: int,
+    heads: HeadSet | None,
+    deep: Tensor | None,
+) -> Tensor:
+    """Read embeddings `x` at the positions `where`; return their keys and values."""
+    (cache,) = state.windows
+    assert isinstance(cache, EngineCache)
+    span = Span(window, positions.sink_distance(window))
+    recent = None
+    if heads is not None:
+        tokens = min(window, heads.recent)
+        recent = Span(tokens, positions.sink_distance(tokens), state.recent_from)
+    read = decoder.read(x, cache, where, window=span, recent=recent, scored=False, deep=deep)
+    return read.memory
+
+
+def _deep_features(frames: Sequence[Frame]) -> Tensor | None:
+    """Return those of all `frames`, (layers, tokens, width), or None if they have none."""
+    parts = [frame.deep for frame in frames if frame.deep is not None]
+    return torch.cat(parts, 1) if parts else None

@@ -21,6 +21,7 @@ from models.language.decoder import Decoder, TokenConfidence, generate
 from models.language.engine_decoder import EngineDecoder
 from models.language.head_set import HeadSet
 from models.memory.block_layout import BlockLayout
+from models.memory.combinations import check_engine, check_opening, check_policy
 from models.memory.eviction import EvictionPolicy, KeepAll
 from models.memory.kv_store.blocks import BlockTable
 from models.memory.kv_store.fewer_bits import Bits
@@ -28,7 +29,7 @@ from models.memory.kv_store.tiers import BlockStore
 from models.memory.positions import LinearPositions, VideoPositions
 from models.memory.prefill import Frame, RekvState, check_frames, prefill_frames, prefill_opening
 from models.memory.recent_blocks import save_recent, seen_recently
-from models.memory.retrieval import Scoring, score_blocks, top_rows
+from models.memory.retrieval import Scoring, best_rows
 from models.memory.retrieved_context import (
     RetrievedContext,
     load_context,
@@ -74,9 +75,7 @@ class Rekv:
         `positions` are those of the video's tokens, by default linear.
 
         Raises:
-            ValueError: the opening is empty, or does not fit into the window; or the policy
-                would remove tokens of blocks on a grid; or it needs representatives, and there
-                are none.
+            ValueError: these do not work together, see `models.memory.combinations`.
         """
         self.decoder = decoder
         self.config = config or RekvConfig()
@@ -90,28 +89,10 @@ class Rekv:
             heads=self.config.heads,
             represented=self.config.internal,
         )
-        if self.policy.measure is not None and not isinstance(self.positions, LinearPositions):
-            raise ValueError("blocks on a grid cannot be thinned out; sample another policy")
-        if isinstance(decoder, EngineDecoder):
-            self._check_engine(decoder)
-        if not self.config.internal and not isinstance(self.policy, KeepAll):
-            raise ValueError("this policy works on representatives; set internal=True")
-        if self.config.heads is not None and not isinstance(self.policy, KeepAll):
-            raise ValueError("this policy works on all heads; leave out the set of heads")
-        if not 0 < len(opening) < self.config.window:
-            raise ValueError(
-                f"the opening has {len(opening)} tokens; give at least one, and fewer than the "
-                f"window's {self.config.window}"
-            )
-
-    def _check_engine(self, decoder: EngineDecoder) -> None:
-        layered = decoder.layered
-        if layered is None and self.config.internal:
-            raise ValueError("this engine has no queries to select blocks by; set internal=False")
-        if self.policy.measure is not None:
-            raise ValueError("an engine does not measure attention; take another policy")
-        if self.config.heads != (layered.heads if layered else None):
-            raise ValueError("the engine was made for another set of heads")
+        heads, internal = self.config.heads, self.config.internal
+        check_policy(self.policy, self.positions, heads, internal=internal)
+        check_engine(decoder, self.policy, heads, internal=internal)
+        check_opening(len(opening), self.config.window)
 
     @property
     def identity(self) -> dict[str, object]:
@@ -154,14 +135,12 @@ class Rekv:
         config = self.decoder.config
         check_frames(state.store.table, frames, config.width)
         self.policy.tidy(state.store)
-        x = torch.cat([frame.tokens for frame in frames])
         lengths = [len(frame.tokens) for frame in frames]
         state.store.reserve(sum(map(self.layout.size, lengths)))
         memory, measured = prefill_frames(
             self.decoder,
             state,
-            x,
-            lengths,
+            frames,
             self.positions,
             window=self.config.window,
             measure=self.policy.measure,
@@ -194,8 +173,9 @@ class Rekv:
         *,
         until: float | None = None,
         count: int | None = None,
+        latest: int = 0,
     ) -> RetrievedContext:
-        """Return the `count` blocks that are most similar to `question`, for each layer.
+        """Return `count` blocks for each layer: the `latest`, and those most similar to `question`.
 
         `question` are the tokens of the question alone, int64 (count,), or their embeddings.
         Blocks that end after `until`, in seconds, are not used.
@@ -213,20 +193,24 @@ class Rekv:
         table = state.store.table
         config = self.config
 
+        most = max(count or config.blocks, latest)
+
         def select(layer: int, query: Tensor, allowed: BlockMask) -> NDArray[np.int64]:
-            # Only visible blocks are scored, so the trend does not contain later ones.
-            rows = np.flatnonzero(allowed)
-            held = self.layout.representatives(table, layer)
-            early = rows[-1:] < len(rows)  # a prefix: no copy is needed
-            held = held[: len(rows)] if early.all() else held[torch.from_numpy(rows)]
-            scores = score_blocks(held, query, scoring=config.scoring, span=config.span)
-            return rows[top_rows(scores, count or config.blocks)]
+            return best_rows(
+                allowed,
+                self.layout.representatives(table, layer),
+                query,
+                count=most,
+                latest=latest,
+                scoring=config.scoring,
+                span=config.span,
+            )
 
         x = self._embedded(question)
         seen = self._snapshot(state, table, until)
         allowed = visible_blocks(table, until)
         if isinstance(self.decoder, EngineDecoder):
-            room = most_tokens(seen, min(count or config.blocks, int(allowed.sum())))
+            room = most_tokens(seen, min(most, int(allowed.sum())))
             return retrieve_in_engine(self.decoder, seen, allowed, x, select, room=room)
         return retrieve_context(self.decoder, seen, allowed, x, select)
 
@@ -234,7 +218,7 @@ class Rekv:
     def fetch(
         self, state: RekvState, ids: Collection[int], *, until: float | None = None
     ) -> RetrievedContext:
-        """Return the blocks with `ids` for all layers, in order of time.
+        """Return the blocks with `ids` for all layers, in order of time: without any, the opening.
 
         Damaged blocks are left out.
 
@@ -245,6 +229,9 @@ class Rekv:
         Source: ReKV, Di et al. 2025, section 3.3 (external retrieval).
         """
         table = state.store.table
+        seen = self._snapshot(state, table, until)
+        if not ids:
+            return load_context(self.decoder, seen, np.empty(0, dtype=np.int64))
         allowed = visible_blocks(table, until)
         ends = table.ends <= (np.inf if until is None else until)
         known = {block.id: row for row, block in enumerate(table.blocks) if ends[row]}
@@ -253,8 +240,21 @@ class Rekv:
             raise ValueError(f"no blocks {unknown} end at or before {until} s")
         # A block may have been marked as lost since its id was selected.
         chosen = sorted(row for row in (known[ident] for ident in set(ids)) if allowed[row])
-        rows = np.array(chosen, dtype=np.int64)
-        return load_context(self.decoder, self._snapshot(state, table, until), rows)
+        return load_context(self.decoder, seen, np.array(chosen, dtype=np.int64))
+
+    @torch.no_grad()
+    def latest(
+        self, state: RekvState, count: int, *, until: float | None = None
+    ) -> RetrievedContext:
+        """Return the newest `count` blocks as they were read; no question selects them.
+
+        Raises:
+            EmptyMemoryError: no block ends at or before `until`.
+        """
+        table = state.store.table
+        rows = np.flatnonzero(visible_blocks(table, until))
+        seen = self._snapshot(state, table, until)
+        return load_context(self.decoder, seen, rows[max(0, len(rows) - count) :])
 
     def _snapshot(self, state: RekvState, table: BlockTable, until: float | None) -> StreamSnapshot:
         """Return what a question reads that was asked at `until`, in seconds."""

@@ -63,6 +63,31 @@ def _sums(values: Tensor, low: Tensor, span: int) -> Tensor:
     return whole[low + span] - whole[low]
 
 
+def best_rows(
+    allowed: NDArray[np.bool_],
+    representatives: Tensor,
+    query: Tensor,
+    *,
+    count: int,
+    latest: int,
+    scoring: Scoring,
+    span: int,
+) -> Rows:
+    """Return the `latest` of the `allowed` rows, and the most similar of the others: `count`.
+
+    Only allowed rows are scored, so the trend does not contain later ones; for the rest see
+    `score_blocks`.
+    """
+    rows = np.flatnonzero(allowed)
+    early = rows[-1:] < len(rows)  # a prefix: no copy is needed
+    prefix = bool(early.all())
+    held = representatives[: len(rows)] if prefix else representatives[torch.from_numpy(rows)]
+    scores = score_blocks(held, query, scoring=scoring, span=span)
+    older = max(0, len(rows) - latest)
+    chosen = top_rows(scores[:older], max(0, count - latest))
+    return np.concatenate([rows[chosen], rows[older:]])
+
+
 def top_rows(scores: Tensor, count: int) -> Rows:
     """Return the rows of the `count` highest `scores`, in order; the earlier of equal scores."""
     order = np.argsort(-scores.cpu().numpy(), kind="stable")

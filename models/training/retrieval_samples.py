@@ -11,15 +11,13 @@ from torch import Tensor
 from models import lora
 from models.assistant.scene.scene_entry import SYSTEM, describe
 from models.assistant.small_model import ADAPTER
-from models.huggingface_files import read_config
 from models.language import smollm2
 from models.language.decoder import Decoder
 from models.language.smollm2 import DenseChatModel
 from models.training.text_log.logs import make
 from models.training.text_log.train import TrainingSequence, sequence
 from models.vision.class_names import NAMES
-from models.vision.video_llm.llava_onevision import read_llava_onevision
-from models.vision.video_llm.qwen25_vl import read_qwen25_vl
+from models.vision.video_llm.families import read_video_llm
 
 CODES = 4  # in a text, and asked for at its end
 CODE_WORDS = 5
@@ -105,9 +103,7 @@ def load_samples(
         WeightsError: its files are missing, or of another model.
     """
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    llava = read_config(folder).get("model_type") == "llava_onevision"
-    read = read_llava_onevision if llava else read_qwen25_vl
-    model = read(folder, device=device, dtype=dtype)
+    model = read_video_llm(folder, device=device, dtype=dtype)
 
     def sample(number: int) -> RetrievalSample:
         return code_sample(

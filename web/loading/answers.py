@@ -108,5 +108,6 @@ def evidence_config(settings: AnswerSettings) -> EvidenceLimits:
         pictures=settings.answers_picture_count,
         looks=settings.answers_looks,
         side=settings.answers_picture_size,
+        scoped=settings.answers_by_scope,
         takes_pictures=settings.answers_pictures,
     )

@@ -138,7 +138,12 @@ def load_assistant(
     return video_llm_loading.load(
         folder,
         perception.load(settings.weights, load_engine),
-        VideoLlmConfig(rekv=RekvConfig(bits=BITS[settings.memory_bits])),
+        VideoLlmConfig(
+            rekv=RekvConfig(bits=BITS[settings.memory_bits]),
+            looks=max(1, settings.answers_looks),
+            scoped=settings.answers_by_scope,
+            history=settings.video_history,
+        ),
         device=str(device),
         dtype=_dtype(settings, device),
         budget=memory_budget(settings),

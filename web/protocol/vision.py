@@ -48,6 +48,7 @@ def send_evidence(state: ConversationState, output: Evidence) -> None:
             response_id=response.id,
             item_id=response.item_id,
             moments=[moment_fields(moment) for moment in output.moments],
+            **({"scope": output.scope} if output.scope else {}),
         )
 
 

@@ -210,7 +210,7 @@ async def answer_from_memory(
 
 async def _stream(answer: AnswerStream) -> AnswerOutputs:
     async with aclosing(answer):
-        yield Evidence("", answer.moments, answer.prompt_tokens)
+        yield Evidence("", answer.moments, answer.prompt_tokens, answer.scope)
         try:
             async for item in answer:
                 assert not isinstance(item, DrawRequest), "only a session draws"

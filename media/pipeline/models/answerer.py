@@ -35,6 +35,7 @@ class AnswerStream(Protocol):
 
     moments: tuple[Moment, ...]
     prompt_tokens: int
+    scope: str  # see `Evidence`
 
     def __aiter__(self) -> Self: ...
 

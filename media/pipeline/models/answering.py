@@ -200,6 +200,7 @@ class AnswerHandle:
         self._answer = answer
         self.moments = answer.moments
         self.prompt_tokens = answer.prompt_tokens
+        self.scope: str = answer.scope
 
     def __aiter__(self) -> Self:
         return self

@@ -82,7 +82,7 @@ class OutsideAnswer(AnswerWithFallback):
         evidence: QuestionEvidence,
         memory: AssistantHandle | None,
     ) -> None:
-        super().__init__(question, memory, evidence.stored, answerer.fallback)
+        super().__init__(question, memory, evidence.stored, answerer.fallback, scope=evidence.scope)
         self._answerer = answerer
         self._evidence = evidence
         self._rounds: list[ToolRound] = []
@@ -124,7 +124,7 @@ class OutsideAnswer(AnswerWithFallback):
             items += [] if result.draw is None else [result.draw]
         if len(found) > len(self.moments):
             self.moments = tuple(sorted(found.values(), key=lambda moment: moment.time))
-            items.append(Evidence(self.question.id, self.moments, self.prompt_tokens))
+            items.append(Evidence(self.question.id, self.moments, self.prompt_tokens, self.scope))
         return items
 
     async def _ask(self, tools: tuple[FunctionTool, ...]) -> AsyncGenerator[AnswerItem, None]:
@@ -210,7 +210,7 @@ class OutsideAnswer(AnswerWithFallback):
         for each in calls.values():
             yield CalledFunction(id, each)
         if self.prompt_tokens:
-            yield Evidence(id, self.moments, self.prompt_tokens)
+            yield Evidence(id, self.moments, self.prompt_tokens, self.scope)
 
 
 @dataclass(slots=True)

@@ -44,12 +44,14 @@ class ModelEndpoint:
 class EvidenceLimits:
     """What a question comes with: `moments` of the scene log, and pictures.
 
-    Up to `pictures` are sent, of which `looks` are the last looks. With auto, they are sent until
-    the server refuses them.
+    Up to `pictures` are sent, of which `looks` are the last looks. If it is `scoped`, a question
+    about now comes with the last looks alone, and one about the past with moments alone. With auto,
+    pictures are sent until the server refuses them.
     """
 
     moments: int = 12
     pictures: int = 8
     looks: int = 4
     side: int = 512
+    scoped: bool = True
     takes_pictures: Literal["auto", "yes", "no"] = "auto"

@@ -1,16 +1,19 @@
 """What a question comes with: moments that it is about, and pictures of them and of now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from media.events import Question
 from media.images.decoder import ImageDecoder
 from media.images.encoding import encode_jpeg
 from media.images.picture_log import PictureLog
+from media.pipeline.models.answerer import exchanges
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.endpoint import EvidenceLimits
 from media.sizes import SizeLimits
 from media.worker import Worker
 from models.assistant.interface import Moment
+from models.assistant.understanding.question_scope import ScopedQuestion, read_question
+from models.assistant.understanding.wanted import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,15 @@ class TimedPicture:
 
 @dataclass(frozen=True, slots=True)
 class QuestionEvidence:
-    """Moments and pictures in order of time. `looking` is whether there is a stream at all."""
+    """Moments and pictures in order of time. `looking` is whether there is a stream at all.
+
+    `scope` is the part of it that the question is about, see `Evidence`.
+    """
 
     moments: tuple[Moment, ...] = ()
     pictures: tuple[TimedPicture, ...] = ()
     looking: bool = False
+    scope: str = ""
 
     @property
     def stored(self) -> tuple[Moment, ...]:
@@ -55,10 +62,25 @@ class EvidenceCollector:
         if question.pictures or memory is None:
             files = [await self._file(file) for file in question.pictures]
             return QuestionEvidence(pictures=tuple(TimedPicture(None, jpeg) for jpeg in files))
+        asked = await self._read(question)
+        scope = asked.scope
+        if scope is Scope.NONE:
+            return QuestionEvidence(looking=True, scope=scope)
         time, config = question.time, self.config
-        moments = await memory.recall(question.text, time, count=config.moments)
-        pictures = await self._pictures(memory, moments, config.looks, time)
-        return QuestionEvidence(moments, pictures, looking=True)
+        if scope is Scope.NOW:
+            seen = await self.last_looks(memory, max(1, config.looks), time)
+            return replace(seen, looking=True, scope=scope)
+        looks = 0 if scope is Scope.PAST else config.looks
+        moments = await memory.recall(asked.words, time, count=config.moments)
+        pictures = await self._pictures(memory, moments, looks, time)
+        return QuestionEvidence(moments, pictures, looking=True, scope=scope)
+
+    async def _read(self, question: Question) -> ScopedQuestion:
+        """Return what a question is about, which is all of the stream if nothing is `scoped`."""
+        if not self.config.scoped:
+            return ScopedQuestion(Scope.BOTH, question.text)
+        said = exchanges(question.dialogue.before)
+        return await self._worker.run(read_question, question.text, said)
 
     async def search(
         self, memory: AssistantHandle, query: str, since: float, until: float

@@ -35,11 +35,14 @@ class AnswerWithFallback:
         memory: AssistantHandle | None,
         moments: tuple[Moment, ...],
         fallback: PackagedAnswerer | None,
+        *,
+        scope: str = "",
     ) -> None:
         self.question = question
         self.memory = memory
         self.moments = moments
         self.prompt_tokens = 0
+        self.scope = scope
         self.waits = StoppableWait()
         self.wrote = False
         self._fallback = fallback
@@ -98,7 +101,7 @@ class AnswerWithFallback:
         """Yield the packaged model's answer, after what there is of the other."""
         answer = await fallback.answer(self.question, self.memory)
         self._packaged = answer
-        yield Evidence(self.question.id, answer.moments, answer.prompt_tokens)
+        yield Evidence(self.question.id, answer.moments, answer.prompt_tokens, answer.scope)
         if self.wrote:
             yield BROKEN_OFF
         async for piece in answer:

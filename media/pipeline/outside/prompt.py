@@ -12,6 +12,7 @@ from media.pipeline.outside.endpoint import ModelEndpoint
 from media.pipeline.outside.evidence import QuestionEvidence, TimedPicture
 from media.pipeline.outside.memory_tools import ToolRound
 from models.assistant.scene.scene_entry import format_time
+from models.assistant.understanding.wanted import Scope
 
 Fields = dict[str, Any]
 
@@ -159,6 +160,8 @@ def _picture_parts(pictures: Iterable[TimedPicture]) -> list[Fields]:
 
 def _notes(evidence: QuestionEvidence) -> str:
     lines = [f"{format_time(each.time)} {each.text}" for each in evidence.moments if each.text]
+    if evidence.scope == Scope.NONE:
+        return ""
     if lines:
         return "\n".join(["Notes of what was seen:", *lines])
     return "" if evidence.pictures else NOTHING_SEEN

@@ -93,7 +93,10 @@ class HandlerAnswer(AnswerWithFallback):
     def __init__(
         self, answerer: HandlerAnswerer, request: HandlerRequest, memory: AssistantHandle | None
     ) -> None:
-        super().__init__(request.question, memory, request.evidence.stored, answerer.fallback)
+        evidence = request.evidence
+        super().__init__(
+            request.question, memory, evidence.stored, answerer.fallback, scope=evidence.scope
+        )
         self._answerer = answerer
         self._request = request
 

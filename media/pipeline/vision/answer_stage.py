@@ -51,7 +51,8 @@ class AnswerStage:
         answer = await self._begin_answer(pending)
         async with aclosing(answer):
             questions.on_cancel(question.id, answer.stop)
-            await self._context.send(Evidence(question.id, answer.moments, answer.prompt_tokens))
+            evidence = Evidence(question.id, answer.moments, answer.prompt_tokens, answer.scope)
+            await self._context.send(evidence)
             status, reason = await self._send_items(question, answer)
             await self._send(question, "", status, answer.confidence(), reason)
             if not question.spoken:

@@ -32,11 +32,12 @@ class Wanted(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which part of the stream a question is about."""
+    """Which part of the stream a question is about; `none` if it is not about what is seen."""
 
     NOW = "now"
     PAST = "past"
     BOTH = "both"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from models.engine import (
 )
 from models.huggingface_files import weight_files
 from models.vision.preprocessing import Normalization, preprocess
+from models.vision.video_llm.qwen3_tower import Qwen3Tower, learned_places
 from models.vision.video_llm.qwen_tower import QwenTower, rotation, window_mask
 from models.vision.video_llm.siglip import SiglipTower
 from models.weights.checksums import weights_digest
@@ -82,7 +83,7 @@ class QwenFrameNetwork(ExportableNetwork):
         super().__init__()
         self.tower = tower
         self.spec = spec
-        cosines, sines = rotation(tower.config, rows, columns)
+        cosines, sines = rotation(tower.config.width // tower.config.heads, rows, columns)
         self.register_buffer("cosines", cosines, persistent=False)
         self.register_buffer("sines", sines, persistent=False)
         self.register_buffer("mask", window_mask(tower.config, rows, columns), persistent=False)
@@ -90,6 +91,53 @@ class QwenFrameNetwork(ExportableNetwork):
     def forward(self, images: Tensor) -> Tensor:
         tokens: Tensor = self.tower(images, (self.cosines, self.sines), self.mask)
         return tokens
+
+
+class Qwen3FrameNetwork(ExportableNetwork):
+    """Qwen3-VL's tower, for pictures of `rows` by `columns` cells."""
+
+    def __init__(self, tower: Qwen3Tower, rows: int, columns: int, spec: EngineSpec) -> None:
+        super().__init__()
+        self.tower = tower
+        self.spec = spec
+        config = tower.config
+        cosines, sines = rotation(config.width // config.heads, rows, columns)
+        self.register_buffer("cosines", cosines, persistent=False)
+        self.register_buffer("sines", sines, persistent=False)
+        places = learned_places(tower.positions.weight, rows, columns)
+        self.register_buffer("places", places, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens: Tensor = self.tower(images, self.places, (self.cosines, self.sines))
+        return tokens
+
+
+class SmolFrameNetwork(ExportableNetwork):
+    """SmolVLM2's SigLIP with its last norm, and the projection of `shuffle` x `shuffle` patches."""
+
+    def __init__(
+        self, tower: SiglipTower, norm: nn.LayerNorm, projector: nn.Linear, spec: EngineSpec
+    ) -> None:
+        super().__init__()
+        self.tower, self.norm, self.projector, self.spec = tower, norm, projector, spec
+        self.shuffle = math.isqrt(projector.in_features // tower.config.width)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.norm(self.tower(images))
+        tokens: Tensor = self.projector(shuffled(features, self.tower.config.grid, self.shuffle))
+        return tokens
+
+
+def shuffled(features: Tensor, grid: int, factor: int) -> Tensor:
+    """Return features (count, grid * grid, width) of cells of `factor` x `factor` patches.
+
+    A cell has the features of its patches side by side, row by row.
+
+    Source: pixel shuffle of SmolVLM, Marafioti et al. 2025, section 2.2.
+    """
+    width, side = features.shape[-1], grid // factor
+    cells = features.view(-1, side, factor, side, factor, width).transpose(2, 3)
+    return cells.reshape(-1, side * side, factor * factor * width)
 
 
 class FrameEncoder:

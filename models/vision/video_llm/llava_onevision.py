@@ -1,23 +1,23 @@
-"""LLaVA-OneVision from Hugging Face files: frames to tokens, questions to prompts.
+"""LLaVA-OneVision from Hugging Face files.
 
-Source: Li et al. 2024; a frame of video is 27 x 27 patches, pooled to 14 x 14 tokens.
+Source: Li et al. 2024; a frame of video is 27 x 27 patches, pooled to 14 x 14 tokens. The newline
+token that Hugging Face's forward puts after a video is left out, as in ReKV.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from models.engine import EngineLoader, EngineSpec, load_in_torch
 from models.errors import WeightsError
 from models.huggingface_files import fill, read_config, read_tensors
 from models.language.decoder import Decoder, DecoderConfig
 from models.language.huggingface import decoder_state, read_decoder_config
-from models.language.tokenizer import ChatTokenizer, load_tokenizer
+from models.language.tokenizer import load_tokenizer
 from models.vision.preprocessing import read_normalization
+from models.vision.video_llm.chat_template import ChatTemplate
 from models.vision.video_llm.frame_networks import (
     FrameEncoder,
     LlavaFrameNetwork,
@@ -26,58 +26,18 @@ from models.vision.video_llm.frame_networks import (
     load_frames,
     pooled,
 )
+from models.vision.video_llm.model import VideoLlm
 from models.vision.video_llm.siglip import SiglipConfig, SiglipTower, siglip_config, siglip_weights
 
-# The chat template of the model; the video is between the two parts.
-OPENING = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+TEMPLATE = ChatTemplate(
+    opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+    to_assistant="<|im_end|>\n<|im_start|>assistant\n",
+    to_user="<|im_end|>\n<|im_start|>user\n",
+    end="<|im_end|>",
+    first_gap="\n",
+)
 PROJECTOR = "multi_modal_projector."
 FRAME_TENSORS = r"vision_tower\.|multi_modal_projector\."  # those of what makes tokens of frames
-CLOSING = "<|im_end|>\n<|im_start|>assistant\n"
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class LlavaOnevision:
-    """The model; `newline` is the embedding (width,) that may end the video, see `prompt`."""
-
-    frames: FrameEncoder
-    decoder: Decoder
-    newline: Tensor
-    tokenizer: ChatTokenizer
-
-    @property
-    def opening(self) -> Tensor:
-        """The tokens before the video, int64 (count,)."""
-        return self.tokenizer.encode_template(OPENING)
-
-    @property
-    def located_in(self) -> None:
-        """It was not trained to write boxes."""
-        return
-
-    def encode_frames(self, pixels: Tensor) -> Tensor:
-        """Return the tokens of frames, (count, tokens a frame, width).
-
-        `pixels` is uint8 (count, height, width, 3), RGB.
-
-        Raises:
-            ValueError: the pixels are of another shape or type.
-        """
-        return self.frames.encode_frames(pixels)
-
-    @torch.no_grad()
-    def prompt(self, question: str, *, newline: bool = False) -> Tensor:
-        """Return everything after the video, as embeddings (count, width).
-
-        With `newline` the video ends with the model's newline, as in Hugging Face's forward; ReKV
-        leaves it out.
-        """
-        parts = (
-            self.tokenizer.encode_template("\n"),
-            self.tokenizer.encode_user_text(question),
-            self.tokenizer.encode_template(CLOSING),
-        )
-        embedded = self.decoder.embed(torch.cat(parts))
-        return torch.cat([self.newline[None], embedded]) if newline else embedded
 
 
 def read_llava_onevision(
@@ -86,7 +46,7 @@ def read_llava_onevision(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
     load_engine: EngineLoader = load_in_torch,
-) -> LlavaOnevision:
+) -> VideoLlm:
     """Return the model in `folder`, in the hub's format.
 
     Raises:
@@ -95,13 +55,10 @@ def read_llava_onevision(
     """
     config = read_config(folder, "llava_onevision")
     vision, text = _sizes(folder, config)
-    tokenizer = load_tokenizer(folder / "tokenizer.json", device=device)
+    tokenizer = load_tokenizer(folder / "tokenizer.json", device=device, end=TEMPLATE.end)
     tensors = read_tensors(folder, device=device, dtype=dtype, without=FRAME_TENSORS)
     with torch.device("meta"):
         decoder = Decoder(text)
-    newline = [tensor for name, tensor in tensors.items() if name.endswith("image_newline")]
-    if not newline:
-        raise WeightsError(f"{folder}: the weights have no image_newline")
     spec = frame_spec(
         "llava-onevision-frames",
         (vision.side, vision.side),
@@ -110,11 +67,11 @@ def read_llava_onevision(
         dtype,
     )
     engine = load_frames(folder, spec, partial(_build_frames, folder, spec), load_engine)
-    return LlavaOnevision(
+    return VideoLlm(
         frames=FrameEncoder(engine, read_normalization(folder), device),
         decoder=fill(decoder, decoder_state(tensors, text), "a Qwen2 decoder"),
-        newline=newline[0],
         tokenizer=tokenizer,
+        template=TEMPLATE,
     )
 
 

@@ -129,7 +129,7 @@ class QwenTower(nn.Module):
         """Return the tokens; for the rest see `rotation` and `window_mask`."""
         # Its frames are the same, so the weights of a patch are summed over time.
         x = F.conv2d(images, self.patches.weight.sum(2), stride=self.config.patch)
-        x = _by_cell(x.permute(0, 2, 3, 1))
+        x = by_cell(x.permute(0, 2, 3, 1))
         for index, layer in enumerate(self.blocks):
             whole = index in self.config.full_attention_layers
             x = layer(x, cos_sin, None if whole else window_mask)
@@ -138,16 +138,16 @@ class QwenTower(nn.Module):
         return out
 
 
-def rotation(config: QwenTowerConfig, rows: int, columns: int) -> CosSin:
+def rotation(head_width: int, rows: int, columns: int) -> CosSin:
     """Return the rotation of the patches of `rows` by `columns` cells, float32.
 
     It is half of each head by row, half by column.
     """
-    rates = frequencies(config.width // config.heads // 2, THETA, device=torch.device("cpu"))
+    rates = frequencies(head_width // 2, THETA, device=torch.device("cpu"))
     places = torch.cartesian_prod(torch.arange(MERGE * rows), torch.arange(MERGE * columns)).view(
         1, MERGE * rows, MERGE * columns, 2
     )
-    angles = (_by_cell(places)[0, :, :, None] * rates).flatten(1)
+    angles = (by_cell(places)[0, :, :, None] * rates).flatten(1)
     cosines, sines = cos_sin_halves(angles)
     return cosines.float(), sines.float()
 
@@ -160,7 +160,7 @@ def window_mask(config: QwenTowerConfig, rows: int, columns: int) -> Tensor:
     return number[:, None] == number
 
 
-def _by_cell(x: Tensor) -> Tensor:
+def by_cell(x: Tensor) -> Tensor:
     """Return patches (count, rows, columns, width) in order of cells: (count, patches, width)."""
     count, rows, columns, width = x.shape
     cells = x.reshape(count, rows // MERGE, MERGE, columns // MERGE, MERGE, width)

@@ -4,7 +4,7 @@ Source: Zhai et al. 2023 (SigLIP); the tower is a plain vision transformer witho
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,10 @@ class SiglipConfig:
         return self.side // self.patch
 
 
-def siglip_config(config: Mapping[str, Any], *, depth: int) -> SiglipConfig:
-    """Return our sizes for a `siglip_vision_model` config, read up to layer `depth`.
+def siglip_config(
+    config: Mapping[str, Any], *, depth: int, kinds: Sequence[str] = ("siglip_vision_model",)
+) -> SiglipConfig:
+    """Return our sizes for a vision config of one of `kinds`, read up to layer `depth`.
 
     A negative `depth` counts from the last layer, -1 being all layers.
 
@@ -57,7 +59,7 @@ def siglip_config(config: Mapping[str, Any], *, depth: int) -> SiglipConfig:
         WeightsError: it is another kind of tower.
     """
     kind, activation = config.get("model_type"), config.get("hidden_act", "gelu_pytorch_tanh")
-    if kind != "siglip_vision_model" or activation != "gelu_pytorch_tanh":
+    if kind not in kinds or activation != "gelu_pytorch_tanh":
         raise WeightsError(f"cannot read a {kind!r} vision tower with {activation!r}")
     layers = config["num_hidden_layers"]
     return SiglipConfig(
@@ -115,7 +117,9 @@ def siglip_weights(tensors: Mapping[str, Tensor], config: SiglipConfig) -> dict[
     """Return the tower's tensors of a checkpoint by the names of our modules."""
     state = {}
     for name, tensor in tensors.items():
-        short, found = re.subn(r"^(model\.)?vision_tower\.(vision_model\.)?", "", name)
+        short, found = re.subn(
+            r"^(model\.)?(vision_tower\.(vision_model\.)?|vision_model\.)", "", name
+        )
         if not found or short.startswith(UNUSED):
             continue
         short = renamed(short, RENAMED)

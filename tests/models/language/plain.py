@@ -141,7 +141,9 @@ def _heads(normed: Tensor, own: dict[str, Tensor], name: str, width: int) -> Ten
     out = normed @ own[f"{name}.weight"].T
     if f"{name}.bias" in own:
         out = out + own[f"{name}.bias"]
-    return out.view(len(normed), -1, width).transpose(0, 1)
+    out = out.view(len(normed), -1, width).transpose(0, 1)
+    norm = own.get(f"{name}_norm.weight")
+    return out if norm is None else torch.stack([_norm(head, norm, 1e-6) for head in out])
 
 
 @dataclass

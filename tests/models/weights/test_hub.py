@@ -14,8 +14,9 @@ import torch
 
 from models.errors import WeightsError
 from models.generation.wan import model as wan
+from models.huggingface_files import read_config
+from models.vision.video_llm.families import read_video_llm
 from models.vision.video_llm.llava_onevision import read_llava_onevision
-from models.vision.video_llm.qwen25_vl import read_qwen25_vl
 from models.weights.hub import SCRATCH, download_model, installed_commit, model_folder, verify_model
 from models.weights.hub_catalog import HUB_MODELS, VIDEO_LLMS, HubModel
 from models.weights.hub_http import ATTEMPTS, Hub
@@ -109,18 +110,23 @@ def test_a_pulled_llava_onevision_loads_and_sees_as_before(tmp_path: Path, shard
         pulled(small, tmp_path)
     pixels = torch.arange(2 * 45 * 45 * 3).reshape(2, 45, 45, 3).to(torch.uint8)
     ours, theirs = (read_llava_onevision(at) for at in (model_folder(NAME, tmp_path), made))
-    assert torch.equal(ours.encode_frames(pixels), theirs.encode_frames(pixels))
+    assert torch.equal(ours.frames.encode_frames(pixels), theirs.frames.encode_frames(pixels))
 
 
-def test_a_pulled_qwen25_vl_loads(tmp_path: Path) -> None:
-    name = "qwen2.5-vl-3b"
-    checkpoints.qwen25_vl(tmp_path / "made")
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [("qwen2.5-vl-3b", "qwen25_vl"), ("qwen3-vl-2b", "qwen3_vl"), ("smolvlm2-256m", "smolvlm")],
+)
+def test_pulled_models_of_other_families_load(tmp_path: Path, name: str, family: str) -> None:
+    getattr(checkpoints, family)(tmp_path / "made")
     files = {file.name: file.read_bytes() for file in (tmp_path / "made").iterdir()}
     with hub_served({HUB_MODELS[name].repository: files}) as small:
         download_model(
             find_release(HUB_MODELS[name], small.hub, revision="main"), tmp_path / name, small.hub
         )
-    assert read_qwen25_vl(model_folder(name, tmp_path), rows=2, columns=2).positions_per_second == 2
+    model = read_video_llm(model_folder(name, tmp_path))
+    assert model.template.end in ("<|im_end|>", "<end_of_utterance>")
+    assert HUB_MODELS[name].kind == read_config(model_folder(name, tmp_path))["model_type"]
 
 
 def test_of_a_model_that_draws_exactly_the_listed_files_are_fetched(tmp_path: Path) -> None:

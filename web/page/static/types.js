@@ -67,6 +67,7 @@
  * @property {string} response_id
  * @property {string} item_id
  * @property {{number: number, time: number, text: string}[]} moments in order of time
+ * @property {"now" | "past" | "both" | "none"} [scope] what a model is shown of the stream
  */
 
 /**

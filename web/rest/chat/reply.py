@@ -42,6 +42,8 @@ class ChatReply:
         own: Fields = {}
         if self.question.session_id is not None:
             own["evidence"] = self.show(self.evidence)
+            if self.evidence.scope:
+                own["scope"] = self.evidence.scope
         if self.notices:
             own["notices"] = self.notices
         return {"eyeline": own} if own else {}

@@ -39,7 +39,7 @@ from tests.media.pipeline.scripted import picture, replayed, scripted_services
 from tests.media.pipeline.scripted_assistant import MARK
 
 SECOND = 90_000
-QUESTION = Question("q", "what is it?", 2.5)
+QUESTION = Question("q", "what have you seen?", 2.5)
 SEEN: list[Input] = [picture(n * SECOND, brightness=20 * n) for n in range(3)]
 NOBODY = "http://127.0.0.1:9/v1"  # the discard service, which nobody runs
 
@@ -109,7 +109,7 @@ async def test_the_model_gets_notes_and_pictures_with_their_times_and_its_answer
     assert [o.read for o in out if isinstance(o, Evidence)] == [0, 70]
     notes = "Notes of what was seen:\n0:00 brightness 0\n0:01 brightness 20\n0:02 brightness 40"
     times = ["Picture at 0:00:", (64, 36), "Picture at 0:01:", (64, 36), "Picture at 0:02:"]
-    assert shown(endpoint) == [notes, *times, (64, 36), "It is 0:02. what is it?"]
+    assert shown(endpoint) == [notes, *times, (64, 36), "It is 0:02. what have you seen?"]
     (request,) = endpoint.requests
     assert (request["model"], request["max_tokens"], request["stream"]) == ("big", 99, True)
     assert endpoint.headers[0]["authorization"] == "Bearer secret"
@@ -142,7 +142,7 @@ async def test_the_user_is_told_of_a_fault_and_the_packaged_model_answers(fault:
     (notice,) = notices(out)
     assert reason in notice
     assert notice.endswith("the packaged model answers instead")
-    assert text(out).startswith(f"{MARK} You asked: what is it?")
+    assert text(out).startswith(f"{MARK} You asked: what have you seen?")
     assert last(out).status == "completed"
 
 
@@ -229,7 +229,7 @@ async def test_a_question_about_files_is_asked_with_these_only() -> None:
     async with scripted_endpoint(says("black")) as endpoint:
         question = replace(QUESTION, pictures=(file.getvalue(),))
         out = await run(outside(endpoint.url), question)
-    assert shown(endpoint) == [(512, 256), "what is it?"]
+    assert shown(endpoint) == [(512, 256), "what have you seen?"]
     assert evidence(out) == [[]]
 
 
@@ -285,7 +285,7 @@ async def test_the_conversation_comes_before_the_question_and_calls_after_it() -
     assert talk == [
         {"role": "user", "content": "(silence)"},
         {"role": "assistant", "content": "Hello."},
-        {"role": "user", "content": "Hi.\nNothing was seen yet.\nIt is 0:02. what is it?"},
+        {"role": "user", "content": "Hi.\nNothing was seen yet.\nIt is 0:02. what have you seen?"},
         {
             "role": "assistant",
             "content": None,
@@ -364,3 +364,46 @@ async def test_functions_of_the_client_go_before_those_of_the_service() -> None:
     assert [tool["function"]["description"][:5] for tool in request["tools"]] == ["Mine.", "Shows"]
     called = [o.call.name for o in out if isinstance(o, CalledFunction)]
     assert called == ["look_now"]
+
+
+SCOPES = {
+    # question: scope, times of the notes and of the pictures
+    "what am I holding?": ("now", [2], [1, 2]),
+    "what did I hold first?": ("past", [0, 1, 2], [0, 2]),
+    "where is my cup?": ("both", [0, 1, 2], [0, 1, 2]),
+    "thank you very much!": ("none", [], []),
+}
+
+
+@pytest.mark.parametrize("asked", SCOPES)
+@pytest.mark.parametrize("scoped", [True, False])
+async def test_a_question_comes_with_the_part_of_the_stream_that_it_is_about(
+    asked: str, scoped: bool
+) -> None:
+    config = EvidenceLimits(moments=3, pictures=3, looks=2, side=64, scoped=scoped)
+    if asked.startswith("what did"):
+        config = replace(config, pictures=2)
+    async with scripted_endpoint(says("Yes.", tokens=70)) as endpoint:
+        out = await run(outside(endpoint.url, evidence=config), Question("q", asked, 2.5))
+    scope, notes, times = SCOPES[asked]
+    if not scoped:
+        scope, notes, times = "both", [0, 1, 2], [1, 2] if config.pictures == 2 else [0, 1, 2]
+    texts = [part for part in shown(endpoint) if isinstance(part, str)]
+    assert [text for text in texts if text.startswith("Picture at")] == [
+        f"Picture at 0:0{second}:" for second in times
+    ]
+    told = "\n".join(["Notes of what was seen:", *(f"0:0{n} brightness {20 * n}" for n in notes)])
+    assert (told in texts) is bool(notes)
+    assert not any("Nothing was seen" in text for text in texts)
+    assert evidence(out) == [notes, notes]
+    assert {o.scope for o in out if isinstance(o, Evidence)} == {scope}
+
+
+async def test_a_follow_up_gets_the_scope_that_the_conversation_gives_it() -> None:
+    said = Dialogue(
+        before=(DialogueTurn("user", "Did you see a cup?"), DialogueTurn("assistant", "Yes."))
+    )
+    asked = Question("q", "and what colour was it?", 2.5, dialogue=said)
+    async with scripted_endpoint(says("Red.")) as endpoint:
+        out = await run(outside(endpoint.url), asked)
+    assert {o.scope for o in out if isinstance(o, Evidence)} == {"past"}

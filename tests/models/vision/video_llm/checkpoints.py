@@ -9,11 +9,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
+SPECIAL = (
+    *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"),
+    *("<end_of_utterance>", "<fake_token_around_image>", "<global-img>"),
+)
 
 
 def tokenizer(file: Path) -> None:
-    """Write a tokenizer of bytes, with the special tokens of Qwen2 after them."""
+    """Write a tokenizer of bytes, with the special tokens of all families after them."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     made = Tokenizer(models.BPE({letter: i for i, letter in enumerate(alphabet)}, []))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -92,6 +95,53 @@ def qwen25_vl(folder: Path, *, tied: bool = False) -> Any:
         tie_word_embeddings=tied,
     )
     return write(reference.Qwen2_5_VLForConditionalGeneration(config), folder)
+
+
+def qwen3_vl(folder: Path, *, tied: bool = False) -> Any:
+    """Write a Qwen3-VL with two deep layers, and return the reference model."""
+    import transformers as reference
+
+    vision = {
+        "depth": 4,
+        "hidden_size": 32,
+        "intermediate_size": 40,
+        "num_heads": 2,
+        "out_hidden_size": 32,
+        "num_position_embeddings": 16,
+        "deepstack_visual_indexes": [0, 2],
+    }
+    rope = {"rope_type": "default", "rope_theta": 5e6, "mrope_section": [2, 1, 1]}
+    text = text_sizes(rope_parameters=rope, tie_word_embeddings=tied, head_dim=8)
+    config = reference.Qwen3VLConfig(
+        vision_config=vision,
+        text_config=text,
+        video_token_id=299,
+        image_token_id=298,
+        tie_word_embeddings=tied,
+    )
+    return write(reference.Qwen3VLForConditionalGeneration(config), folder)
+
+
+def smolvlm(folder: Path, *, tied: bool = False, side: int = 56) -> Any:
+    """Write a SmolVLM2 of 2 x 2 tokens a frame, and return the reference model."""
+    import transformers as reference
+
+    vision = {
+        "hidden_size": 24,
+        "intermediate_size": 40,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "image_size": side,
+        "patch_size": 14,
+    }
+    config = reference.SmolVLMConfig(
+        vision_config=vision,
+        text_config={"model_type": "llama", **text_sizes(pad_token_id=0)},
+        scale_factor=2,
+        image_token_id=299,
+        tie_word_embeddings=tied,
+    )
+    return write(reference.SmolVLMForConditionalGeneration(config), folder)
 
 
 def decoder(folder: Path, kind: str, **more: Any) -> Any:

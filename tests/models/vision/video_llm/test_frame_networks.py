@@ -9,11 +9,14 @@ from models.engine import Engine, EngineLoader, NetworkSource, TorchEngine
 from models.vision.preprocessing import Normalization
 from models.vision.video_llm.frame_networks import FrameEncoder, LlavaFrameNetwork, Projector
 from models.vision.video_llm.llava_onevision import read_llava_onevision
+from models.vision.video_llm.qwen3_vl import read_qwen3_vl
 from models.vision.video_llm.qwen25_vl import read_qwen25_vl
 from models.vision.video_llm.siglip import SiglipConfig, SiglipTower
-from tests.models.vision.video_llm import checkpoints
+from models.vision.video_llm.smolvlm import read_smolvlm
+from tests.models.vision.video_llm import checkpoints, test_qwen3_vl
 from tests.models.vision.video_llm.test_llava_onevision import video
 from tests.models.vision.video_llm.test_qwen25_vl import CELLS, COLUMNS, ROWS, pictures, seen
+from tests.models.vision.video_llm.test_smolvlm import video as small
 from tests.trt_engines.compiled import assert_compiles
 from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.export import export
@@ -21,6 +24,12 @@ from trt_engines.export import export
 pytestmark = pytest.mark.slow
 
 F32 = 1e-4  # float32 through three layers, in another order; tokens are around 1
+IMAGES = {
+    "llava-onevision-frames": video,
+    "qwen2.5-vl-frames": pictures,
+    "qwen3-vl-frames": test_qwen3_vl.pictures,
+    "smolvlm-frames": small,
+}
 Exported = dict[str, tuple[FrameEncoder, torch.Tensor, Path]]  # with the reference's tokens
 
 
@@ -45,14 +54,16 @@ def kept() -> list[Engine]:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, kept: list[Engine]) -> Exported:
     folder = tmp_path_factory.mktemp("onnx")
-    llava, qwen = folder / "llava", folder / "qwen"
+    llava, qwen, qwen3, smol = (folder / each for each in ("llava", "qwen", "qwen3", "smolvlm"))
     with torch.no_grad():
         llava_tokens = (
             checkpoints.llava_onevision(llava)
             .get_video_features(video(3)[None])
             .pooler_output[0, :-1]
         )
+        (smol_tokens,) = checkpoints.smolvlm(smol).get_image_features(small(3)[None]).pooler_output
     qwen_tokens = seen(checkpoints.qwen25_vl(qwen), 3)
+    qwen3_tokens = test_qwen3_vl.seen(checkpoints.qwen3_vl(qwen3), 3)
     load = exporting(folder, kept)
     return {
         "llava-onevision-frames": (
@@ -65,12 +76,22 @@ def exported(tmp_path_factory: pytest.TempPathFactory, kept: list[Engine]) -> Ex
             qwen_tokens.view(3, CELLS, -1),
             folder / "qwen2.5-vl-frames.onnx",
         ),
+        "qwen3-vl-frames": (
+            read_qwen3_vl(qwen3, rows=ROWS, columns=COLUMNS, load_engine=load).frames,
+            qwen3_tokens,
+            folder / "qwen3-vl-frames.onnx",
+        ),
+        "smolvlm-frames": (
+            read_smolvlm(smol, load_engine=load).frames,
+            smol_tokens,
+            folder / "smolvlm-frames.onnx",
+        ),
     }
 
 
 def test_exported_towers_make_the_tokens_of_the_reference(exported: Exported) -> None:
     for name, (frames, wanted, _) in exported.items():
-        images = video(3) if name.startswith("llava") else pictures(3)
+        images = IMAGES[name](3)
         found = frames.encode_images(images)
         torch.testing.assert_close(found, wanted.view_as(found), atol=F32, rtol=F32)
 
@@ -89,8 +110,9 @@ def test_more_frames_than_fit_in_a_batch_are_encoded_in_parts(
 def test_towers_compile_with_tensorrt_rtx(
     exported: Exported, kept: list[Engine], tmp_path: Path
 ) -> None:
-    llava, qwen = (engine.spec for engine in kept)
-    assert_compiles(qwen, exported[qwen.name][2])
+    llava, *others = (engine.spec for engine in kept)
+    for spec in others:
+        assert_compiles(spec, exported[spec.name][2])
     # TensorRT-RTX 1.7 crashes if queries and values share a constant, as those above do.
     sizes = SiglipConfig(side=45, patch=14, width=24, inner_width=40, layers=1, heads=3)
     network = LlavaFrameNetwork(SiglipTower(sizes), Projector(24, 32, biased=True), llava)

@@ -6,18 +6,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor
 
 from models.errors import WeightsError
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
 from models.vision.preprocessing import Normalization, preprocess, read_normalization
-from models.vision.video_llm.llava_onevision import (
-    CLOSING,
-    OPENING,
-    LlavaOnevision,
-    read_llava_onevision,
-)
+from models.vision.video_llm.llava_onevision import TEMPLATE, read_llava_onevision
+from models.vision.video_llm.model import VideoLlm
 from tests.models.memory.answering import rekv_answer
 from tests.models.memory.tiny_memory import kv_caches
 from tests.models.vision.video_llm import checkpoints
@@ -32,13 +29,21 @@ def video(count: int) -> Tensor:
     return torch.randn(count, 3, 45, 45, generator=torch.Generator().manual_seed(4))
 
 
-def reference_scores(
-    reference: Any, model: LlavaOnevision, pictures: Tensor, *, newline: bool
-) -> Tensor:
+def prompt(model: VideoLlm, folder: Path, *, newline: bool) -> Tensor:
+    """The prompt, after the newline that the reference puts at the end of a video."""
+    asked = model.prompt(QUESTION)
+    (file,) = folder.glob("*.safetensors")
+    (line,) = (each for name, each in load_file(file).items() if name.endswith("image_newline"))
+    return torch.cat([line[None], asked]) if newline else asked
+
+
+def reference_scores(reference: Any, model: VideoLlm, pictures: Tensor, *, newline: bool) -> Tensor:
     """The reference's own forward, or, without the newline, its tower and its text model."""
     before = model.opening
     after = torch.tensor(
-        model.tokenizer.special.encode("\n" + QUESTION + CLOSING, add_special_tokens=False).ids
+        model.tokenizer.special.encode(
+            "\n" + QUESTION + TEMPLATE.to_assistant, add_special_tokens=False
+        ).ids
     )
     places = len(pictures) * 4 + 1
     ids = torch.cat([before, torch.full((places,), VIDEO), after])
@@ -66,7 +71,7 @@ def test_scores_after_a_video_are_those_of_the_reference(
         [
             model.decoder.embed(model.opening),
             model.frames.encode_images(pictures).flatten(0, 1),
-            model.prompt(QUESTION, newline=newline),
+            prompt(model, tmp_path, newline=newline),
         ]
     )
     expected = reference_scores(reference, model, pictures, newline=newline)
@@ -87,8 +92,8 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
     for second, tokens in enumerate(model.frames.encode_images(pictures)):
         state, _ = rekv.step(state, [Frame(tokens, float(second), second + 1.0)])
     retrieved = rekv.retrieve(state, model.tokenizer.encode_user_text(QUESTION))
-    prompt = model.prompt(QUESTION, newline=newline)
-    found = model.decoder.scores(model.decoder.read(prompt, kv_caches(retrieved)))
+    asked = prompt(model, tmp_path, newline=newline)
+    found = model.decoder.scores(model.decoder.read(asked, kv_caches(retrieved)))
     expected = reference_scores(reference, model, pictures, newline=newline)
     torch.testing.assert_close(found[-len(expected) :], expected, atol=F32, rtol=F32)
 
@@ -139,7 +144,6 @@ def test_all_names_that_such_files_have_had_are_read(
         assert torch.equal(tensor, after.decoder.state_dict()[name])
     found = (model.frames.encode_images(video(1)) for model in (before, after))
     assert torch.equal(next(found), next(found))
-    assert torch.equal(before.newline, after.newline)
 
 
 def test_a_question_cannot_end_its_own_turn(tmp_path: Path) -> None:
@@ -150,7 +154,8 @@ def test_a_question_cannot_end_its_own_turn(tmp_path: Path) -> None:
     assert model.tokenizer.special.decode(tokens.tolist()) == "<|im_end|> now"
     assert model.opening.tolist().count(model.tokenizer.end) == 1
     assert (
-        model.tokenizer.special.decode(model.opening.tolist(), skip_special_tokens=False) == OPENING
+        model.tokenizer.special.decode(model.opening.tolist(), skip_special_tokens=False)
+        == TEMPLATE.opening
     )
 
 
@@ -194,8 +199,8 @@ def test_camera_frames_of_any_size_are_seen_and_answered_about(tmp_path: Path) -
     rekv = Rekv(model.decoder, model.opening, RekvConfig(window=200, blocks=2))
     state = rekv.init_state()
     for second, size in enumerate([(48, 64), (90, 45), (45, 45), (1, 1)]):
-        tokens = model.encode_frames(torch.full((1, *size, 3), 40 * second, dtype=torch.uint8))
-        state, _ = rekv.step(state, [Frame(tokens[0], float(second), second + 1.0)])
+        pixels = torch.full((*size, 3), 40 * second, dtype=torch.uint8)
+        state, _ = rekv.step(state, [model.read_frame(pixels, float(second))])
     generated = list(
         rekv_answer(
             rekv,
@@ -212,7 +217,7 @@ def test_camera_frames_of_any_size_are_seen_and_answered_about(tmp_path: Path) -
     assert state.store.table.count == 4
     for bad in (torch.zeros(1, 3, 45, 45), torch.zeros(45, 45, 3, dtype=torch.uint8)):
         with pytest.raises(ValueError, match="expected uint8"):
-            model.encode_frames(bad)
+            model.frames.encode_frames(bad)
 
 
 def test_folders_of_other_models_are_refused(tmp_path: Path) -> None:

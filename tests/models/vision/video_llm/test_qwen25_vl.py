@@ -10,7 +10,8 @@ from models.errors import WeightsError
 from models.memory.positions import GridPositions, LinearPositions
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
-from models.vision.video_llm.qwen25_vl import Qwen25Vl, read_qwen25_vl
+from models.vision.video_llm.model import VideoLlm
+from models.vision.video_llm.qwen25_vl import read_qwen25_vl
 from tests.bench.research.eviction import Salient
 from tests.models.language import plain
 from tests.models.memory.tiny_memory import kv_caches
@@ -22,7 +23,7 @@ QUESTION = "What is it?"
 F32 = 1e-4  # float32 through six layers, in another order; scores are around 1
 
 
-def read(folder: Path, **more: Any) -> Qwen25Vl:
+def read(folder: Path, **more: Any) -> VideoLlm:
     return read_qwen25_vl(folder, rows=ROWS, columns=COLUMNS, **more)
 
 
@@ -81,6 +82,7 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
     reference = checkpoints.qwen25_vl(tmp_path, tied=tied)
     model = read(tmp_path)
     places = model.positions(interval)
+    assert isinstance(places, GridPositions)
     assert places.step == 2 * interval
     rekv = Rekv(model.decoder, model.opening, RekvConfig(window=1000, blocks=64), positions=places)
     state = rekv.init_state()
@@ -210,7 +212,9 @@ def test_early_files_with_the_sizes_of_the_text_on_top_are_read(tmp_path: Path) 
 def test_camera_frames_are_seen_and_other_models_refused(tmp_path: Path) -> None:
     checkpoints.qwen25_vl(tmp_path)
     model = read(tmp_path)
-    assert model.encode_frames(torch.zeros(2, 48, 64, 3, dtype=torch.uint8)).shape == (2, CELLS, 32)
+    frame = model.read_frame(torch.zeros(48, 64, 3, dtype=torch.uint8), 1.5)
+    assert frame.tokens.shape == (CELLS, 32)
+    assert (frame.start, frame.deep) == (1.5, None)
     file = tmp_path / "config.json"
     config = json.loads(file.read_text())
     for change, match in (

@@ -1,0 +1,110 @@
+"""Qwen3-VL from Hugging Face files: frames are grids of tokens, with their times as text.
+
+Each frame is one patch in time, repeated as a still image is; the model was trained with two frames
+in one patch. Its boxes are in thousandths of the picture.
+
+Source: Bai et al. 2025 (Qwen3-VL).
+"""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from models.engine import EngineLoader, EngineSpec, load_in_torch
+from models.errors import WeightsError
+from models.huggingface_files import fill, read_config, read_tensors
+from models.language.decoder import Decoder
+from models.language.huggingface import decoder_state, read_decoder_config
+from models.language.tokenizer import load_tokenizer
+from models.memory.positions import LabelledGridPositions
+from models.vision.preprocessing import read_normalization
+from models.vision.video_llm.chat_template import ChatTemplate
+from models.vision.video_llm.frame_networks import (
+    FrameEncoder,
+    Qwen3FrameNetwork,
+    frame_spec,
+    load_frames,
+)
+from models.vision.video_llm.model import VideoLlm
+from models.vision.video_llm.qwen3_tower import (
+    Qwen3Tower,
+    Qwen3TowerConfig,
+    qwen3_tower_config,
+    qwen3_tower_weights,
+)
+
+FRAME_TENSORS = r"^(model\.)?visual\."  # those of what makes tokens of frames
+
+
+def label(time: float) -> str:
+    """Return the text before a frame."""
+    return f"<{time:.1f} seconds><|vision_start|>"
+
+
+TEMPLATE = ChatTemplate(
+    opening="<|im_start|>user\n",
+    to_assistant="<|im_end|>\n<|im_start|>assistant\n",
+    to_user="<|im_end|>\n<|im_start|>user\n",
+    end="<|im_end|>",
+    label=label,
+    frame_end="<|vision_end|>",
+)
+
+
+def read_qwen3_vl(
+    folder: Path,
+    *,
+    rows: int = 10,
+    columns: int = 18,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    load_engine: EngineLoader = load_in_torch,
+) -> VideoLlm:
+    """Return the model in `folder`, in the hub's format.
+
+    Frames are resized to `rows` by `columns` tokens of 32 pixels: by default 320 x 576.
+
+    Raises:
+        WeightsError: a file is missing, cut short, or of another kind of model.
+        EngineError: an engine cannot be built or loaded.
+    """
+    config = read_config(folder, "qwen3_vl")
+    try:
+        text = dict(config["text_config"])
+        vision = qwen3_tower_config(config["vision_config"])
+    except KeyError as error:
+        raise WeightsError(f"{folder}: config.json has no {error}") from error
+    text["tie_word_embeddings"] = config.get("tie_word_embeddings", False)
+    shape = read_decoder_config(folder, text)
+    tokenizer = load_tokenizer(folder / "tokenizer.json", device=device, end=TEMPLATE.end)
+    tensors = read_tensors(folder, device=device, dtype=dtype, without=FRAME_TENSORS)
+    with torch.device("meta"):
+        decoder = Decoder(shape)
+    size = (rows * vision.cell, columns * vision.cell)
+    width = vision.out_width * (1 + len(vision.deep))
+    spec = frame_spec("qwen3-vl-frames", size, rows * columns, width, dtype)
+    build = partial(_build_frames, folder, vision, rows, columns, spec)
+    engine = load_frames(folder, spec, build, load_engine)
+    before, after = (
+        len(tokenizer.encode_template(each)) for each in (label(0.0), TEMPLATE.frame_end)
+    )
+    places = LabelledGridPositions(rows=rows, columns=columns, before=before, after=after)
+    return VideoLlm(
+        frames=FrameEncoder(engine, read_normalization(folder), device),
+        decoder=fill(decoder, decoder_state(tensors, shape), "a Qwen3-VL decoder"),
+        tokenizer=tokenizer,
+        template=TEMPLATE,
+        positions=lambda _interval: places,
+        located_in=(1000, 1000),
+    )
+
+
+def _build_frames(
+    folder: Path, vision: Qwen3TowerConfig, rows: int, columns: int, spec: EngineSpec
+) -> Qwen3FrameNetwork:
+    tensors = read_tensors(folder, dtype=spec.inputs[0].dtype, only=FRAME_TENSORS)
+    with torch.device("meta"):
+        tower = Qwen3Tower(vision)
+    filled = fill(tower, qwen3_tower_weights(tensors), "Qwen3-VL's tower")
+    return Qwen3FrameNetwork(filled, rows, columns, spec)

@@ -3,9 +3,11 @@
     python -m tests.bench.bench_outside --minutes 1 60
 
 Both read the packaged language model's weights: the packaged one with its adapter, over keys and
-values that it kept; the outside one in llama.cpp's server (package xllamacpp), over notes as text.
-Each has one thread. The server keeps the keys and values of its last request, so the first question
-of each memory reads the whole prompt, and later ones what differs.
+values that it kept; the outside one in llama.cpp's server (package xllamacpp), over notes as text:
+those that the scope of a question asks for, and, in another row, all of them (`both`). Each has one
+thread. The server keeps the keys and values of its last request, so the first question of each
+memory reads the whole prompt, and later ones what differs. Questions about now have a row of their
+own.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
 from media.events import Evidence, Question
@@ -33,7 +36,7 @@ from tests.media.pipeline.outside.llama_server import llama_server
 from web.config import read_settings
 from web.loading.engines import stored_engines
 
-COUNT = 12  # questions of each memory
+NOW = ("What do you see?", "What is this?", "Is there a cup?", "What colour is it?")
 
 
 async def first_word(
@@ -60,22 +63,23 @@ async def watch(memory: AssistantHandle, minutes: float) -> None:
 
 
 async def compare(
-    assistant: AssistantServer, answerers: Sequence[tuple[str, Answerer]], lengths: Sequence[float]
+    assistant: AssistantServer,
+    answerers: Sequence[tuple[str, Answerer]],
+    lengths: Sequence[float],
+    count: int,
 ) -> None:
+    asked = {"of all kinds": questions(count), "about now": list(NOW)}
     with tempfile.TemporaryDirectory() as folder:
         memory = await assistant.open(Path(folder))
         for _, answerer in answerers:  # the server may still be loading its model
             await first_word(answerer, memory, "Are you there?", 0.0)
         for minutes in lengths:
             await watch(memory, minutes)
-            for name, answerer in answerers:
-                asked = [
-                    await first_word(answerer, memory, text, 60 * minutes)
-                    for text in questions(COUNT)
-                ]
-                seconds, read = [each for each, _ in asked], [count for _, count in asked]
+            for (name, answerer), (kind, texts) in product(answerers, asked.items()):
+                made = [await first_word(answerer, memory, text, 60 * minutes) for text in texts]
+                seconds, read = [each for each, _ in made], [tokens for _, tokens in made]
                 print(
-                    f"{minutes:6.0f} min  {name:9}  first word: first question "
+                    f"{minutes:6.0f} min  {name:16} {kind:12}  first word: first question "
                     f"{seconds[0]:.2f} s, median {statistics.median(seconds):.2f} s, worst "
                     f"{max(seconds):.2f} s; tokens read: {min(read)} to {max(read)}",
                     flush=True,
@@ -86,7 +90,8 @@ async def compare(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, nargs="+", default=[1, 60])
-    lengths = sorted(parser.parse_args().minutes)
+    parser.add_argument("--count", type=int, default=12, help="questions of each memory")
+    chosen = parser.parse_args()
     settings = read_settings(threads=1)
     with ExitStack() as stack:
         load_engine = stack.enter_context(stored_engines(settings))
@@ -99,12 +104,14 @@ def main() -> None:
             SmallAssistant(model), JobQueue(device, "looks"), JobQueue(device, "answers")
         )
         packaged = PackagedAnswerer(assistant, images)
-        collector = EvidenceCollector(EvidenceLimits(), images, worker)
         url = stack.enter_context(llama_server(settings.weights))
-        endpoint = ModelEndpoint(url=url, max_tokens=model.config.max_tokens, retry_wait=60.0)
-        outside = OutsideAnswerer(endpoint, collector, worker)
-        answerers: list[tuple[str, Answerer]] = [("packaged", packaged), ("llama.cpp", outside)]
-        asyncio.run(compare(assistant, answerers, lengths))
+        endpoint = ModelEndpoint(url=url, max_tokens=1, retry_wait=60.0)
+        answerers: list[tuple[str, Answerer]] = [("packaged", packaged)]
+        for name, scoped in (("llama.cpp", True), ("llama.cpp, both", False)):
+            collector = EvidenceCollector(EvidenceLimits(scoped=scoped), images, worker)
+            answerers.append((name, OutsideAnswerer(endpoint, collector, worker)))
+        lengths = sorted(chosen.minutes)
+        asyncio.run(compare(assistant, answerers, lengths, chosen.count))
 
 
 if __name__ == "__main__":

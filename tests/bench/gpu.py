@@ -53,6 +53,7 @@ from trt_engines.store.maker import Maker
 
 WINDOW, TOKENS = 30.0, 100  # seconds of sound, and the tokens of what is said in it
 FRAME_EVERY = 2.0  # seconds
+LOOKS = 4  # frames that a question about now is read after
 FRAME_TOKENS = 196  # in a frame: 27 x 27 patches, pooled to 14 x 14
 
 M = TypeVar("M", bound=torch.nn.Module)
@@ -181,16 +182,17 @@ def measure_video(bench: Bench, name: str) -> None:
             spent += time.perf_counter() - began
             stored += 1
 
-        def first() -> int:
-            context = rekv.retrieve(state, question)  # noqa: B023  (runs at once)
-            return next(iter(rekv.reply(context, question, max_tokens=1)))
+        def first(*, now: bool) -> int:
+            made = rekv.latest(state, LOOKS) if now else rekv.retrieve(state, question)  # noqa: B023
+            return next(iter(rekv.reply(made, question, max_tokens=1)))
 
-        token = seconds(first)
+        token, token_now = (seconds(partial(first, now=now)) for now in (False, True))
         used = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0
         bench.tell(
             f"llava {name:>5}, {length * FRAME_EVERY / 60:5.1f} min: tower {1000 * see:7.1f} ms, "
             f"{1 / (see + spent / stored):6.1f} frames/s into the memory, first token "
-            f"{1000 * token:7.1f} ms, {used:5.1f} GiB on the GPU"
+            f"{1000 * token:7.1f} ms, about now {1000 * token_now:7.1f} ms, "
+            f"{used:5.1f} GiB on the GPU"
         )
 
 

@@ -76,7 +76,7 @@ def which_first(view: SceneView, form: Form) -> SceneAnswer:
     latest = form.word in ("last", "later")
     found = [(view.main_rows(term), term) for term in terms]
     if any(not rows for rows, _ in found):
-        return _one_unseen(view, found)
+        return _one_unseen(view, found, latest=latest)
     (one, other) = sorted(found, key=lambda pair: pair[0][-1 if latest else 0], reverse=latest)
     times = [format_time(view.time(rows[-1 if latest else 0])) for rows, _ in (one, other)]
     word = "last" if latest else "first"
@@ -193,18 +193,29 @@ def _compared(view: SceneView, one: QueryTerm, other: QueryTerm, *, after: bool)
     return SceneAnswer(text, tuple(sorted({first, second})))
 
 
-def _one_unseen(view: SceneView, found: list[tuple[list[int], QueryTerm]]) -> SceneAnswer:
-    missing = [term for rows, term in found if not rows]
-    seen = [(rows[0], term) for rows, term in found if rows]
-    text = f"I have not recognized {listed([subject(term) for term in missing], 'or')}"
-    if seen:
-        row, term = seen[0]
-        text = f"{_the(term)} came at {format_time(view.time(row))}; {text}"
-    return SceneAnswer(sentence(text), tuple(row for row, _ in seen))
+def _one_unseen(
+    view: SceneView, found: list[tuple[list[int], QueryTerm]], *, latest: bool = False
+) -> SceneAnswer:
+    """Return what is known of the order if a thing was not recognized: nothing is before the first.
+
+    If the other was there at the start, it came first, and last if it is the newest.
+    """
+    missing = " ".join(unseen(term) for rows, term in found if not rows)
+    seen = [(rows[-1 if latest else 0], term) for rows, term in found if rows]
+    if not seen:
+        return SceneAnswer(missing)
+    row, term = seen[0]
+    time, end = format_time(view.time(row)), len(view.entries) - 1 if latest else 0
+    text = f"{_the(term)} came at {time}"
+    if row == end:
+        which = ("last", "after") if latest else ("first", "before")
+        text = f"{_the(term)} came {which[0]}, at {time}: I saw nothing {which[1]} it"
+    return SceneAnswer(f"{sentence(text)} {missing}", (row,))
 
 
 def _terms(form: Form) -> list[QueryTerm]:
-    return [*form.terms, *([PEOPLE] if form.persons else [])]
+    people = [PEOPLE] if form.persons and PEOPLE not in form.terms else []
+    return [*form.terms, *people]
 
 
 def _term(form: Form) -> QueryTerm:

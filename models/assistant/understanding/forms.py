@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 
 from models.assistant.scene.query_parsing import QueryTerm, parse_query
+from models.assistant.understanding.pairs import parse_pair
 from models.assistant.understanding.patterns import compiled
 from models.assistant.understanding.scene_patterns import (
     COLOUR_STATED,
@@ -48,6 +49,9 @@ def parse_form(words: str) -> Form | None:
     if time is not None and re.match(r"when|how", words) is None and _SHOWN_AT.search(words):
         terms = query.terms if known(query.terms) else ()
         return replace(asked, scope=Scope.PAST, terms=terms, time=time[0], ago=time[1])
+    pair = parse_pair(_VIEW.sub("", words).strip())
+    if pair is not None:
+        return replace(asked, wanted=pair[0], word=pair[1], scope=Scope.PAST, terms=pair[2])
     for wanted, pattern in _PATTERNS:
         match = pattern.search(words)
         if match is None:
@@ -68,7 +72,7 @@ def _word(match: re.Match[str]) -> str:
     groups = match.groupdict()
     if groups.get("count"):
         return "count"
-    return groups.get("word") or groups.get("end") or ""
+    return groups.get("word") or groups.get("end") or groups.get("close") or ""
 
 
 def _complete(form: Form, words: str) -> bool:

@@ -92,6 +92,8 @@ PATTERNS: tuple[tuple[Wanted, tuple[str, ...]], ...] = (
             r")?(?:thing|object|one|item|picture|animal|person)?s?\b.*(?:saw|see|seen|there|"
             r"shown|came|view)",
             r"^what (?:was|came|did you see|have you seen) (?:there )?(?P<end>first|last)\b",
+            r"^(?:and )?(?:what|which|who)\b.*\b(?:show|shown|hold|held|see|saw|seen|come|came|"
+            r"appear|appeared|there|up|you|me)(?: the)? (?:very )?(?P<close>first|last)$",
         ),
     ),
     (

@@ -69,7 +69,8 @@ async def test_the_handler_answers_from_the_question_and_what_was_seen(
     home.write(ECHO)
     out = await run(handler(home, loop))
     assert text(out) == (
-        "You asked 'what have you seen?'. 0 s: brightness 0. 1 s: brightness 20. 2 s: brightness 40."
+        "You asked 'what have you seen?'. "
+        "0 s: brightness 0. 1 s: brightness 20. 2 s: brightness 40."
     )
     assert last(out).status == "completed"
 

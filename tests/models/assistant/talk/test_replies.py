@@ -72,6 +72,23 @@ def answer(text: str, log: Sequence[LoggedEntry] = LOG, before: Sequence[str] = 
         ("What came after the dog?", "Two people, at 0:16."),
         ("What came before the dog?", "A cup, at 0:07."),
         (
+            "What came first, the street or the cup?",
+            "The cup came first, at 0:00: I saw nothing before it. I do not know streets by sight.",
+        ),
+        (
+            "Did the street come before the dog?",
+            "The dog came at 0:08. I do not know streets by sight.",
+        ),
+        (
+            "Did the person come before the dog?",
+            "No, the person was there at 0:16, the dog at 0:08.",
+        ),
+        ("What did I show first?", "The first thing that I saw was a cup, at 0:00."),
+        (
+            "Which came last, the cup or the cat?",
+            "The cup came last, at 0:30: I saw nothing after it. I have not recognized a cat.",
+        ),
+        (
             "Which came first, the cup or the dog?",
             "The cup came first, at 0:00; the dog was there at 0:08.",
         ),

@@ -56,11 +56,11 @@ def test_turns_of_smolvlm_are_those_of_its_own_template(
     from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE
 
     texts = [each for turn in BEFORE[:count] for each in turn]
+    contents = [[{"type": "text", "text": each}] for each in [*texts, ASKED]]
+    contents[0].insert(0, {"type": "video"})
     messages = [
-        {"role": ("user", "assistant")[at % 2], "content": [{"type": "text", "text": each}]}
-        for at, each in enumerate([*texts, ASKED])
+        {"role": ("user", "assistant")[at % 2], "content": each} for at, each in enumerate(contents)
     ]
-    messages[0]["content"].insert(0, {"type": "video"})
     made = jinja2.Template(DEFAULT_CHAT_TEMPLATE).render(
         messages=messages, add_generation_prompt=True
     )

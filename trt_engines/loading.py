@@ -7,7 +7,14 @@ from functools import cached_property
 
 from torch import Tensor
 
-from models.engine import Engine, EngineState, NetworkSource, TorchEngine, load_in_torch
+from models.engine import (
+    Engine,
+    EngineLoader,
+    EngineState,
+    NetworkSource,
+    TorchEngine,
+    load_in_torch,
+)
 from models.errors import EngineError
 from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.backends.tensorrt import TensorRtEngine
@@ -65,6 +72,16 @@ class StoredEngines:
         logger.debug("%s runs in %s", name, choice)
         return engine
 
+    def later(self, source: NetworkSource) -> Engine:
+        """Return an engine of `source` that is loaded when it first runs; its file is made now.
+
+        Raises:
+            EngineError: it cannot be made or stored.
+        """
+        if self.choice.backend != "torch":
+            self.stored(source)
+        return LateEngine(source, self)
+
     def _load(self, source: NetworkSource) -> Engine:
         """Load the file of `source`; if it cannot be loaded, make it anew, once."""
         stored = self.stored(source)
@@ -98,17 +115,18 @@ class StoredEngines:
 
 
 class LateEngine:
-    """Runs a network in PyTorch, and builds it when it first runs: for those that may never run."""
+    """Loads the engine of a network when it first runs: for those that may never run."""
 
-    backend = "torch"
+    backend = "not loaded"
 
-    def __init__(self, source: NetworkSource) -> None:
+    def __init__(self, source: NetworkSource, load: EngineLoader = load_in_torch) -> None:
         self.spec = source.spec
-        self._source = source
+        self._source, self._load = source, load
 
     @cached_property
     def _engine(self) -> Engine:
-        return load_in_torch(self._source)
+        logger.info("loads %s, which is needed for the first time", self.spec.name)
+        return self._load(self._source)
 
     def new_state(self, **dimensions: int) -> EngineState:
         return self._engine.new_state(**dimensions)

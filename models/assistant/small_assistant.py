@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from models.assistant.answer_pieces import AnswerPieces, next_pieces
+from models.assistant.body.observing import answer_about_bodies, with_body
+from models.assistant.body.watch import BodyState, BodyWatch
 from models.assistant.interface import (
     AssistantAnswer,
     Exchange,
@@ -59,6 +61,7 @@ class SmallAssistantState:
     reported: int = 0
     log_file: SceneLogFile | None = None
     requests: SessionRequests = field(default_factory=SessionRequests)
+    body: BodyState = field(default_factory=BodyState)
 
 
 class SmallAssistant:
@@ -69,8 +72,8 @@ class SmallAssistant:
     max_looks = 4  # at once: more take longer than speech should wait
     about = (
         "answers come from a small model: by rule from what it sees, some 600 kinds of things, "
-        "persons, left and right, and when; names and colors are often wrong; nothing of actions, "
-        "text, faces or fine detail"
+        "persons, left and right, and when, what fingers show, and a few actions; names and colors "
+        "are often wrong; nothing of text, faces or fine detail"
     )
 
     def __init__(
@@ -78,8 +81,10 @@ class SmallAssistant:
         model: SmallModel,
         budget: StoreBudget | None = None,
         wall_clock: Callable[[], datetime] = datetime.now,
+        body: BodyWatch | None = None,
     ) -> None:
         self.model = model
+        self.body = body
         self.wall_clock = wall_clock
         self.budget = budget or StoreBudget()
         self.tracker = RequestTracker()
@@ -116,6 +121,11 @@ class SmallAssistant:
     ) -> list[tuple[SmallAssistantState, FrameAnalysis]]:
         """Analyze a frame of each of several streams; perception looks at all of them at once."""
         observed = self.model.observe([state.memory for state in states], frames)
+        if self.body is not None:
+            observed = [
+                with_body(self.body, state.body, observation, pixels, state.requests.tracked)
+                for state, observation, (pixels, _) in zip(states, observed, frames, strict=True)
+            ]
         return [
             (state, self._remember(state, observation))
             for state, observation in zip(states, observed, strict=True)
@@ -169,7 +179,10 @@ class SmallAssistant:
             return AssistantAnswer(iter([long]))
         entries, _ = seen_entries(state.memory, time)
         view = SceneView(entries, time) if entries else None
-        said = reply(text, view, conversation, self.wall_clock())
+        found = None
+        if self.body is not None:
+            found = answer_about_bodies(self.body, state.body, text, time, entries)
+        said = found or reply(text, view, conversation, self.wall_clock())
         if view is not None and said.open:
             return self._generated(state, text, view, said.text)
         shown = {row for row in (_stored(entries, row) for row in said.rows) if row is not None}

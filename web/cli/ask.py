@@ -81,7 +81,7 @@ def ask(
         folder = kept or stack.enter_context(temporary_folder(settings.memory_folder))
         with stored_engines(settings) as load_engine:
             fixed = load_engine.choice.fixed_caches
-            assistant = load_assistant(settings, load_engine, fixed_caches=fixed)
+            assistant = load_assistant(settings, load_engine, load_engine.later, fixed_caches=fixed)
         state = assistant.init_state(folder)
         stack.callback(_close, assistant, state, kept=kept is not None)
         with ProgressBar(None if media is None else media.duration) as progress:

@@ -18,6 +18,7 @@ from media.worker import Worker
 from models.asr.whisper.loading import WhisperModel
 from models.assistant import small_model
 from models.assistant.blind import BlindAssistant
+from models.assistant.body import watch
 from models.assistant.scene import perception
 from models.assistant.small_assistant import SmallAssistant
 from models.engine import EngineLoader
@@ -116,9 +117,15 @@ def memory_budget(settings: Settings) -> StoreBudget:
 
 
 def load_assistant(
-    settings: Settings, load_engine: EngineLoader, *, fixed_caches: bool = False
+    settings: Settings,
+    load_engine: EngineLoader,
+    load_later: EngineLoader,
+    *,
+    fixed_caches: bool = False,
 ) -> VideoAssistant:
     """Load the model that answers questions about video; TensorRT needs `fixed_caches`.
+
+    `load_later` is for networks that may not be needed.
 
     Raises:
         ModelError: weights cannot be downloaded or are damaged.
@@ -128,7 +135,8 @@ def load_assistant(
         small = small_model.load(
             settings.weights, load_engine=load_engine, fixed_caches=fixed_caches
         )
-        return SmallAssistant(small, memory_budget(settings))
+        body = watch.load(settings.weights, load_later)
+        return SmallAssistant(small, memory_budget(settings), body=body)
     folder = settings.video_model_folder
     from models.assistant import video_llm_loading  # slow to import
     from models.assistant.video_llm_assistant import VideoLlmConfig
@@ -233,7 +241,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
         assistant = (
             BlindAssistant()
             if heard_only
-            else load_assistant(settings, load_engine, fixed_caches=fixed)
+            else load_assistant(settings, load_engine, load_engine.later, fixed_caches=fixed)
         )
         generator, generation_unavailable = (
             (None, "captions need none") if heard_only else load_generator(settings, load_engine)

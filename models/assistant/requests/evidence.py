@@ -8,10 +8,12 @@ sums), with a cap on each side.
 import math
 from dataclasses import dataclass, field
 
+from models.assistant.body.signs import Sign
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 
 MIN_PROBABILITY = 1e-3  # probabilities are clipped to this distance from 0 and 1
+SIGN_GAIN, SIGN_LOSS = 2.0, 1.5  # of a look that shows a sign, or does not: as of persons
 NOT_FOUND = 0.05  # the probability of a person for whom the detector has no box
 
 
@@ -62,6 +64,8 @@ class EvidenceConfig:
 
 def log_odds(target: Target, observation: Observation, config: EvidenceConfig) -> float:
     """Return the log odds of `target` being in view, given `observation`."""
+    if target.sign is not None:
+        return SIGN_GAIN if _shows(observation, target.sign) else -SIGN_LOSS
     found = -math.inf
     if target.people:
         found = config.person.log_odds(person_probability(observation, target.people))
@@ -71,6 +75,11 @@ def log_odds(target: Target, observation: Observation, config: EvidenceConfig) -
         if target.colour and found > 0 and observation.scene.colour != target.colour:
             found = -config.wrong_color
     return found
+
+
+def _shows(observation: Observation, sign: Sign) -> bool:
+    signs = observation.signs or frozenset()
+    return sign in signs or (sign is Sign.HAND_RAISED and Sign.ARMS_RAISED in signs)
 
 
 def person_probability(observation: Observation, count: int) -> float:

@@ -7,6 +7,7 @@ question, and goes to the model. A request that cannot be watched for gets a rep
 import re
 from dataclasses import dataclass
 
+from models.assistant.body.questions import SOMEONE, find_sign, is_posture
 from models.assistant.requests.clauses import parse_clause
 from models.assistant.requests.targets import KNOWN, NO_CLOTHING, Target, parse_target
 from models.assistant.scene.query_parsing import parse_query
@@ -17,7 +18,8 @@ WHO = "I cannot tell people apart, so anyone counts."
 WHOSE = "I cannot tell whose it is."
 WHERE = "I go by what is in the picture, not by where it is."
 CANNOT = (
-    f"I cannot watch for that: I see what comes and goes, but no actions, faces or text. {KNOWN}."
+    "I cannot watch for that: I see what comes and goes, waving, walking, pointing, raised hands "
+    f"and fingers, but no other actions, faces or text. {KNOWN}."
 )
 
 SHORT = {
@@ -74,6 +76,10 @@ STOPS = tuple(
         r"(?:do not|no need to|you do not (?:need|have) to) (?:tell|warn|alert|notify) me any more",
         r"(?:do not|no need to|you do not (?:need|have) to) (?:watch|look out|wait)(?: for .+)?",
     )
+)
+SIGNING = re.compile(
+    rf"^(?:(?P<who>i|we|{SOMEONE}) (?:is |are |am |starts? |begins? )?|(?:my|his|her) |you see |"
+    r"there (?:is|are) )(?:to )?(?P<sign>.+)$"
 )
 ROOM = re.compile(
     r"^(?:(?:in|into|inside|on|from|at|here|there|to|of|out|back|up|again)\b ?)*"
@@ -166,6 +172,14 @@ def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | 
         r"\b(?:any more|again|now|actually|suddenly|finally|still|ever|ever again)\b", "", clause
     )
     changed = " any more" in clause or " again" in clause
+    signing = SIGNING.match(" ".join(words.replace(",", " ").split()))
+    sign = find_sign(signing["sign"]) if signing else None
+    if sign is not None:
+        label = f"somebody {sign}"
+        return Request(
+            target=Target(label=label, sign=sign, definite=label),
+            on_change=changed or is_posture(sign), repeat=repeat, phrase=word,
+        )  # fmt: skip
     try:
         found = parse_clause(" ".join(words.replace(",", " ").split()))
     except TargetError as error:

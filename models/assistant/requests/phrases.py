@@ -22,6 +22,8 @@ def condition(request: Request) -> str:
     """Return the condition of `request`: `when I see a cup`."""
     target = request.target
     when = "each time" if request.repeat else "when"
+    if target.sign is not None:
+        return f"{when} I see {target.label}"
     if request.absent and target.people == 1:
         return f"{when} nobody is in view{' any more' if request.on_change else ''}"
     if request.absent:
@@ -55,6 +57,8 @@ def _absent_sentence(request: Request, *, earlier: bool) -> str:
 
 
 def _present_sentence(request: Request, scene: SceneEntry, *, earlier: bool) -> str:
+    if request.target.sign is not None:
+        return f"Somebody is {request.target.sign}."
     label = _seen_as(request, scene)
     be, have = ("are", "have") if _is_plural(label) else ("is", "has")
     begin = label[0].upper() + label[1:]

@@ -7,6 +7,7 @@ anything else, a `TargetError` has a sentence that says what can be watched for 
 import re
 from dataclasses import dataclass
 
+from models.assistant.body.signs import Sign
 from models.assistant.scene.query_parsing import find_name_ids, parse_query
 from models.errors import TargetError
 from models.vision.class_names import NAMES
@@ -58,7 +59,7 @@ TAIL = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Columns of `NAMES`, or at least `people` persons (0: no persons), and a color if given.
+    """Columns of `NAMES`, at least `people` persons (0: no persons) or a `sign`, a color if given.
 
     `label` is its name in a sentence. `specific` is whether one certain person or thing is meant,
     which perception cannot distinguish from others of its kind.
@@ -70,6 +71,7 @@ class Target:
     colour: str = ""
     specific: bool = False
     definite: str = ""  # its name once it was seen: `the cup`
+    sign: Sign | None = None  # what somebody does or shows
 
 
 def parse_target(phrase: str) -> Target:

@@ -80,10 +80,10 @@ def select_final(
     return replace(state, stored=newest, last_alike=newest, candidate=None), final
 
 
-def scene_key(scene: SceneEntry) -> tuple[str, tuple[str, ...], int]:
+def scene_key(scene: SceneEntry) -> tuple[str, tuple[str, ...], int, tuple[str, ...]]:
     """Return what distinguishes two scenes: not color and place, which flicker too much."""
     main = scene.names[0][0] if scene.names else ""
-    return main, scene.others, min(scene.people, MAX_PEOPLE)
+    return main, scene.others, min(scene.people, MAX_PEOPLE), scene.actions
 
 
 def _candidate(state: NoveltyState, observation: Observation) -> Observation:

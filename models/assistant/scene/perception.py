@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.assistant.body.signs import Sign
 from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
 from models.engine import EngineLoader, load_in_torch
@@ -45,13 +46,16 @@ class Observation:
 
     Probabilities sum to less than 1, because noise is left out. `relevance` is float32 (7, 7) in
     [0, 1]. `person_scores` are those of the detections at or above `POSSIBLE_PERSON_SCORE`, the
-    highest first.
+    highest first; `persons` are those that count. `signs` are what persons and hands do, see
+    `models.assistant.body`; None if nobody looked at bodies.
     """
 
     scene: SceneEntry
     probabilities: Tensor
     relevance: Tensor = field(default_factory=lambda: torch.zeros(CELLS, CELLS))
     person_scores: tuple[float, ...] = ()
+    persons: tuple[Person, ...] = ()
+    signs: frozenset[Sign] | None = None
 
     @property
     def confidence(self) -> float | None:
@@ -135,6 +139,7 @@ class Perception:
                 thing.by_name,
                 relevance(maps[index, 1:], relevant[index][1], persons),
                 tuple(person.score for person in detected[index]),
+                tuple(persons),
             )
 
 

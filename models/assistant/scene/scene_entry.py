@@ -21,7 +21,8 @@ class SceneEntry:
 
     `names` are candidate names of the main thing with probabilities that sum to 1, the likeliest
     first; empty if nothing can be seen. `others` are further things. `place` is left, right or
-    middle, or empty if the thing fills the frame.
+    middle, or empty if the thing fills the frame. `actions` are what persons do, see
+    `models.assistant.body.signs`.
     """
 
     time: float
@@ -30,6 +31,7 @@ class SceneEntry:
     place: str = ""
     others: tuple[str, ...] = ()
     people: int = 0
+    actions: tuple[str, ...] = ()
 
 
 def format_time(time: float) -> str:
@@ -57,7 +59,8 @@ def text_after_name(scene: SceneEntry) -> str:
 def describe(scene: SceneEntry) -> str:
     """Return `scene` for the user, without its time: red cup, left; one person."""
     name = scene.names[0][0] if scene.names else "nothing to be seen"
-    return f"{scene.colour} {name}{text_after_name(scene)}".strip().removesuffix(".")
+    line = f"{scene.colour} {name}{text_after_name(scene)}".strip().removesuffix(".")
+    return ", ".join([line, *scene.actions])
 
 
 def people_text(count: int) -> str:

@@ -93,6 +93,7 @@ def _from_json(stored: dict[str, Any]) -> LoggedEntry:  # any JSON object
         place=str(stored["place"]),
         others=tuple(str(name) for name in stored["others"]),
         people=int(stored["people"]),
+        actions=tuple(str(each) for each in stored.get("actions", ())),
     )
     return LoggedEntry(int(stored["block"]), scene, probabilities, float(stored["known"]))
 

@@ -70,6 +70,11 @@ def _mean(node: GraphNode, constants: Constants) -> Callable[..., Outputs]:
     return lambda x: x.mean(axes, keepdim=keep)
 
 
+def _pack(node: GraphNode, _constants: Constants) -> Callable[..., Outputs]:
+    axis = int(number(node, "axis"))
+    return lambda *each: torch.stack(each, axis)
+
+
 def _pad(node: GraphNode, constants: Constants) -> Callable[..., Outputs]:
     fill = float(constants[node.inputs[2]]) if len(node.inputs) > 2 else 0.0
     pairs = constants[node.inputs[1]][::-1].reshape(-1).tolist()  # torch has the last axis first
@@ -147,6 +152,7 @@ BUILDERS: dict[str, Callable[[GraphNode, Constants], Callable[..., Outputs]]] = 
     "LeakyRelu": _leaky_relu,
     "MaxPool": _max_pool,
     "Mean": _mean,
+    "Pack": _pack,
     "Pad": _pad,
     "PadV2": _pad,
     "Reshape": _reshape,

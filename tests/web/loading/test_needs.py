@@ -43,7 +43,7 @@ def test_speech_recognition_takes_what_the_list_says_and_no_more(
 @pytest.mark.slow
 def test_the_assistant_takes_what_the_list_says_and_no_more(verified: list[str]) -> None:
     settings = read_settings()
-    load_assistant(settings, load_in_torch)
+    load_assistant(settings, load_in_torch, load_in_torch)
     assert set(verified) == set(seeing(settings).packaged)
     assert all(file.is_file() for file in seeing(settings).shipped)
 

@@ -28,7 +28,7 @@ def networks(
 
     fetch(needs(settings, "serve"), settings)
     load_asr(settings, noted)
-    load_assistant(settings, noted, fixed_caches=fixed_caches)
+    load_assistant(settings, noted, noted, fixed_caches=fixed_caches)
     load_generator(settings, noted)
     if name is None:
         return [found[each] for each in sorted(found)]

@@ -39,7 +39,18 @@ def test_every_operation_gives_what_tensorflow_js_gives(
 
 def test_the_test_covers_every_operation(graph: GraphModel) -> None:
     used = {node.operation for node in graph.nodes.values()}
-    assert {*ACTIVATIONS, *BUILDERS, *BINARY} - used == {"Add"}  # the same as AddV2
+    tested_apart = {"Add", "Pack"}  # the same as AddV2; below
+    assert {*ACTIVATIONS, *BUILDERS, *BINARY} - used == tested_apart
+
+
+def test_pack_repeats_pixels_as_an_enlargement_needs_it() -> None:
+    pack = BUILDERS["Pack"](
+        GraphNode(name="p", operation="Pack", inputs=("x", "x"), attributes={"axis": 3}), {}
+    )
+    image = torch.arange(6.0).reshape(1, 1, 3, 2)
+    packed = pack(image, image)
+    assert isinstance(packed, torch.Tensor)
+    assert packed.reshape(1, 1, 6, 2)[0, 0, :, 0].tolist() == [0, 0, 2, 2, 4, 4]
 
 
 def test_images_of_a_batch_do_not_touch_each_other(graph: GraphModel) -> None:

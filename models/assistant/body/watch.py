@@ -1,0 +1,132 @@
+"""Looks at bodies and hands in a session's frames, and keeps those of the last seconds.
+
+Poses are found when a person is seen. Hands are looked for when a standing request needs them, or
+when a question asks: in the frames of the last looks, which are kept for that in a small size.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.assistant.body.actions import BodyLook, hand_signs, signs
+from models.assistant.body.signs import Sign
+from models.engine import EngineLoader, load_in_torch
+from models.vision.body import hands, pose
+from models.vision.body.hands import HandFinder
+from models.vision.body.pose import PoseEstimator
+from models.vision.person_detector import Person
+
+WEIGHTS = "body"  # in models.weights.catalog
+KEPT = 8.0  # seconds of looks
+PICTURES = 6  # of the last looks are kept, for hands: speech is recognized seconds later
+MAX_SIDE = 640  # pixels of a kept picture
+MAX_POSES = 3  # persons, the largest: what a look may cost
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptPicture:
+    """A frame in a small size, uint8 (3, height, width)."""
+
+    time: float
+    pixels: Tensor
+
+
+@dataclass(slots=True, eq=False)
+class BodyState:
+    """The looks of the last seconds at one stream, and the last pictures."""
+
+    looks: deque[BodyLook] = field(default_factory=deque)
+    pictures: deque[KeptPicture] = field(default_factory=lambda: deque(maxlen=PICTURES))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What is known of bodies at one moment.
+
+    `people` has the signs of each person with a pose, the largest first. `hands` is None if nobody
+    looked for any.
+    """
+
+    time: float
+    people: tuple[frozenset[Sign], ...]
+    look: BodyLook
+
+    @property
+    def signs(self) -> frozenset[Sign]:
+        """What anybody does or shows."""
+        shown = hand_signs(self.look.hands) if self.look.hands else frozenset()
+        return frozenset().union(shown, *self.people)
+
+
+class BodyWatch:
+    """Finds poses and hands; one serves every session."""
+
+    def __init__(self, poses: PoseEstimator, hands: HandFinder) -> None:
+        self._poses, self._hands = poses, hands
+
+    def look(
+        self,
+        state: BodyState,
+        pixels: Pixels,
+        time: float,
+        persons: Sequence[Person],
+        *,
+        hands: bool = False,
+    ) -> Seen:
+        """Add a look at a frame with `persons` to `state`; with `hands`, look for hands too."""
+        picture = _small(pixels)
+        chosen = sorted(persons, key=lambda person: -person.area)[:MAX_POSES]
+        poses = tuple(self._poses.estimate(picture, chosen)) if chosen else ()
+        found = tuple(self._hands.find(picture)) if hands else None
+        aspect = picture.shape[2] / picture.shape[1]
+        look = BodyLook(time, poses, aspect, found)
+        state.looks.append(look)
+        while state.looks[0].time < time - KEPT:
+            state.looks.popleft()
+        state.pictures.append(KeptPicture(time, picture.round().to(torch.uint8)))
+        return Seen(time, signs(tuple(state.looks)), look)
+
+    def recall(self, state: BodyState, until: float, *, hands: bool) -> Seen | None:
+        """Return what was seen last up to `until`; with `hands`, look for them in that frame.
+
+        None before the first look.
+        """
+        looks = [look for look in tuple(state.looks) if look.time <= until]
+        if not looks:
+            return None
+        newest = looks[-1]
+        if hands and newest.hands is None:
+            kept = next((each for each in tuple(state.pictures) if each.time == newest.time), None)
+            if kept is not None:
+                newest = replace(newest, hands=tuple(self._hands.find(kept.pixels.float())))
+        return Seen(newest.time, signs(looks), newest)
+
+
+def _small(pixels: Pixels) -> Tensor:
+    """Return `pixels` as float32 (3, height, width), at most `MAX_SIDE` long."""
+    picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
+    factor = MAX_SIDE / max(picture.shape[1:])
+    if factor >= 1:
+        return picture
+    size = [max(1, round(side * factor)) for side in picture.shape[1:]]
+    return F.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
+
+
+def load(folder: Path, load_engine: EngineLoader = load_in_torch) -> BodyWatch:
+    """Return the watch with the weights in `folder`.
+
+    Raises:
+        WeightsError: a file is missing, damaged, or from another network.
+        EngineError: an engine cannot be built or loaded.
+    """
+    home = folder / WEIGHTS
+    return BodyWatch(pose.load(home, load_engine), hands.load(home, load_engine))

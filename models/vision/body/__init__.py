@@ -1,0 +1,1 @@
+"""Bodies and hands in pictures: keypoints, landmarks of hands, and what these show."""

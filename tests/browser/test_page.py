@@ -201,7 +201,7 @@ def test_the_status_line_tells_frames_delay_and_rates(page: Page) -> None:
     expect(part(page, "dropped")).not_to_have_text("–")
     expect(part(page, "notices")).to_contain_text("tiny.en")
     expect(part(page, "model-name")).to_have_text("Small model")
-    expect(part(page, "hint-limits")).to_contain_text("nothing of actions")
+    expect(part(page, "hint-limits")).to_contain_text("a few actions")
 
 
 def test_moments_are_remembered_answers_link_to_them_and_requests_are_announced(

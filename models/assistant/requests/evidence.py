@@ -13,7 +13,7 @@ from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 
 MIN_PROBABILITY = 1e-3  # probabilities are clipped to this distance from 0 and 1
-SIGN_GAIN, SIGN_LOSS = 2.0, 1.5  # of a look that shows a sign, or does not: as of persons
+SIGN_GAIN, SIGN_LOSS = 3.5, 2.0  # of a look that shows a sign, or does not: two looks decide
 NOT_FOUND = 0.05  # the probability of a person for whom the detector has no box
 
 

@@ -8,7 +8,9 @@ CAN = (
     "I can say what is in view, how many people there are, when I saw a thing, what came before or "
     "after it, and I can tell you when something comes into view"
 )
-CANNOT = "I recognize no faces, actions, moods or text, and I count people only"
+CANNOT = (
+    "I recognize no faces, moods or text, only a few actions, and I count people and fingers only"
+)
 WHO_I_AM = "I am eyeline, a program that watches the video and answers questions about it"
 DRAWS = (
     "I answer in words and do not draw. Where video can be generated, the page draws it from the "

@@ -47,13 +47,15 @@ class Operation(nn.Module):
 
 
 class Function(Operation):
-    """A node without weights: `function` of its inputs."""
+    """A node without weights: a function of its inputs. It is pickled as what it was made of."""
 
-    def __init__(
-        self, node: GraphNode, constants: Constants, function: Callable[..., Outputs]
-    ) -> None:
+    def __init__(self, node: GraphNode, constants: Constants) -> None:
         super().__init__(node, constants)
-        self._function = function
+        self._function = build_function(node, constants)
+        self._made_of = node, constants
+
+    def __reduce__(self) -> tuple[type["Function"], tuple[GraphNode, Constants]]:
+        return Function, self._made_of
 
     def forward(self, *inputs: Tensor) -> Outputs:
         return self._function(*inputs)
@@ -161,6 +163,6 @@ def build_operation(node: GraphNode, constants: Constants) -> Operation:
             case name if name in BINARY:
                 return Binary(node, constants)
             case _:
-                return Function(node, constants, build_function(node, constants))
+                return Function(node, constants)
     except (KeyError, ValueError) as error:
         raise WeightsError(f"{node.operation} {node.name!r} is not supported ({error})") from error

@@ -70,7 +70,7 @@ def test_a_standing_request_for_a_gesture_is_met_when_it_is_shown(
         shown = frame("thumbs-up" if step < 4 else "victory")
         state, analysis = assistant.analyze_frame(state, shown, step / 2)
         met += [(step, each.text) for each in analysis.met_requests]
-    assert met == [(6, "Somebody is holding up two fingers.")]
+    assert met == [(5, "Somebody is holding up two fingers.")]
 
 
 def test_the_pose_of_a_person_is_where_the_person_is(bodies: BodyWatch) -> None:

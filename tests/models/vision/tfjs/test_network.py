@@ -1,5 +1,6 @@
 """Networks of graph models: the same numbers as in TensorFlow.js 4.22.0."""
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -51,6 +52,13 @@ def test_pack_repeats_pixels_as_an_enlargement_needs_it() -> None:
     packed = pack(image, image)
     assert isinstance(packed, torch.Tensor)
     assert packed.reshape(1, 1, 6, 2)[0, 0, :, 0].tolist() == [0, 0, 2, 2, 4, 4]
+
+
+def test_a_network_is_pickled_for_the_process_that_exports_it(graph: GraphModel) -> None:
+    network = GraphNetwork(graph, ["images"], ["deepfused"])
+    images = torch.rand(1, 7, 6, 3)
+    again = pickle.loads(pickle.dumps(network))
+    torch.testing.assert_close(again(images), network(images))
 
 
 def test_images_of_a_batch_do_not_touch_each_other(graph: GraphModel) -> None:

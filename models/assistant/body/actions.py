@@ -153,7 +153,7 @@ def _walks(track: Sequence[tuple[BodyLook, Pose]]) -> bool:
     if net >= WALK * time and sum(way) < 3 * max(net, 1e-6):
         return True
     growth = _height(end.person) / max(_height(start.person), 1e-6)
-    return max(growth, 1 / max(growth, 1e-6)) >= APPROACH**time
+    return bool(max(growth, 1 / max(growth, 1e-6)) >= APPROACH**time)
 
 
 def _moved(one: Person, other: Person, aspect: float) -> float:

@@ -70,16 +70,18 @@ class PoseNetwork(ExportableNetwork):
             made.reshape(images.shape[0], POSE_CELLS * POSE_CELLS, -1)
             for made in self.graph(images.permute(0, 2, 3, 1))
         )
-        body = (center[:, :, 0] * self.middle).argmax(1)[:, None]  # (B, 1)
+        rows, columns = self.get_buffer("rows"), self.get_buffer("columns")
+        middle = self.get_buffer("middle")
+        body = (center[:, :, 0] * middle).argmax(1)[:, None]  # (B, 1)
         pairs = _at(guess, body).reshape(-1, KEYPOINTS, 2)  # y and x, from the body's center
-        y = self.rows[body] + pairs[:, :, 0]
-        x = self.columns[body] + pairs[:, :, 1]
-        away = (self.rows[:, None] - y[:, None]) ** 2 + (self.columns[:, None] - x[:, None]) ** 2
+        y = rows[body] + pairs[:, :, 0]
+        x = columns[body] + pairs[:, :, 1]
+        away = (rows[:, None] - y[:, None]) ** 2 + (columns[:, None] - x[:, None]) ** 2
         cell = (heat / (away.sqrt() + NEAR)).argmax(1)  # (B, 17)
         score = heat.gather(1, cell[:, None])[:, 0]
         exact = offset.reshape(-1, POSE_CELLS * POSE_CELLS, KEYPOINTS, 2)
         exact = exact.gather(1, cell[:, None, :, None].expand(-1, 1, -1, 2))[:, 0]
-        found = [self.columns[cell] + exact[:, :, 1], self.rows[cell] + exact[:, :, 0]]
+        found = [columns[cell] + exact[:, :, 1], rows[cell] + exact[:, :, 0]]
         return torch.stack([*(each / POSE_CELLS for each in found), score], 2)
 
 

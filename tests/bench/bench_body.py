@@ -47,7 +47,9 @@ def frames() -> Iterator[tuple[int, NDArray[np.uint8]]]:
             for number in range(43):
                 clip.seek(number)
                 frame = clip.convert("RGB")
-                frame.paste(frame.getpixel(WALL), DRAWING)
+                wall = frame.getpixel(WALL)
+                assert isinstance(wall, tuple)
+                frame.paste(wall, DRAWING)
                 yield number, np.array(frame)
 
 

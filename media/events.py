@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from media.dialogue import NO_DIALOGUE, AnswerNotice, CalledFunction, Dialogue
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GenerationInput, GenerationOutput
+from media.speaker_events import NameSpeaker, Speakers
 from models.assistant.interface import Moment
 
 
@@ -122,13 +123,14 @@ class ListeningConfig:
     Without `detection` all audio belongs to one turn until a `Commit`. With `interrupt` the start
     of a turn cancels answers in progress. With `respond` the session asks the final caption of a
     turn as a `Question`, as recordings may; `spoken` is for those questions. A client's questions
-    come from the Realtime protocol instead.
+    come from the Realtime protocol instead. With `speakers` voices are told apart.
     """
 
     detection: TurnDetection | None = field(default_factory=TurnDetection)
     respond: bool = False
     interrupt: bool = True
     spoken: bool = False
+    speakers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,12 +288,14 @@ Input = (
     | AudioPaused
     | Gap
     | ListeningConfig
+    | NameSpeaker
     | GenerationInput
 )
 VisionOutput = Remembered | Relevance | RequestMet | StandingRequests | Degraded
 AnswerOutput = Evidence | Answer | CalledFunction | AnswerNotice
 Output = (
     Caption
+    | Speakers
     | TurnStarted
     | TurnEnded
     | Backchannel

@@ -81,6 +81,7 @@ def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
         notices=models.notices,
         history=settings.answers_history,
         tools=models.services.answerer.tools,
+        speakers=models.services.speakers is not None,
         generation=generation_capabilities(settings, models.services.generation),
         generation_unavailable=models.generation_unavailable,
     )

@@ -5,26 +5,26 @@ Only this module admits sessions: it checks the limit before anything of a sessi
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Literal
 
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
 from media.events import Answer, AnswerOutput, Cancel, Caption, Input, Output, Question, Remembered
+from media.speaker_events import Speakers
 from rtc.network import NetworkState
 from web.access.admission import Load, SessionsFullError, SessionTotals
 from web.access.auth import Caller
 from web.access.waiting_line import WaitingLine
 from web.attendance import Attendance, attendance_fields
+from web.caption_log import CaptionLog
 from web.problems import ProblemError
 
 SessionKind = Literal["websocket", "call", "whip"]
 
-MAX_CAPTIONS = 10_000  # final captions kept of one session: a day of speech
 MAX_ENDED = 1_000  # ended sessions that are kept
 MAX_MOMENTS = 5_000  # moments kept of one session, with their small pictures: 20 MB
 MAX_QUESTIONS = 8  # in progress per session, from outside its conversation; others wait
@@ -36,8 +36,7 @@ ANSWER_QUEUE = 256  # pieces
 class SessionRecord:
     """One session; times are on the service's clock. `request_end` ends it.
 
-    `captions` are the newest final captions with words; `dropped_captions` older ones are not
-    kept. `owner` is the client secret that opened the session, None if it was the key. `submit`
+    `owner` is the client secret that opened the session, None if it was the key. `submit`
     puts an input into the session while it runs, and `live` is what runs it. `network` is the last
     measured state of a call's network. `media_time` returns how far the session's audio or video
     has come, in seconds. A client that is away has `patience` seconds to come back.
@@ -51,8 +50,7 @@ class SessionRecord:
     end_requested: asyncio.Event = field(default_factory=asyncio.Event)
     ended: float | None = None
     end_reason: str = ""
-    captions: list[Caption] = field(default_factory=list)
-    dropped_captions: int = 0
+    captions: CaptionLog = field(default_factory=CaptionLog)
     moments: dict[int, Remembered] = field(default_factory=dict)
     patience: float = 0.0
     attendance: Attendance = field(default_factory=Attendance)
@@ -64,22 +62,23 @@ class SessionRecord:
     _line: WaitingLine = field(
         default_factory=lambda: WaitingLine(MAX_QUESTIONS, longest=MAX_WAITING)
     )
-    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def request_end(self, reason: str) -> None:
         """Ask the session to end; the first reason is kept."""
         self.end_reason = self.end_reason or reason
         self.end_requested.set()
 
-    async def add_caption(self, caption: Caption) -> None:
-        """Keep a final caption with words."""
-        self.captions.append(caption)
-        surplus = len(self.captions) - MAX_CAPTIONS
-        if surplus > 0:
-            del self.captions[:surplus]
-            self.dropped_captions += surplus
-        async with self._changed:
-            self._changed.notify_all()
+    async def keep(self, output: Output) -> None:
+        """Keep what of the session's outputs can be read later."""
+        match output:
+            case Caption() if output.final and output.words:
+                await self.captions.add(output)
+            case Speakers():
+                self.captions.note(output)
+            case Remembered():
+                self.add_moment(output)
+            case _:
+                pass
 
     def add_moment(self, output: Remembered) -> None:
         """Keep a moment; only the newest `MAX_MOMENTS` are kept."""
@@ -132,21 +131,6 @@ class SessionRecord:
             await answers.send(output)
         return True
 
-    async def follow_captions(self, start: int = 0) -> AsyncIterator[tuple[int, Caption]]:
-        """Yield final captions with their numbers, from `start` on, until the session ends.
-
-        A slow reader does not hold the session up; it misses captions that are no longer kept.
-        """
-        while True:
-            start = max(start, self.dropped_captions)
-            while start < self.dropped_captions + len(self.captions):
-                yield start, self.captions[start - self.dropped_captions]
-                start = max(start + 1, self.dropped_captions)
-            if self.ended is not None:
-                return
-            async with self._changed:
-                await self._changed.wait_for(partial(self._has_more, start))
-
     def moments_after(self, after: int = -1) -> list[Remembered]:
         """Return the kept moments whose number is above `after`, oldest first."""
         return [each for number, each in self.moments.items() if number > after]
@@ -157,8 +141,7 @@ class SessionRecord:
         self.submit = self.live = self.network = None
         for answers in list(self._answers.values()):
             await answers.close()
-        async with self._changed:
-            self._changed.notify_all()
+        await self.captions.end()
 
     def summary(self, now: float) -> dict[str, Any]:
         return {
@@ -168,12 +151,9 @@ class SessionRecord:
             "end_reason": self.end_reason or None,
             "seconds": round((self.ended or now) - self.started, 3),
             **attendance_fields(self.attendance, self.patience, self.ended or now),
-            "captions": self.dropped_captions + len(self.captions),
+            "captions": self.captions.count,
             **self.counters.snapshot(),
         }
-
-    def _has_more(self, number: int) -> bool:
-        return self.ended is not None or number < self.dropped_captions + len(self.captions)
 
 
 class Sessions:

@@ -36,6 +36,7 @@ from media.pipeline.context import Send, SessionContext
 from media.pipeline.generation.passthrough import GenerationItem, Passthrough, StreamTime
 from media.pipeline.generation.stage import GenerationStage
 from media.pipeline.hearing.caption_stage import CaptionStage
+from media.pipeline.hearing.speakers import SpeakerLabels
 from media.pipeline.hearing.turn_items import TurnItem
 from media.pipeline.hearing.turn_stage import AudioItem, TurnStage
 from media.pipeline.limits import Limits
@@ -44,6 +45,7 @@ from media.pipeline.overlay import CaptionOverlay
 from media.pipeline.questions import OpenQuestions
 from media.pipeline.speech.stage import SpeechStage
 from media.pipeline.vision.stage import VisionItem, VisionStage
+from media.speaker_events import NameSpeaker
 
 OVERLAY_FRAMES = 2  # frames that wait for their caption
 
@@ -138,15 +140,15 @@ async def run_session(
         await send(output)
 
     turns = TurnStage(replace(context, send=send_turn), channels.turns)
-    captions = CaptionStage(
-        replace(context, send=send_caption), partial(ask, context=context, channels=channels)
-    )
+    speakers = SpeakerLabels(context)
+    asking = partial(ask, context=context, channels=channels, speakers=speakers)
+    captions = CaptionStage(replace(context, send=send_caption), asking, speakers)
     context.counters.measure_delays(
         lambda: max(channels.caption_delay(), captions.delay()),
         lambda: max(channels.vision.delay, vision.delay()),
     )
     async with asyncio.TaskGroup() as stages:
-        stages.create_task(route(source, channels, context), name="route")
+        stages.create_task(route(source, channels, context, speakers), name="route")
         stages.create_task(turns.run(channels.audio), name="turns")
         generation = stages.create_task(run_generation(context, channels), name="generation")
         stages.create_task(run_captions(captions, channels, generation), name="captions")
@@ -158,7 +160,12 @@ async def run_session(
             )
 
 
-async def route(source: AsyncIterable[Input], channels: Channels, context: SessionContext) -> None:
+async def route(
+    source: AsyncIterable[Input],
+    channels: Channels,
+    context: SessionContext,
+    speakers: SpeakerLabels,
+) -> None:
     """Send each input to its stages; at the end, close the first channels."""
     counters = context.counters
     async for item in source:
@@ -173,9 +180,9 @@ async def route(source: AsyncIterable[Input], channels: Channels, context: Sessi
             case AudioChunk() | Gap() | Commit() | Clear() | AudioPaused() | ListeningConfig():
                 await route_audio(item, channels, context)
             case Question() | Announce():
-                await ask(item, context, channels)
-            case Cancel():
-                context.questions.cancel(item.id)
+                await ask(item, context, channels, speakers)
+            case Cancel() | NameSpeaker():
+                await control(item, context, speakers)
             case PromptChange() | TrackPoints() | ClearTrack() | GenerationConfig():
                 await channels.generation.send(item)
             case _:
@@ -184,6 +191,16 @@ async def route(source: AsyncIterable[Input], channels: Channels, context: Sessi
         counters.dropped_frames = not_shown + channels.generation.dropped
     await channels.generation.close()
     await channels.audio.close()
+
+
+async def control(
+    item: Cancel | NameSpeaker, context: SessionContext, speakers: SpeakerLabels
+) -> None:
+    """Do at once what waits for no media."""
+    if isinstance(item, NameSpeaker):
+        await speakers.name(item)
+    else:
+        context.questions.cancel(item.id)
 
 
 async def route_audio(item: AudioItem, channels: Channels, context: SessionContext) -> None:
@@ -204,10 +221,20 @@ async def report_gap(gap: Gap, context: SessionContext) -> None:
         await context.send(gap)
 
 
-async def ask(question: Question | Announce, context: SessionContext, channels: Channels) -> None:
-    """Open `question` and send it to the vision stage: the only way in for a question."""
+async def ask(
+    question: Question | Announce,
+    context: SessionContext,
+    channels: Channels,
+    speakers: SpeakerLabels,
+) -> None:
+    """Open `question` and send it to the vision stage: the only way in for a question.
+
+    What is asked about speech is answered by `speakers`.
+    """
     announced = isinstance(question, Announce)
     context.questions.open(question.id, None if announced else context.clock.now())
+    if isinstance(question, Question):
+        question = await speakers.answered(question)
     await channels.vision.send(question)
 
 

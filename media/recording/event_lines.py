@@ -33,6 +33,7 @@ from media.generation_events import (
     TrackPoints,
 )
 from media.recording.layout import check_recording
+from media.speaker_events import NameSpeaker
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ RecordedInput = (
     | AudioPaused
     | Gap
     | ListeningConfig
+    | NameSpeaker
     | GenerationInput
 )
 KINDS: dict[str, type[RecordedInput | RecordedMark]] = {
@@ -74,6 +76,7 @@ KINDS: dict[str, type[RecordedInput | RecordedMark]] = {
     "pause": AudioPaused,
     "gap": Gap,
     "listening": ListeningConfig,
+    "name": NameSpeaker,
     "prompt": PromptChange,
     "track": TrackPoints,
     "untrack": ClearTrack,

@@ -64,8 +64,8 @@ class StretchState:
 
 def next_windows(state: StretchState, chunk: VoiceChunk) -> tuple[StretchState, list[VoiceWindow]]:
     """Return the windows that are complete with `chunk`."""
-    if state.position == 0:
-        state = replace(state, turn=chunk.start)
+    if state.position == 0 or state.turn != chunk.start:
+        state = StretchState(turn=chunk.start)  # a turn that was discarded has no last chunk
     state = replace(state, samples=np.concatenate([state.samples, chunk.samples]))
     windows: list[VoiceWindow] = []
     for probability in chunk.probabilities:

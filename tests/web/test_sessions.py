@@ -62,10 +62,10 @@ async def test_captions_are_kept_for_a_while_after_the_end() -> None:
     clock = ReplayClock()
     sessions = Sessions(1, clock, retention=60)
     record = sessions.start("websocket", Caller())
-    await record.add_caption(caption(1))
+    await record.captions.add(caption(1))
     await sessions.end(record)
     await clock.sleep_until(60)
-    assert sessions.get(record.id, Caller()).captions == [caption(1)]
+    assert sessions.get(record.id, Caller()).captions.kept == [caption(1)]
     await clock.sleep_until(61)
     with pytest.raises(ProblemError):
         sessions.get(record.id, Caller())
@@ -74,11 +74,11 @@ async def test_captions_are_kept_for_a_while_after_the_end() -> None:
 
 async def test_a_reader_gets_every_caption_once_and_ends_with_the_session() -> None:
     record = SessionRecord("sess_x", "websocket", 0.0)
-    await record.add_caption(caption(0))
+    await record.captions.add(caption(0))
     seen: list[int] = []
 
     async def read(start: int) -> None:
-        async for number, _ in record.follow_captions(start):
+        async for number, _ in record.captions.follow(start):
             seen.append(number)
 
     async with asyncio.TaskGroup() as tasks:
@@ -86,7 +86,7 @@ async def test_a_reader_gets_every_caption_once_and_ends_with_the_session() -> N
         tasks.create_task(read(2))
         await asyncio.sleep(0)
         for turn in (1, 2, 3):
-            await record.add_caption(caption(turn))
+            await record.captions.add(caption(turn))
         await record.end(1.0)
     assert sorted(seen) == [0, 1, 2, 2, 3, 3]
 
@@ -94,10 +94,10 @@ async def test_a_reader_gets_every_caption_once_and_ends_with_the_session() -> N
 async def test_a_long_session_drops_its_oldest_captions() -> None:
     record = SessionRecord("sess_x", "websocket", 0.0)
     for turn in range(MAX_CAPTIONS + 3):
-        await record.add_caption(caption(turn))
+        await record.captions.add(caption(turn))
     await record.end(1.0)
-    assert len(record.captions) == MAX_CAPTIONS
-    first = await anext(record.follow_captions())
+    assert len(record.captions.kept) == MAX_CAPTIONS
+    first = await anext(record.captions.follow())
     assert first == (3, caption(3))
     assert record.summary(1.0)["captions"] == MAX_CAPTIONS + 3
 

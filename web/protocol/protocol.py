@@ -31,6 +31,7 @@ from media.events import (
 )
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import DrawRequest, GeneratedImage, GenerationStatus
+from media.speaker_events import Speakers
 from media.video import Pixels
 from web.protocol import (
     function_calls,
@@ -49,9 +50,6 @@ from web.protocol.client_events.generation_messages import (
     TrackClear,
 )
 from web.protocol.client_events.messages import (
-    AudioAppend,
-    AudioClear,
-    AudioCommit,
     ItemCreate,
     ItemDelete,
     ItemRetrieve,
@@ -69,15 +67,12 @@ from web.protocol.session_config import (
     Capabilities,
     TranscriptionConfig,
     initial_config,
-    listening_config,
 )
 from web.protocol.state import ConversationState, Event
 
 COMMANDS: dict[type, Callable[[ConversationState, Any], None]] = {
     SessionUpdate: session_update.update_session,
-    AudioAppend: speech_input.append,
-    AudioCommit: speech_input.commit,
-    AudioClear: speech_input.clear,
+    **speech_input.COMMANDS,
     OutputClear: responses.clear_output,
     PromptSet: generation.set_prompt,
     TrackAppend: generation.append_track,
@@ -100,6 +95,7 @@ EVENTS: dict[type, Callable[[ConversationState, Any], None]] = {
     Remembered: vision.send_moment,
     Relevance: vision.send_relevance,
     StandingRequests: vision.send_requests,
+    Speakers: speech_input.send_speakers,
     Gap: vision.send_gap,
     Backchannel: speech_input.receive_backchannel,
     DrawRequest: generation.draw,
@@ -134,14 +130,19 @@ class RealtimeProtocol:
     ) -> None:
         config = initial_config(capabilities, transcription=transcription)
         notices = capabilities.notices
-        fields, events = session_update.split_own(patch or {})
+        fields, own = session_update.split_own(patch or {})
         named = {"model": model} if model is not None and not transcription else {}
         for each in ({} if answers else UNANSWERED, named, fields):
             config, more = session_update.update_config(config, each, capabilities)
             notices += more
-        wanted = eyeline_events or events is True
+        wanted = eyeline_events or own.events is True
         self.state = ConversationState(
-            id, capabilities, config, on_track=on_track, eyeline_events=wanted
+            id,
+            capabilities,
+            config,
+            on_track=on_track,
+            eyeline_events=wanted,
+            tells_speakers=own.speakers is not False,
         )
         self._open(notices)
 
@@ -241,7 +242,7 @@ class RealtimeProtocol:
         if not isinstance(state.config, TranscriptionConfig):
             conversation = {"id": state.conversation_id, "object": "realtime.conversation"}
             state.send_event("conversation.created", conversation=conversation)
-        state.inputs.append(listening_config(state.config, state.capabilities))
+        state.inputs.append(session_update.listening(state))
         for message in notices:
             state.send_notice(message)
 
@@ -285,7 +286,8 @@ class RealtimeProtocol:
 
     def _emit_caption(self, caption: Caption) -> None:
         if self.state.eyeline_events:
-            self.state.send_event("eyeline.caption", **speech_input.caption_fields(caption))
+            fields = speech_input.caption_fields(caption, self.state.speakers)
+            self.state.send_event("eyeline.caption", **fields)
         complete = speech_input.receive_caption(self.state, caption)
         if complete is not None:
             responses.receive_transcript(self.state, *complete, caption.end)

@@ -64,7 +64,8 @@ class Capabilities:
     Without `voices`, answers are text. `languages` are those of the recognizers. `turn_detection`
     is for clients that configure none, and clients that ask for eyeline events get `notices`
     first. A question comes with up to `history` turns before it. With `tools` the model that
-    answers calls functions. If `generation` is None, `generation_unavailable` is the reason.
+    answers calls functions. With `speakers` voices are told apart. If `generation` is None,
+    `generation_unavailable` is the reason.
     """
 
     model: str
@@ -75,6 +76,7 @@ class Capabilities:
     notices: tuple[str, ...] = ()
     history: int = 20
     tools: bool = False
+    speakers: bool = False
     generation: GenerationCapabilities | None = None
     generation_unavailable: str = "no generation model is loaded"
 

@@ -5,10 +5,12 @@ nearest one, with a notice; unknown fields are refused, as OpenAI's service does
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from media.events import ListeningConfig
 from web.protocol import speech_input
 from web.protocol.client_events.messages import ProtocolError, SessionUpdate, invalid_field_error
 from web.protocol.client_events.tools import NO_TOOLS
@@ -59,8 +61,8 @@ def update_session(state: ConversationState, event: SessionUpdate) -> None:
         ProtocolError: a field is unknown or wrong, or cannot change while a response is in
             progress.
     """
-    patch, events = split_own(event.session)
-    before = state.config
+    patch, own = split_own(event.session)
+    before, heard = state.config, listening(state)
     after, notices = update_config(before, patch, state.capabilities)
     if after.type != before.type and state.response is not None:
         raise ProtocolError(
@@ -69,22 +71,37 @@ def update_session(state: ConversationState, event: SessionUpdate) -> None:
     if after.audio.input.format != before.audio.input.format:
         speech_input.flush_decoder(state)
     state.config = after
-    if events is not None:
-        if events and not state.eyeline_events:
+    if own.events is not None:
+        if own.events and not state.eyeline_events:
             notices = (*state.capabilities.notices, *notices)
-        state.eyeline_events = events
-    listening = listening_config(after, state.capabilities)
-    if listening != listening_config(before, state.capabilities):
-        state.inputs.append(listening)
+        state.eyeline_events = own.events
+    if own.speakers is not None:
+        state.tells_speakers = own.speakers
+    if listening(state) != heard:
+        state.inputs.append(listening(state))
     state.send_event("session.updated", session=session_fields(state))
     for message in notices:
         state.send_notice(message)
 
 
-def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
-    """Return the API's fields of `session`, and whether the client wants the service's own events.
+def listening(state: ConversationState) -> ListeningConfig:
+    """Return how the session listens."""
+    config = listening_config(state.config, state.capabilities)
+    return replace(config, speakers=state.tells_speakers)
 
-    That is None if the client does not say. What only the service sets is left out.
+
+@dataclass(frozen=True, slots=True)
+class OwnFields:
+    """Whether a client wants the service's own events, and voices told apart; None: as before."""
+
+    events: bool | None = None
+    speakers: bool | None = None
+
+
+def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], OwnFields]:
+    """Return the API's fields of `session`, and those of the service's own that a client sets.
+
+    What only the service sets is left out.
 
     Raises:
         ProtocolError: `session.eyeline` is not what the service sends there.
@@ -92,21 +109,26 @@ def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
     fields = {name: value for name, value in session.items() if name not in READ_ONLY}
     own = fields.pop("eyeline", None)
     if own is None:
-        return fields, None
-    events = own.get("events") if isinstance(own, dict) else own
-    if not isinstance(own, dict) or not isinstance(events, bool | None):
+        return fields, OwnFields()
+    told = [own.get(name) for name in ("events", "speakers")] if isinstance(own, dict) else []
+    if not told or not all(isinstance(value, bool | None) for value in told):
         raise ProtocolError(
-            'session.eyeline: expected {"events": true} or {"events": false}',
+            'session.eyeline: expected {"events": true or false, "speakers": true or false}',
             param="session.eyeline",
         )
-    return fields, events
+    return fields, OwnFields(*told)
 
 
 def session_fields(state: ConversationState) -> dict[str, Any]:
     """Return the session object with the service's own fields."""
     generation = capabilities_fields(state.capabilities.generation)
     detector = turn_detector(state.config.audio.input.turn_detection)
-    own = {"events": state.eyeline_events, "generation": generation, "turn_detector": detector}
+    own = {
+        "events": state.eyeline_events,
+        "generation": generation,
+        "speakers": state.tells_speakers and state.capabilities.speakers,
+        "turn_detector": detector,
+    }
     return {**session_object(state.config, state.id), "eyeline": own}
 
 

@@ -4,6 +4,8 @@ A turn has one item id from `speech_started` to its transcript. The session alon
 it also processes the client's commits and clears, in their order among the audio.
 """
 
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,15 @@ from numpy.typing import NDArray
 from media.audio.pcm import PcmDecoder
 from media.events import Backchannel, Caption, Clear, Commit, CommitResult, TurnEnded, TurnStarted
 from media.frames import SAMPLE_RATE, AudioChunk
+from media.speaker_events import NameSpeaker, Speakers
 from web.protocol.client_events.encoded import decode_base64
-from web.protocol.client_events.messages import AudioAppend, AudioClear, AudioCommit, ProtocolError
+from web.protocol.client_events.generation_messages import SpeakerName
+from web.protocol.client_events.messages import (
+    AudioAppend,
+    AudioClear,
+    AudioCommit,
+    ProtocolError,
+)
 from web.protocol.items import speech_item
 from web.protocol.state import FORMATS, ConversationState, SpeechTurn
 
@@ -162,10 +171,40 @@ def receive_caption(state: ConversationState, caption: Caption) -> tuple[str, st
     return turn.item_id, text
 
 
-def caption_fields(caption: Caption) -> dict[str, Any]:
-    """Return a caption as JSON; times are in seconds of the session."""
+def send_speakers(state: ConversationState, output: Speakers) -> None:
+    """Send who speaks, and whose earlier captions are, if that was not known."""
+    state.speakers = dict(output.names)
+    if state.eyeline_events:
+        state.send_event(
+            "eyeline.speakers",
+            speakers=[{"number": number, "name": name} for number, name in output.names],
+            corrected=[
+                {"turn": each.turn, "speakers": list(each.speakers)} for each in output.corrected
+            ],
+        )
+
+
+def name_speaker(state: ConversationState, event: SpeakerName) -> None:
+    """Give a speaker a name."""
+    state.inputs.append(NameSpeaker(event.speaker, event.name))
+
+
+def caption_fields(caption: Caption, names: Mapping[int, str]) -> dict[str, Any]:
+    """Return a caption as JSON; times are in seconds of the session.
+
+    If there are several `names` of speakers, each word has the number of its own, and the caption
+    the name of the one with most of its words.
+    """
     words = [{"text": w.text, "start": w.start, "end": w.end} for w in caption.words]
-    return {
+    told: dict[str, Any] = {}
+    if len(names) > 1:
+        words = [
+            {**fields, "speaker": word.speaker or None}
+            for fields, word in zip(words, caption.words, strict=True)
+        ]
+        most = Counter(word.speaker for word in caption.words).most_common(1)
+        told = {"speaker": names.get(most[0][0]) if most else None}
+    return told | {
         "turn": caption.turn,
         "text": caption.text,
         "words": words,
@@ -218,3 +257,11 @@ def _add_item(state: ConversationState, item_id: str) -> None:
 
 def _ms(time: float) -> int:
     return round(1000 * time)
+
+
+COMMANDS: dict[type, Callable[[ConversationState, Any], None]] = {
+    AudioAppend: append,
+    AudioCommit: commit,
+    AudioClear: clear,
+    SpeakerName: name_speaker,
+}

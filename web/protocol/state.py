@@ -101,6 +101,8 @@ class ConversationState:
     config: SessionConfig
     on_track: bool = False
     eyeline_events: bool = False  # the client asked for events of types eyeline.*
+    tells_speakers: bool = True  # the client wants voices told apart
+    speakers: dict[int, str] = field(default_factory=dict)  # names by number
     items: ItemList = field(default_factory=ItemList)
     speech_input: SpeechInputState = field(default_factory=SpeechInputState)
     tracks: TrackProgress = field(default_factory=TrackProgress)

@@ -20,7 +20,7 @@ from functools import partial
 
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
-from media.events import AudioPaused, Cancel, Caption, Input, Output, Remembered, Speech
+from media.events import AudioPaused, Cancel, Input, Output, Speech
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.images.decoder import ImageDecoder
 from media.pipeline.limits import Limits
@@ -137,10 +137,7 @@ class SessionBridge:
             self.protocol.emit(output)
             inputs = self._take()
         await self._send(inputs, self._follow_ups)
-        if isinstance(output, Caption) and output.final and output.words:
-            await self.record.add_caption(output)
-        if isinstance(output, Remembered):
-            self.record.add_moment(output)
+        await self.record.keep(output)
         return play
 
     async def playback_finished(self, question_id: str) -> None:

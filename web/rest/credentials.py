@@ -2,6 +2,7 @@
 
 import math
 import secrets
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -55,13 +56,13 @@ async def create_client_secret(request: Request, body: ClientSecretRequest) -> d
     transcription = body.session.get("type", "realtime") == "transcription"
     config = initial_config(context.capabilities, transcription=transcription)
     try:
-        fields, events = split_own(body.session)
+        fields, own = split_own(body.session)
         config, _ = update_config(config, fields, context.capabilities)
     except ProtocolError as error:
         raise ProblemError(400, error.message, code=error.code, param=error.param) from error
     lifetime = body.expires_after.seconds
-    if events is not None:
-        fields["eyeline"] = {"events": events}
+    if wanted := {name: value for name, value in asdict(own).items() if value is not None}:
+        fields["eyeline"] = wanted
     secret = context.keys.mint(fields, now=context.clock.now(), lifetime=lifetime)
     session = session_object(config, f"sess_{secret.value[3:19]}")
     return {"value": secret.value, "expires_at": unix_time() + lifetime, "session": session}

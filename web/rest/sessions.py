@@ -13,7 +13,7 @@ from web.context import service_context
 from web.problems import ProblemError
 from web.protocol.speech_input import caption_fields
 from web.protocol.vision import moment_fields
-from web.rest.subtitles import MEDIA_TYPES, format_cues, make_cues
+from web.rest.subtitles import MEDIA_TYPES, format_cues, make_cues, speaker_names
 from web.sessions import SessionRecord
 
 router = APIRouter(prefix="/sessions")
@@ -62,8 +62,10 @@ async def follow_captions(
 
     A client that reconnects sends the number of the last one it has in `Last-Event-ID`.
     """
-    async for number, caption in session.follow_captions(last_event_id + 1):
-        yield ServerSentEvent(id=str(number), event="caption", data=caption_fields(caption))
+    log = session.captions
+    async for number, caption in log.follow(last_event_id + 1):
+        fields = caption_fields(caption, log.names)
+        yield ServerSentEvent(id=str(number), event="caption", data=fields)
     yield ServerSentEvent(event="end", data={})
 
 
@@ -72,8 +74,9 @@ async def get_captions(session: Session, format: str) -> Response:
     """Return a session's final captions so far as a subtitle file."""
     if format not in MEDIA_TYPES:
         raise ProblemError(404, f"captions come as {', '.join(MEDIA_TYPES)}, not {format[:20]!r}")
-    words = [word for caption in session.captions for word in caption.words]
-    text = format_cues(make_cues(words), format)
+    words = [word for caption in session.captions.kept for word in caption.words]
+    names = speaker_names(words, session.captions.names)
+    text = format_cues(make_cues(words, names), format)
     name = f'attachment; filename="{session.id}.{format}"'
     return Response(text, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": name})
 

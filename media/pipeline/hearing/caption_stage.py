@@ -1,7 +1,7 @@
 """The sound of turns to captions: the second stage of hearing."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -12,6 +12,7 @@ from media.events import Caption, CaptionWord, Question
 from media.frames import SAMPLE_RATE
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.made_up import without_made_up
+from media.pipeline.hearing.speakers import SpeakerLabels
 from media.pipeline.hearing.turn_items import TurnAudio, TurnEnd, TurnItem, TurnPause
 from media.pipeline.interfaces import Samples
 from media.pipeline.models.hearing import SpeechChunk
@@ -20,6 +21,7 @@ from media.servers.server import ModelHandle
 from media.servers.urgency import Urgency
 from models.asr.speech_activity import FRAME, THRESHOLD, spoken_words
 from models.asr.words import RecognizedWord, TranscriptUpdate
+from models.speakers.windows import VoiceChunk
 
 MAX_UNSTREAMED = 15.0  # seconds at the end of a turn that may have no interim caption
 
@@ -98,9 +100,15 @@ class TurnTranscript:
 class CaptionStage:
     """The caption stage; if the session wants it, a final caption becomes a question to `ask`."""
 
-    def __init__(self, context: SessionContext, ask: Callable[[Question], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        context: SessionContext,
+        ask: Callable[[Question], Awaitable[None]],
+        speakers: SpeakerLabels,
+    ) -> None:
         self._context = context
         self._ask = ask
+        self._speakers = speakers
         self._late_since: float | None = None  # when sound began to wait whose step was given up
 
     def delay(self) -> float:
@@ -157,7 +165,7 @@ class CaptionStage:
             transcript.update(update)
             caption = transcript.caption(end=None)
             if caption.words:
-                await self._send(caption)
+                await self._send(await self._speakers.labelled(caption))
 
     def _behind(self, transcript: TurnTranscript, longest: float = inf) -> bool:
         """Return whether what waits, up to `longest` seconds, has no time for interim captions."""
@@ -177,7 +185,9 @@ class CaptionStage:
             return
         await self._finish(transcript)
         transcript.position = max(transcript.position, turn.end)
-        caption = transcript.caption(end=turn.end)
+        last = VoiceChunk(transcript.start, np.zeros(0, np.float32), (), last=True)
+        await self._speakers.hear(last, wanted=turn.config.speakers)
+        caption = await self._speakers.labelled(transcript.caption(end=turn.end))
         await self._send(caption)
         if turn.config.respond and caption.text:
             question = Question(f"turn-{turn.turn}", caption.text, caption.end, turn.config.spoken)
@@ -200,7 +210,10 @@ class CaptionStage:
             transcript.audio.append(samples)
         probabilities = await transcript.vad.step(samples)
         first = transcript.start + len(transcript.speech) * FRAME
-        transcript.speech += without_made_up(probabilities, first, audio.made_up)
+        heard = without_made_up(probabilities, first, audio.made_up)
+        transcript.speech += heard
+        chunk = VoiceChunk(transcript.start, samples, heard)
+        await self._speakers.hear(chunk, wanted=audio.speakers)
 
     async def _pause(self, transcript: TurnTranscript, pause: TurnPause) -> None:
         """Recognize the turn so far as if it were over, and give its words."""
@@ -210,7 +223,7 @@ class CaptionStage:
         transcript.at_pause = WordsAtPause(words, len(transcript.speech), len(transcript.committed))
         if pause.shown and words and self._context.services.final_pass is None:
             transcript.tentative = words[len(transcript.committed) :]
-            await self._send(transcript.caption(end=None))
+            await self._send(await self._speakers.labelled(transcript.caption(end=None)))
         if not pause.words.done():
             pause.words.set_result(words)
 
@@ -246,7 +259,7 @@ def _joined(items: Sequence[TurnItem]) -> list[TurnItem]:
         last = joined[-1] if joined else None
         if isinstance(item, TurnAudio) and isinstance(last, TurnAudio) and last.turn == item.turn:
             samples = np.concatenate([last.samples, item.samples])
-            joined[-1] = TurnAudio(item.turn, item.start, samples, item.made_up)
+            joined[-1] = replace(item, samples=samples)
         else:
             joined.append(item)
     return joined

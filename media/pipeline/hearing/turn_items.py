@@ -13,13 +13,15 @@ from models.asr.words import RecognizedWord
 class TurnAudio:
     """Sound of a turn in progress; `start` is the turn's first sample in the stream.
 
-    `made_up` are regions of the stream in which the sound is made up.
+    `made_up` are regions of the stream in which the sound is made up. With `speakers` its voices
+    are told apart.
     """
 
     turn: int
     start: int
     samples: Samples
     made_up: tuple[Region, ...] = ()
+    speakers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -296,4 +296,5 @@ def _take_audio(state: TurnState, until: int) -> TurnAudio | None:
     if state.sent_from is None:
         state.sent_from = state.position - len(state.held)
     samples, state.held = state.held[:count], state.held[count:]
-    return TurnAudio(state.turn, state.sent_from, samples, state.made_up)
+    wanted = state.config.speakers
+    return TurnAudio(state.turn, state.sent_from, samples, state.made_up, wanted)

@@ -33,6 +33,7 @@ from media.events import (
 from media.frames import AudioChunk
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.caption_stage import CaptionStage
+from media.pipeline.hearing.speakers import SpeakerLabels
 from media.pipeline.hearing.turn_items import TurnItem
 from media.pipeline.hearing.turn_stage import AudioItem, TurnStage
 from media.pipeline.limits import Limits
@@ -76,7 +77,11 @@ class Conversation:
         """Run the stages until `audio` is closed."""
         async with asyncio.TaskGroup() as stages:
             stages.create_task(TurnStage(self._context, self._turns).run(self.audio))
-            stages.create_task(CaptionStage(self._context, self._never).run(self._turns))
+            stages.create_task(
+                CaptionStage(self._context, self._never, SpeakerLabels(self._context)).run(
+                    self._turns
+                )
+            )
 
     async def send(self, type: str, **fields: Any) -> list[Event]:
         """Send a client event as soon as the protocol takes one; return the events of that step."""

@@ -1,4 +1,6 @@
-"""Client events that control video generation: the service's own, so unknown fields are refused.
+"""The service's own client events: they control video generation, and name speakers.
+
+They have no unknown fields.
 
 The settable limits (characters, points) are checked in web.protocol.generation.
 """
@@ -8,11 +10,13 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.generation.chunk_request import MAX_THINGS
+from models.speakers.names import MAX_NAME
 from web.protocol.client_events.message import ClientMessage
 
 MAX_BLENDED_PROMPTS = 2
 MAX_STEPS = 8
 MAX_POINTS = 10_000  # of a message, whatever the setting: bounds the work of checking them
+MAX_SPEAKER = 1000  # the highest number of a speaker, whatever the setting
 MAX_SEED = 2**53 - 1  # the largest whole number that JavaScript keeps exactly
 
 UnitFloat = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -22,6 +26,14 @@ class EyelineMessage(ClientMessage):
     """A client event of the service's own; it has no unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SpeakerName(EyelineMessage):
+    """Gives a speaker a name; an empty one takes it back."""
+
+    type: Literal["eyeline.speaker.name"]
+    speaker: int = Field(ge=1, le=MAX_SPEAKER)
+    name: str = Field(max_length=MAX_NAME)
 
 
 class WeightedPrompt(BaseModel):

@@ -15,6 +15,7 @@ from web.protocol.client_events.encoded import decode_base64, parse_json
 from web.protocol.client_events.generation_messages import (
     GenerationUpdate,
     PromptSet,
+    SpeakerName,
     TrackAppend,
     TrackClear,
 )
@@ -187,6 +188,7 @@ ClientEvent = (
     | AudioClear
     | OutputClear
     | VideoAppend
+    | SpeakerName
     | PromptSet
     | TrackAppend
     | TrackClear

@@ -1,0 +1,188 @@
+"""Who says what in one session: labels of words, names, and answers about them.
+
+Voices are known as long as the session runs. The label of a final caption is corrected once, if
+what was said later tells the voices apart better. One person who speaks alone has number 1.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from media.events import (
+    Announce,
+    Caption,
+    CaptionWord,
+    Question,
+)
+from media.frames import SAMPLE_RATE
+from media.pipeline.context import SessionContext
+from media.servers.server import ModelHandle
+from media.speaker_events import NameSpeaker, Speakers, TurnSpeakers
+from models.asr.words import RecognizedWord
+from models.speakers.clustering import Voices
+from models.speakers.names import MAX_NAME, introduction, name_by_number
+from models.speakers.replies import Utterance, reply
+from models.speakers.tracker import TrackerState
+from models.speakers.windows import VoiceChunk
+from models.speakers.words import word_speakers
+
+MAX_TURNS = 2000  # final captions that questions are answered from
+
+
+@dataclass(slots=True, eq=False)
+class Introduced:
+    """A name that somebody said of himself or herself at `time`, as the speaker `number`."""
+
+    name: str
+    time: float
+    number: int
+
+
+class SpeakerLabels:
+    """The speakers of a session; without a model, or where a client wants none, nobody is told."""
+
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
+        self._server = context.services.speakers
+        self._handle: ModelHandle[TrackerState, VoiceChunk, Voices] | None = None
+        self._voices = Voices()
+        self._turns: deque[Caption] = deque(maxlen=MAX_TURNS)
+        self._corrected: set[int] = set()
+        self._introduced: list[Introduced] = []
+        self._given: dict[int, str] = {}
+        self._sent: dict[int, str] = {}
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Return the name of each speaker by number: "speaker 1" until there is another."""
+        said = {each.number: each.name for each in self._introduced}
+        return {
+            number: self._given.get(number) or said.get(number) or f"speaker {number}"
+            for number in self._voices.numbers
+        }
+
+    async def hear(self, chunk: VoiceChunk, *, wanted: bool) -> None:
+        """Take the next sound of a turn; if labels are not `wanted`, all voices are forgotten."""
+        if self._server is None:
+            return
+        if not wanted:
+            self._voices, self._handle = Voices(), None
+            return
+        if self._handle is None:
+            self._handle = await self._server.open()
+        for voices in await self._handle.step(chunk):
+            self._voices = voices
+
+    async def labelled(self, caption: Caption) -> Caption:
+        """Return `caption` with the speaker of each word, once it was sent who speaks.
+
+        A final caption is kept: it may say a name, and it may correct earlier ones.
+        """
+        if self._server is None or not caption.words:
+            return caption
+        caption = relabelled(caption, word_speakers(self._voices, _recognized(caption.words)))
+        corrected: tuple[TurnSpeakers, ...] = ()
+        if caption.final:
+            found = introduction([word.text for word in caption.words])
+            if found is not None:
+                word = caption.words[found.word]
+                self._introduced.append(Introduced(found.name, word.start, word.speaker))
+            corrected = await self._context.services.media_worker.run(self._corrections)
+            self._turns.append(caption)
+        await self._send(corrected)
+        return caption
+
+    async def name(self, given: NameSpeaker) -> None:
+        """Give a speaker a name, or with none, take it back."""
+        self._given[given.speaker] = given.name[:MAX_NAME]  # an empty one counts as none
+        await self._send(())
+
+    async def answered(self, question: Question) -> Question | Announce:
+        """Return the answer to a question about speech, or `question` if it is another one."""
+        if self._server is None or question.pictures:
+            return question
+        text = await self._named(question.text)
+        if text is None:
+            spoken = self._turns and self._turns[-1].text == question.text.strip()
+            said = utterances(list(self._turns)[: -1 if spoken else None])
+            text = reply(question.text, said, self.names)
+        if text is None:
+            return question
+        return Announce(question.id, text, question.time, question.spoken)
+
+    async def _named(self, text: str) -> str | None:
+        """Give the name that `text` gives a speaker, and return what to say about it."""
+        given = name_by_number(text)
+        if given is None or given.number is None:
+            return None
+        if given.number not in self._voices.numbers:
+            heard = ", ".join(self.names.values()) or "nobody"
+            return f"There is no speaker {given.number}: I have heard {heard}."
+        await self.name(NameSpeaker(given.number, given.name))
+        return f"Speaker {given.number} is {given.name} now."
+
+    def _corrections(self) -> tuple[TurnSpeakers, ...]:
+        """Return the turns whose labels are others now; each is corrected once."""
+        if not self._voices.recent:
+            return ()
+        first = self._voices.recent[0].start / SAMPLE_RATE
+        for each in self._introduced:
+            if each.time >= first:
+                (number,) = word_speakers(self._voices, [_at(each.time)])
+                each.number = number or each.number
+        changed = []
+        for index in range(len(self._turns) - 1, -1, -1):
+            turn = self._turns[index]
+            if turn.start < first:
+                break
+            before = [word.speaker for word in turn.words]
+            now = word_speakers(self._voices, _recognized(turn.words))
+            now = [new or old for new, old in zip(now, before, strict=True)]
+            if now != before and turn.turn not in self._corrected:
+                self._corrected.add(turn.turn)
+                changed.append(TurnSpeakers(turn.turn, tuple(now)))
+                self._turns[index] = relabelled(turn, now)
+        return tuple(reversed(changed))
+
+    async def _send(self, corrected: tuple[TurnSpeakers, ...]) -> None:
+        """Send who speaks, if that has changed; one person without a name is not news."""
+        names = self.names
+        alone = len(names) < 2 and names.get(1, "speaker 1") == "speaker 1" and not self._sent
+        if (names == self._sent and not corrected) or alone:
+            return
+        self._sent = names
+        await self._context.send(Speakers(tuple(sorted(names.items())), corrected))
+
+
+def relabelled(caption: Caption, speakers: Sequence[int]) -> Caption:
+    """Return `caption` with other numbers of the speakers of its words."""
+    words = tuple(
+        replace(word, speaker=number) for word, number in zip(caption.words, speakers, strict=True)
+    )
+    return replace(caption, words=words)
+
+
+def utterances(captions: Sequence[Caption]) -> list[Utterance]:
+    """Return what each speaker said without a break in each of `captions`, in order."""
+    said: list[Utterance] = []
+    for caption in captions:
+        start = 0
+        for end in range(1, len(caption.words) + 1):
+            words = caption.words[start:end]
+            if end == len(caption.words) or caption.words[end].speaker != words[-1].speaker:
+                text = "".join(word.text for word in words).strip()
+                said.append(Utterance(words[0].speaker, text, words[0].start))
+                start = end
+    return said
+
+
+def _recognized(words: Sequence[CaptionWord]) -> list[RecognizedWord]:
+    return [
+        RecognizedWord(word.text, round(word.start * SAMPLE_RATE), round(word.end * SAMPLE_RATE))
+        for word in words
+    ]
+
+
+def _at(time: float) -> RecognizedWord:
+    place = round(time * SAMPLE_RATE)
+    return RecognizedWord("", place, place)

@@ -3,14 +3,22 @@
 import sys
 
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
 from models.weights.catalog import NPM_REGISTRY
 from web.answer_settings import AnswerSettings
 from web.config import PREFIX, Settings
 from web.operation_settings import OperationSettings
+from web.speaker_settings import SpeakerSettings
 from web.weight_settings import WeightSettings
 
-GROUPS = (WeightSettings, OperationSettings, AnswerSettings)  # in this order after the others
+# In this order after the others.
+GROUPS: tuple[type[BaseSettings], ...] = (
+    WeightSettings,
+    OperationSettings,
+    AnswerSettings,
+    SpeakerSettings,
+)
 
 
 def settings_page() -> str:

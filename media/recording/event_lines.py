@@ -105,6 +105,8 @@ _LINES = {
 def format_line(event: RecordedInput | RecordedMark, *, audio: int, video: int) -> str:
     kind = next(name for name, kind in KINDS.items() if isinstance(event, kind))
     fields = asdict(event)
+    if isinstance(event, ListeningConfig) and event.speakers:
+        del fields["speakers"]
     if isinstance(event, Question):
         if event.dialogue == NO_DIALOGUE:
             del fields["dialogue"]

@@ -64,7 +64,7 @@ class Voices:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Group:
+class _VoiceGroup:
     older: tuple[int, ...]  # numbers
     members: tuple[int, ...]  # indexes of recent windows
     total: Floats
@@ -129,7 +129,7 @@ def _speaker_at(
     return voices.numbers[best] if scores[best] >= MIN_LIKENESS else NOBODY
 
 
-def _groups(older: Sequence[OlderVoices], recent: Sequence[Voice]) -> list[_Group]:
+def _groups(older: Sequence[OlderVoices], recent: Sequence[Voice]) -> list[_VoiceGroup]:
     """Return groups of one voice each: the two most alike are joined while they are alike."""
     totals = np.stack(
         [each.total for each in older] + [voice.embedding * voice.seconds for voice in recent]
@@ -154,21 +154,21 @@ def _groups(older: Sequence[OlderVoices], recent: Sequence[Voice]) -> list[_Grou
     return [_group(owned, totals[index], older) for index, owned in enumerate(owners) if owned]
 
 
-def _group(owned: Sequence[int], total: Floats, older: Sequence[OlderVoices]) -> _Group:
+def _group(owned: Sequence[int], total: Floats, older: Sequence[OlderVoices]) -> _VoiceGroup:
     numbers = tuple(older[index].speaker for index in owned if index < len(older))
-    return _Group(numbers, tuple(i - len(older) for i in owned if i >= len(older)), total)
+    return _VoiceGroup(numbers, tuple(i - len(older) for i in owned if i >= len(older)), total)
 
 
 def _speakers(
-    groups: Sequence[_Group],
+    groups: Sequence[_VoiceGroup],
     older: Sequence[OlderVoices],
     recent: Sequence[Voice],
     max_speakers: int,
-) -> list[_Group]:
+) -> list[_VoiceGroup]:
     """Return the groups that are speakers: with enough speech, and those with most of it."""
     spoken = {each.speaker: each.seconds for each in older}
 
-    def seconds(group: _Group) -> float:
+    def seconds(group: _VoiceGroup) -> float:
         covered = _covered([recent[index] for index in group.members])
         return covered + sum(spoken[number] for number in group.older)
 
@@ -186,7 +186,7 @@ def _covered(windows: Sequence[Voice]) -> float:
     return samples / RATE
 
 
-def _numbered(speakers: Sequence[_Group], recent: Sequence[Voice]) -> list[int]:
+def _numbered(speakers: Sequence[_VoiceGroup], recent: Sequence[Voice]) -> list[int]:
     """Return a number for each of `speakers`: the one that most of it had, or the next."""
     wishes: list[tuple[float, int, int]] = []
     for index, group in enumerate(speakers):
@@ -220,7 +220,7 @@ def _labelled(recent: Sequence[Voice], means: Floats, numbers: Sequence[int]) ->
 
 
 def _renumbered(
-    older: Sequence[OlderVoices], speakers: Sequence[_Group], numbers: Sequence[int]
+    older: Sequence[OlderVoices], speakers: Sequence[_VoiceGroup], numbers: Sequence[int]
 ) -> tuple[OlderVoices, ...]:
     """Return `older` with their groups' numbers; those of one speaker are one."""
     now = {old: new for group, new in zip(speakers, numbers, strict=True) for old in group.older}

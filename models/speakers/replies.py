@@ -41,7 +41,7 @@ _SMALL = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class SpokenPart:
     """What the speaker with number `speaker` said without a break, from `time` in seconds on."""
 
     speaker: int
@@ -49,7 +49,7 @@ class Utterance:
     time: float
 
 
-def reply(question: str, said: Sequence[Utterance], names: Mapping[int, str]) -> str | None:
+def reply(question: str, said: Sequence[SpokenPart], names: Mapping[int, str]) -> str | None:
     """Return the answer to a question about speech; None if it is another question.
 
     `said` is in order, without the question; `names` has those of all speakers by number.
@@ -71,7 +71,7 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
-def _last(said: Sequence[Utterance], names: Mapping[int, str]) -> str:
+def _last(said: Sequence[SpokenPart], names: Mapping[int, str]) -> str:
     known = [each for each in said if each.speaker in names]
     if not known:
         return "I cannot tell who speaks yet."
@@ -86,7 +86,7 @@ def _count(names: Mapping[int, str]) -> str:
     return f"{count} spoke: {_listed(people)}."
 
 
-def _who_said(topic: str, said: Sequence[Utterance], names: Mapping[int, str]) -> str:
+def _who_said(topic: str, said: Sequence[SpokenPart], names: Mapping[int, str]) -> str:
     found = [each for each in _about(topic, said) if each.speaker in names]
     if not found:
         return f"I have not heard anybody say that: {topic.strip()}."
@@ -98,7 +98,7 @@ def _who_said(topic: str, said: Sequence[Utterance], names: Mapping[int, str]) -
 
 
 def _what_said(
-    who: str, topic: str | None, said: Sequence[Utterance], names: Mapping[int, str]
+    who: str, topic: str | None, said: Sequence[SpokenPart], names: Mapping[int, str]
 ) -> str | None:
     numbers = _called(who, names)
     if not numbers:
@@ -132,7 +132,7 @@ def _unknown(who: str, names: Mapping[int, str]) -> str | None:
     )
 
 
-def _about(topic: str, said: Sequence[Utterance]) -> list[Utterance]:
+def _about(topic: str, said: Sequence[SpokenPart]) -> list[SpokenPart]:
     """Return those of `said` that have the words of `topic`: as many as the best has."""
     wanted = _words(topic) or set(re.findall(r"[\w']+", topic.lower()))
     scored = [(len(wanted & _stems(each.text)), each) for each in said]

@@ -52,7 +52,7 @@ class StretchState:
     speech up to `voiced`, and its next window starts at `next`; `count` windows are complete.
     """
 
-    turn: int = 0
+    turn: int = -1  # none yet
     first: int = 0
     position: int = 0
     samples: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -64,7 +64,7 @@ class StretchState:
 
 def next_windows(state: StretchState, chunk: VoiceChunk) -> tuple[StretchState, list[VoiceWindow]]:
     """Return the windows that are complete with `chunk`."""
-    if state.position == 0 or state.turn != chunk.start:
+    if state.turn != chunk.start:
         state = StretchState(turn=chunk.start)  # a turn that was discarded has no last chunk
     state = replace(state, samples=np.concatenate([state.samples, chunk.samples]))
     windows: list[VoiceWindow] = []

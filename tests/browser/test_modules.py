@@ -45,13 +45,17 @@ def caption(
 
 
 def listed(page: Page, steps: list[dict[str, Any]], *, limit: int = 2000) -> dict[str, Any]:
-    """Apply `steps` to a caption list; a step {"continueAt": seconds} goes on with another call."""
+    """Apply `steps` to a caption list; a step {"continueAt": seconds} goes on with another call.
+
+    A step with speakers says who speaks.
+    """
     result = page.evaluate(
         """async ([steps, limit]) => {
             const { CaptionList } = await import("./captions.js");
             const list = new CaptionList(limit);
             for (const step of steps) {
-                if ("continueAt" in step) list.continueAt(step.continueAt);
+                if ("speakers" in step) list.tell(step);
+                else if ("continueAt" in step) list.continueAt(step.continueAt);
                 else list.apply(step);
             }
             return { lines: list.lines, dropped: list.dropped, vtt: list.toWebVTT() };
@@ -102,6 +106,21 @@ def test_webvtt_holds_final_lines_only_and_escapes_them(page: Page) -> None:
     assert vtt.startswith("WEBVTT\n")
     assert "01:01:01.500 --> 01:01:04.900\na &lt; b &amp; c --&gt; d\n" in vtt
     assert len(cues(vtt)) == 1
+
+
+def test_speakers_are_named_from_the_second_one_on_and_earlier_lines_corrected(page: Page) -> None:
+    def told(*names: str, **corrected: list[int]) -> dict[str, Any]:
+        speakers = [{"number": n, "name": name} for n, name in enumerate(names, 1)]
+        turns = [{"turn": int(turn[1:]), "speakers": each} for turn, each in corrected.items()]
+        return {"speakers": speakers, "corrected": turns}
+
+    alone = [caption(1, "good morning"), told("Anna"), caption(2, "oh hello", start=5.0)]
+    assert "<v" not in listed(page, alone)["vtt"]
+    steps = [*alone, told("Anna", "B<b", t2=[2, 1])]
+    found = listed(page, steps)["vtt"]
+    assert "<v Anna>good morning\n" in found
+    assert "<v B&lt;b>oh\n" in found
+    assert "<v Anna>hello\n" in found
 
 
 def test_a_long_line_becomes_several_cues_in_order_with_every_word(page: Page) -> None:

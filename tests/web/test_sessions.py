@@ -18,9 +18,9 @@ from media.events import (
 from models.assistant.interface import Moment
 from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller
+from web.caption_log import MAX_CAPTIONS
 from web.problems import ProblemError
 from web.sessions import (
-    MAX_CAPTIONS,
     MAX_MOMENTS,
     MAX_QUESTIONS,
     SessionRecord,

@@ -135,13 +135,12 @@ class RealtimeProtocol:
         for each in ({} if answers else UNANSWERED, named, fields):
             config, more = session_update.update_config(config, each, capabilities)
             notices += more
-        wanted = eyeline_events or own.events is True
         self.state = ConversationState(
             id,
             capabilities,
             config,
             on_track=on_track,
-            eyeline_events=wanted,
+            eyeline_events=eyeline_events or own.events is True,
             tells_speakers=own.speakers is not False,
         )
         self._open(notices)

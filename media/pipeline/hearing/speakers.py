@@ -21,7 +21,7 @@ from media.speaker_events import NameSpeaker, Speakers, TurnSpeakers
 from models.asr.words import RecognizedWord
 from models.speakers.clustering import Voices
 from models.speakers.names import MAX_NAME, introduction, name_by_number
-from models.speakers.replies import Utterance, reply
+from models.speakers.replies import SpokenPart, reply
 from models.speakers.tracker import TrackerState
 from models.speakers.windows import VoiceChunk
 from models.speakers.words import word_speakers
@@ -162,16 +162,16 @@ def relabelled(caption: Caption, speakers: Sequence[int]) -> Caption:
     return replace(caption, words=words)
 
 
-def utterances(captions: Sequence[Caption]) -> list[Utterance]:
+def utterances(captions: Sequence[Caption]) -> list[SpokenPart]:
     """Return what each speaker said without a break in each of `captions`, in order."""
-    said: list[Utterance] = []
+    said: list[SpokenPart] = []
     for caption in captions:
         start = 0
         for end in range(1, len(caption.words) + 1):
             words = caption.words[start:end]
             if end == len(caption.words) or caption.words[end].speaker != words[-1].speaker:
                 text = "".join(word.text for word in words).strip()
-                said.append(Utterance(words[0].speaker, text, words[0].start))
+                said.append(SpokenPart(words[0].speaker, text, words[0].start))
                 start = end
     return said
 

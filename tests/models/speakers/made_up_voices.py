@@ -17,7 +17,8 @@ LENGTH = WINDOW * FRAME
 def vector(speaker: int, rng: np.random.Generator, noise: float = 0.08) -> Floats:
     """Return a unit vector near the one of `speaker`."""
     raw = np.eye(SIZE)[speaker] + noise * rng.standard_normal(SIZE)
-    return (raw / np.linalg.norm(raw)).astype(np.float32)
+    unit: Floats = (raw / np.linalg.norm(raw)).astype(np.float32)
+    return unit
 
 
 def voices(speakers: Sequence[int], seed: int = 0, first: int = 0) -> list[Voice]:
@@ -40,7 +41,9 @@ class LevelEncoder:
         for unit, row in zip(units, levels, strict=True):
             for level in range(1, SIZE):
                 unit[level] = np.mean(row == level)
-        return units / np.linalg.norm(units, axis=1, keepdims=True)
+        lengths = np.linalg.norm(units, axis=1, keepdims=True)
+        found: Floats = units / lengths
+        return found
 
 
 def sound(parts: Sequence[tuple[int, float]]) -> tuple[Samples, list[float]]:

@@ -12,6 +12,7 @@ export class CaptionList {
   #offset = 0; // seconds from the start of the list to that of the call
   #turns = 0; // turns of earlier calls
   #limit;
+  /** @type {Map<number, string>} names of speakers by number */ #names = new Map();
 
   /** @param {number} [limit] maximum number of lines; the oldest are dropped */
   constructor(limit = 2000) {
@@ -21,6 +22,25 @@ export class CaptionList {
   /** @returns {readonly Caption[]} */
   get lines() {
     return this.#lines;
+  }
+
+  /** The names of the speakers by number; none while one person speaks alone. */
+  get names() {
+    return this.#names.size > 1 ? this.#names : new Map();
+  }
+
+  /**
+   * Take who speaks, and whose words of earlier lines are; the lines are new objects then.
+   * @param {import("./types.js").Speakers} event
+   */
+  tell({ speakers, corrected }) {
+    this.#names = new Map(speakers.map(({ number, name }) => [number, name]));
+    const numbers = new Map(corrected.map((each) => [each.turn + this.#turns, each.speakers]));
+    this.#lines = this.#lines.map((line) => {
+      const told = numbers.get(line.turn);
+      const words = line.words.map((word, n) => ({ ...word, speaker: told ? told[n] : (word.speaker ?? 1) }));
+      return { ...line, words };
+    });
   }
 
   /** The number of dropped lines. */
@@ -60,13 +80,14 @@ export class CaptionList {
 
   clear() {
     this.#lines = [];
+    this.#names = new Map();
     this.#dropped = this.#offset = this.#turns = 0;
   }
 
   /** The final lines as a WebVTT file, long ones split between words. @returns {string} */
   toWebVTT() {
     const note = this.#dropped ? [`NOTE ${this.#dropped} earlier lines are not in this file`] : [];
-    const cues = this.#lines.filter((line) => line.final).flatMap(cuesOf);
+    const cues = this.#lines.filter((line) => line.final).flatMap((line) => cuesOf(line, this.names));
     return `${["WEBVTT", ...note, ...cues.map(written)].join("\n\n")}\n`;
   }
 
@@ -103,23 +124,41 @@ export function timestamp(seconds) {
   return `${two(ms / 3600000)}:${two((ms / 60000) % 60)}:${two((ms / 1000) % 60)}.${rest}`;
 }
 
-function cuesOf(line) {
+/**
+ * The parts of a line that each one person says, with their speakers' numbers and names.
+ * @param {Caption} line
+ * @param {Map<number, string>} names
+ */
+export function spoken(line, names) {
+  const runs = [];
+  line.words.forEach((word, n) => {
+    const number = names.has(word.speaker) ? word.speaker : 0;
+    if (runs.at(-1)?.number !== number) runs.push({ number, name: names.get(number) ?? "", from: n, words: [] });
+    runs.at(-1).words.push(word);
+  });
+  return runs;
+}
+
+function cuesOf(line, names) {
   if (!line.words.length) return [{ start: line.start, end: line.end, text: line.text }];
   const cues = [];
   for (const word of line.words) {
     const last = cues.at(-1);
+    const name = names.get(word.speaker) ?? "";
     const fits =
       last &&
+      last.name === name &&
       (last.text + word.text).trim().length <= CUE_CHARS &&
       word.end - last.start <= CUE_SECONDS;
     if (fits) Object.assign(last, { text: last.text + word.text, end: word.end });
-    else cues.push({ start: word.start, end: word.end, text: word.text });
+    else cues.push({ start: word.start, end: word.end, text: word.text, name });
   }
   return cues;
 }
 
-function written({ start, end, text }) {
-  const escaped = text.trim().replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+function written({ start, end, text, name = "" }) {
+  const safe = (part) => part.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const escaped = (name && `<v ${safe(name)}>`) + safe(text.trim());
   // A cue must end after it starts, or players drop it.
   return `${timestamp(start)} --> ${timestamp(Math.max(end, start + 0.1))}\n${escaped}`;
 }

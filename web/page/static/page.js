@@ -102,6 +102,7 @@ class Page {
     this.#board.attach(client);
     on("state", (detail) => this.#change(detail));
     on("caption", (caption) => this.#captions.apply(caption) && this.#drawCaptions());
+    on("speakers", (event) => (this.#captions.tell(event), this.#drawCaptions()));
     on("stats", (stats) => this.#client === client && this.#drawStats(stats));
     on("delay", (delay) => this.#client === client && this.#keepUp(delay));
     on("notice", ({ message, level }) => this.#notice(message, level));
@@ -190,7 +191,7 @@ class Page {
   }
 
   #drawCaptions() {
-    drawCaptions(this.#page, this.#captions.lines, this.#drawn);
+    drawCaptions(this.#page, this.#captions.lines, this.#drawn, this.#captions.names);
   }
 
   #drawRequests(requests) {

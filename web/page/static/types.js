@@ -4,12 +4,20 @@
  * @typedef {object} Caption
  * @property {number} turn number of the turn; a later caption of the same turn replaces this one
  * @property {string} text
- * @property {{text: string, start: number, end: number}[]} words times in seconds of the session
+ * @property {{text: string, start: number, end: number, speaker?: number | null}[]} words times in seconds of
+ *   the session; numbers of speakers if there are several
  * @property {number} stable number of first words that will not change
  * @property {number} start seconds since the start of the session
  * @property {number} end
  * @property {number} heard time up to which audio was processed
  * @property {boolean} final true if it will not change any more
+ */
+
+/**
+ * Who speaks; speakers of earlier captions may be others than they said, a number for each word.
+ * @typedef {object} Speakers
+ * @property {{number: number, name: string}[]} speakers
+ * @property {{turn: number, speakers: number[]}[]} corrected
  */
 
 /**

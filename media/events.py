@@ -9,16 +9,13 @@ from numpy.typing import NDArray
 from media.dialogue import NO_DIALOGUE, AnswerNotice, CalledFunction, Dialogue
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GenerationInput, GenerationOutput
-from media.speaker_events import NameSpeaker, Speakers
+from media.speaker_events import Backchannel, NameSpeaker, Speakers
 from models.assistant.interface import Moment
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionWord:
-    """One word of a caption; `text` keeps its leading space.
-
-    `speaker` is the number of who said it, from 1; 0 is nobody known.
-    """
+    """One word of a caption, said by `speaker` (0 is unknown); `text` keeps its leading space."""
 
     text: str
     start: float
@@ -73,15 +70,6 @@ class TurnEnded:
     start: float
     end: float
     detected: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Backchannel:
-    """Somebody said `text` while the service spoke, which is not a turn: "mhm", or a cough."""
-
-    text: str
-    start: float
-    end: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Any
 from media.dialogue import AnswerNotice, CalledFunction
 from media.events import (
     Answer,
-    Backchannel,
     Caption,
     Cleared,
     CommitResult,
@@ -31,7 +30,7 @@ from media.events import (
 )
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import DrawRequest, GeneratedImage, GenerationStatus
-from media.speaker_events import Speakers
+from media.speaker_events import Backchannel, Speakers
 from media.video import Pixels
 from web.protocol import (
     function_calls,

@@ -99,9 +99,7 @@ class OwnFields:
 
 
 def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], OwnFields]:
-    """Return the API's fields of `session`, and those of the service's own that a client sets.
-
-    What only the service sets is left out.
+    """Return the fields of `session` that a client sets: the API's, and the service's own.
 
     Raises:
         ProtocolError: `session.eyeline` is not what the service sends there.

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio.pcm import PcmDecoder
-from media.events import Backchannel, Caption, Clear, Commit, CommitResult, TurnEnded, TurnStarted
+from media.events import Caption, Clear, Commit, CommitResult, TurnEnded, TurnStarted
 from media.frames import SAMPLE_RATE, AudioChunk
-from media.speaker_events import NameSpeaker, Speakers
+from media.speaker_events import Backchannel, NameSpeaker, Speakers
 from web.protocol.client_events.encoded import decode_base64
 from web.protocol.client_events.generation_messages import SpeakerName
 from web.protocol.client_events.messages import (

@@ -9,7 +9,6 @@ import numpy as np
 from media.channel import Channel
 from media.events import (
     AudioPaused,
-    Backchannel,
     Clear,
     Cleared,
     Commit,
@@ -34,6 +33,7 @@ from media.pipeline.hearing.turn_rules import (
 )
 from media.pipeline.hearing.turn_state import EMPTY, TurnState
 from media.pipeline.interfaces import Samples
+from media.speaker_events import Backchannel
 from models.asr.turn_end import completeness
 from models.asr.words import RecognizedWord, join_words
 

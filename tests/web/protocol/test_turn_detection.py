@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from media.events import Backchannel, ListeningConfig, TurnDetection
+from media.events import ListeningConfig, TurnDetection
+from media.speaker_events import Backchannel
 from tests.web.protocol.test_protocol import Talk
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from media.clock import ReplayClock
 from media.events import (
     Announce,
-    Backchannel,
     Caption,
     Eagerness,
     Input,
@@ -26,6 +25,7 @@ from media.pipeline.hearing.patience import LIMITS
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
+from media.speaker_events import Backchannel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import chunks, replayed, scripted_services, silence, tone
 

@@ -178,6 +178,9 @@ class Settings(OperationSettings, AnswerSettings, SpeakerSettings, WeightSetting
     """minimum interval between analyzed frames in seconds, if the scene changes"""
     look_attentive: float = Field(0.5, gt=0)
     """the same while someone speaks or a standing request is active"""
+    look_glance: float = Field(0.2, ge=0, le=1)
+    """seconds after the analysis of a frame with a person at which the body alone is looked at
+    again, to tell waving and walking; 0 looks only once"""
     look_still: float = Field(2.0, gt=0)
     """interval between analyzed frames in seconds, if the scene does not change"""
     look_wait: float = Field(0.5, gt=0)

@@ -9,12 +9,14 @@ from models.generation.chunk_request import FRAME_RATE
 class Sampling:
     """Seconds between two analyzed frames: while the video changes, with attention, or still.
 
-    It is still while the mean difference of its values is below `threshold`, of 255.
+    It is still while the mean difference of its values is below `threshold`, of 255. After a frame
+    with a person, the body alone is looked at again `glance_delay` later, if that is not 0.
     """
 
     interval: float = 0.5
     attentive_interval: float = 0.5  # less falls behind on two cores
     still_interval: float = 2.0
+    glance_delay: float = 0.2
     threshold: float = 2.0
 
 

@@ -58,7 +58,7 @@ class FrameAnalysis:
     `remembered` are the moments that were stored, in order of time. `relevance` is float32
     (rows, columns) in [0, 1], or None if unknown: where `relevance_topic` was seen, or, if that
     is empty, the main thing. `confidence` is how sure the model is of what the frame shows, in
-    [0, 1], or None if it does not say.
+    [0, 1], or None if it does not say. `bodies` is whether `glance` would tell more, see `Glances`.
     """
 
     remembered: tuple[Moment, ...] = ()
@@ -67,6 +67,7 @@ class FrameAnalysis:
     relevance_topic: str = ""
     confidence: float | None = None
     problem: StorageProblem | None = None
+    bodies: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +104,14 @@ class LooksTogether(Protocol):
 
         If it raises, no state has changed.
         """
+        ...
+
+
+class Glances(Protocol):
+    """An assistant that follows bodies between two analyses of frames."""
+
+    def glance(self, state: Any, pixels: NDArray[np.uint8], time: float) -> None:
+        """Look at the bodies in a frame, and at nothing else."""
         ...
 
 

@@ -147,7 +147,13 @@ class SmallAssistant:
             relevance_topic=", ".join(sorted(NAMES[index] for index in memory.attended)),
             confidence=observation.confidence,
             problem=problem or _unwritten(state),
+            bodies=bool(observation.persons) and self.body is not None,
         )
+
+    def glance(self, state: SmallAssistantState, pixels: Pixels, time: float) -> None:
+        """Look at the bodies in a frame that is not analyzed, see `Glances`."""
+        if self.body is not None:
+            self.body.glance(state.body, pixels, time)
 
     def note_request(
         self, state: SmallAssistantState, text: str, time: float

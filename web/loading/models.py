@@ -89,6 +89,7 @@ def session_limits(settings: Settings) -> Limits:
         interval=settings.look_every,
         attentive_interval=settings.look_attentive,
         still_interval=settings.look_still,
+        glance_delay=settings.look_glance,
     )
     frame_output = FrameOutput(
         rate=settings.drawing_rate, min_side=settings.drawing_side, max_points=settings.track_points

@@ -25,6 +25,7 @@ from models.assistant.interface import (
     AssistantAnswer,
     Exchange,
     FrameAnalysis,
+    Glances,
     LooksTogether,
     Moment,
     next_pieces,
@@ -127,6 +128,11 @@ class AssistantHandle:
         return await self._server.looks.submit(
             self._server.frames, (self, pixels, time), urgency, max_wait=max_wait
         )
+
+    async def glance(self, pixels: Pixels, time: float) -> None:
+        """Look at bodies alone: after an analysis which says that it would tell more."""
+        model = cast("Glances", self._server.model)
+        await self._server.looks.run(partial(model.glance, self.state, pixels, time), Urgency.LOOK)
 
     async def note_request(self, text: str, time: float) -> "AnswerHandle | None":
         """Note the standing request in a question; return the answer if that is all it asks."""

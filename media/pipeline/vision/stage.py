@@ -52,6 +52,7 @@ class VisionStage:
         self._speaking = False
         self._last: AnalyzedFrame | None = None
         self._skipped: VideoFrame | None = None  # the newest frame, if it was not analyzed
+        self._glance_at: float | None = None  # when bodies are looked at again
         self._late_since: float | None = None  # when frames that were due began to be skipped
         self._thumbnails: dict[float, bytes] = {}
         self._requests: tuple[str, ...] = ()
@@ -108,6 +109,7 @@ class VisionStage:
         analyzed = due(self._last, frame, limits.sampling, attentive=attentive)
         if analyzed is None:
             self._skipped = frame
+            await self._glance(frame, memory)
         else:
             overdue = frame.moment - (self._last or analyzed).time > limits.sampling.still_interval
             urgency = Urgency.GENERATION if overdue else Urgency.LOOK
@@ -118,6 +120,13 @@ class VisionStage:
                 self._skipped = frame
                 self._late_since = self._late_since or self._context.clock.now()
                 self._context.counters.skipped_looks += 1
+
+    async def _glance(self, frame: VideoFrame, memory: AssistantHandle) -> None:
+        """Look at bodies again, if it is time; not while frames that are due are skipped."""
+        if self._glance_at is None or frame.time < self._glance_at or self._late_since is not None:
+            return
+        self._glance_at = None
+        await memory.glance(frame.pixels, frame.time)
 
     async def _analyze(
         self,
@@ -136,6 +145,8 @@ class VisionStage:
         worker = self._context.services.media_worker
         analysis = await memory.analyze_frame(frame.pixels, frame.time, urgency, max_wait=max_wait)
         self._last, self._skipped, self._late_since = analyzed, None, None
+        delay = self._context.limits.sampling.glance_delay
+        self._glance_at = frame.time + delay if analysis.bodies and delay else None
         self._context.counters.looks += 1
         self._thumbnails[frame.time] = await worker.run(encode_thumbnail, frame.pixels)
         while len(self._thumbnails) > MAX_THUMBNAILS:

@@ -26,6 +26,7 @@ from models.vision.person_detector import Person
 WEIGHTS = "body"  # in models.weights.catalog
 KEPT = 8.0  # seconds of looks
 PICTURES = 6  # of the last looks are kept, for hands: speech is recognized seconds later
+OLD = 1.0  # seconds before the newest look, at which a kept picture does not show that any more
 MAX_SIDE = 640  # pixels of a kept picture
 MAX_POSES = 3  # persons, the largest: what a look may cost
 
@@ -89,11 +90,18 @@ class BodyWatch:
         found = tuple(self._hands.find(picture)) if hands else None
         aspect = picture.shape[2] / picture.shape[1]
         look = BodyLook(time, poses, aspect, found)
-        state.looks.append(look)
-        while state.looks[0].time < time - KEPT:
-            state.looks.popleft()
+        _add(state, look)
         state.pictures.append(KeptPicture(time, picture.round().to(torch.uint8)))
         return Seen(time, signs(tuple(state.looks)), look)
+
+    def glance(self, state: BodyState, pixels: Pixels, time: float) -> None:
+        """Add a look at the persons of the look before, a moment later, to `state`."""
+        if not state.looks or state.looks[-1].time >= time:
+            return
+        persons = [pose.person for pose in state.looks[-1].poses]
+        picture = _small(pixels)
+        poses = tuple(self._poses.estimate(picture, persons))
+        _add(state, BodyLook(time, poses, picture.shape[2] / picture.shape[1]))
 
     def recall(self, state: BodyState, until: float, *, hands: bool) -> Seen | None:
         """Return what was seen last up to `until`; with `hands`, look for them in that frame.
@@ -105,10 +113,17 @@ class BodyWatch:
             return None
         newest = looks[-1]
         if hands and newest.hands is None:
-            kept = next((each for each in tuple(state.pictures) if each.time == newest.time), None)
-            if kept is not None:
-                newest = replace(newest, hands=tuple(self._hands.find(kept.pixels.float())))
+            kept = [each for each in tuple(state.pictures) if each.time <= until]
+            if kept and kept[-1].time >= newest.time - OLD:
+                newest = replace(newest, hands=tuple(self._hands.find(kept[-1].pixels.float())))
         return Seen(newest.time, signs(looks), newest)
+
+
+def _add(state: BodyState, look: BodyLook) -> None:
+    """Add a look, and forget those that are too old."""
+    state.looks.append(look)
+    while state.looks[0].time < look.time - KEPT:
+        state.looks.popleft()
 
 
 def _small(pixels: Pixels) -> Tensor:

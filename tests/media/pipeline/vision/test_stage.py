@@ -23,10 +23,11 @@ from media.events import (
     Speech,
     StandingRequests,
 )
-from media.pipeline.limits import Limits
+from media.pipeline.interfaces import Pixels
+from media.pipeline.limits import Limits, Sampling
 from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
-from models.assistant.interface import AssistantAnswer, Exchange, Moment
+from models.assistant.interface import AssistantAnswer, Exchange, FrameAnalysis, Moment
 from models.errors import StoreError
 from tests.media.pipeline.scripted import picture, replayed, scripted_services
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
@@ -104,6 +105,38 @@ async def test_after_an_answer_its_subject_is_relevant_and_its_confidence_is_kno
     assert (last.status, last.confidence) == ("completed", 0.75)
     assert (relevance.about, relevance.time, relevance.confidence) == ("where is it?", 2.5, 0.75)
     np.testing.assert_array_equal(relevance.values, np.eye(2))
+
+
+class Glancing(ScriptedAssistant):
+    """Sees a body in the first picture, and notes the times of what it looks at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.analyzed: list[float] = []
+        self.glanced: list[float] = []
+
+    def analyze_frame(
+        self, state: tuple[list[Moment], list[str]], pixels: Pixels, time: float
+    ) -> tuple[tuple[list[Moment], list[str]], FrameAnalysis]:
+        self.analyzed.append(time)
+        state, analysis = super().analyze_frame(state, pixels, time)
+        return state, replace(analysis, bodies=time < 0.5)
+
+    def glance(self, state: object, pixels: Pixels, time: float) -> None:
+        self.glanced.append(time)
+
+
+async def test_a_body_is_looked_at_again_a_moment_later_and_nothing_else_is() -> None:
+    frames: list[Input] = [picture(n * 9000, brightness=20 * n) for n in range(11)]
+    seeing = Glancing()
+    with scripted_services(assistant=seeing) as services:
+        await run(frames, services)
+    assert (seeing.analyzed, seeing.glanced) == ([0.0, 0.5, 1.0], [0.2])
+    once = Glancing()
+    limits = replace(Limits.replay(), sampling=Sampling(glance_delay=0.0))
+    with scripted_services(assistant=once) as services:
+        await run(frames, services, limits)
+    assert (once.analyzed, once.glanced) == ([0.0, 0.5, 1.0], [])
 
 
 async def test_the_newest_frame_is_analyzed_for_a_question_even_if_no_analysis_is_due() -> None:

@@ -46,6 +46,17 @@ def test_a_raised_hand_that_goes_to_and_fro_waves(hz: float) -> None:
     assert Sign.WAVING in signs(moved(hz))[0]
 
 
+@pytest.mark.parametrize("hz", [0.8, 1.3, 1.8, 2.2])
+def test_waving_is_seen_from_looks_with_a_glance_after_each(hz: float) -> None:
+    times = sorted([step / 2 for step in range(5)] + [step / 2 + 0.2 for step in range(4)])
+    found = [
+        Sign.WAVING
+        in signs([waving(t, 0.1 * math.sin(2 * math.pi * hz * t + phase / 2)) for t in times])[0]
+        for phase in range(12)
+    ]
+    assert sum(found) >= 11
+
+
 def test_a_hand_that_is_raised_and_still_or_moves_once_does_not_wave() -> None:
     assert Sign.WAVING not in signs([waving(time / 5, 0.005 * (time % 2)) for time in range(12)])[0]
     assert Sign.WAVING not in signs([waving(time / 5, 0.03 * time) for time in range(12)])[0]

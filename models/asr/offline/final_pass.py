@@ -10,18 +10,26 @@ from models.asr.speech_activity import VoiceActivityDetector
 from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import Samples
+from models.asr.whisper.tokenizer import Task
 from models.asr.words import RecognizedWord
 
 NO_SPEECH = 0.7  # above this "no speech" probability there are no words
 
 
 class WhisperFinalPass:
-    """Transcribes whole turns; shared by all sessions."""
+    """Transcribes whole turns in `language`, or the one that it detects; shared by all sessions."""
 
-    def __init__(self, recognizer: WhisperModel, detector: VoiceActivityDetector) -> None:
+    def __init__(
+        self,
+        recognizer: WhisperModel,
+        detector: VoiceActivityDetector,
+        *,
+        language: str | None = None,
+        task: Task = "transcribe",
+    ) -> None:
         self.recognizer = recognizer
         self._detector = detector
-        self._config = DecodeConfig(silence=NO_SPEECH)
+        self._config = DecodeConfig(silence=NO_SPEECH, language=language, task=task)
 
     def transcribe(self, samples: Samples) -> list[RecognizedWord]:
         """Return the words of `samples`, float32 (n,) in [-1, 1] at 16 kHz."""

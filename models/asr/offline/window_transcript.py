@@ -1,6 +1,6 @@
 """The words of one window of speech: decoded, then placed in the frames that hold speech."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.asr.speech_activity import Region, Samples
 from models.asr.whisper.alignment import FRAME, WordSpan, align, speech_frames
-from models.asr.whisper.decode import DecodeConfig, decode, detect_language
+from models.asr.whisper.decode import DecodeConfig, DetectedLanguage, decode, detect_language
 from models.asr.whisper.decoder import DecodedTokens, DecoderState
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.mel import log_mel
@@ -21,12 +21,17 @@ from models.asr.words import RecognizedWord, longest
 class WindowTranscriber:
     """Transcribes windows of one recording, in one language.
 
-    Without a language in `config`, a multilingual model detects it from the first window.
+    Without a language in `config`, a multilingual model detects it from the first window, among
+    `languages` if there are any.
     """
 
-    def __init__(self, recognizer: WhisperModel, config: DecodeConfig) -> None:
+    def __init__(
+        self, recognizer: WhisperModel, config: DecodeConfig, languages: Collection[str] = ()
+    ) -> None:
         self.recognizer = recognizer
         self._config = config
+        self._languages = languages
+        self.detected: DetectedLanguage | None = None  # once the first window is transcribed
 
     @torch.inference_mode()
     def transcribe(
@@ -45,8 +50,8 @@ class WindowTranscriber:
         padded = np.pad(samples, (0, config.audio_context * FRAME - len(samples)))
         state = decoder.open(self.recognizer.encoder.encode(log_mel(padded, config.mels)))
         if self._config.language is None:
-            spoken = detect_language(decoder, tokenizer, state)
-            self._config = replace(self._config, language=spoken)
+            self.detected = detect_language(decoder, tokenizer, state, self._languages)
+            self._config = replace(self._config, language=self.detected.code)
         frames = speech_frames(speech, len(samples))
         result = decode(
             decoder,
@@ -83,15 +88,17 @@ class WindowTranscriber:
         read: DecodedTokens | None = None,
     ) -> list[WordSpan]:
         language = self._config.language
+        written = "en" if self._config.task == "translate" else language
         return align(
             self.recognizer.decoder,
             self.recognizer.tokenizer,
             state,
-            self.recognizer.tokenizer.words(tokens, language),
+            self.recognizer.tokenizer.words(tokens, written),
             frames=len(frames),
             speech=frames,
             delay=self.recognizer.delay,
             language=language,
+            task=self._config.task,
             read=read,
         )
 
@@ -99,7 +106,9 @@ class WindowTranscriber:
         self, state: DecoderState, tokens: list[int], frames: NDArray[np.bool_], length: int
     ) -> list[RecognizedWord]:
         decoder, tokenizer = self.recognizer.decoder, self.recognizer.tokenizer
-        opening = tokenizer.opening(self._config.language, timestamps=False)
+        opening = tokenizer.opening(
+            self._config.language, timestamps=False, task=self._config.task
+        )
         scored = range(len(opening) - 1, len(opening) + len(tokens) - 1)
         read = decoder.decode([*opening, *tokens], state.cut(0), scored)
         spans = self._align(state, tokens, frames, read)

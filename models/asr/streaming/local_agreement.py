@@ -12,6 +12,7 @@ Source: LocalAgreement-2, Liu et al. 2020; whisper_streaming, Machacek et al. 20
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import takewhile
 
@@ -63,6 +64,17 @@ class LocalAgreement:
         # Whole intervals; a window has room for twice `trim`, after which it is cut in any case.
         longest = min(2 * self.config.trim * RATE, recognizer.config.audio_context * FRAME)
         self._max_window = max(1, int(longest) // self._interval) * self._interval
+
+    def in_language(self, language: str) -> "LocalAgreement":
+        """Return a recognizer of `language` that shares everything else with this one.
+
+        Raises:
+            ValueError: the model does not know it.
+        """
+        self.recognizer.tokenizer.opening(language, timestamps=False)
+        other = copy(self)
+        other.config = replace(self.config, language=language)
+        return other
 
     def init_state(self, start: int = 0) -> LocalAgreementState:
         """Return the state before any sound; its first sample will be sample `start`."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from models.asr.speech_activity import FRAME as DETECTOR_FRAME
 from models.asr.speech_activity import Region, widened
 from models.asr.whisper.decoder import DecodedTokens, DecoderState, WhisperDecoder
-from models.asr.whisper.tokenizer import WhisperTokenizer
+from models.asr.whisper.tokenizer import Task, WhisperTokenizer
 from models.asr.words import RATE
 
 FRAME = 320  # samples of an encoder frame: 20 ms
@@ -48,6 +48,7 @@ def align(
     delay: int = 0,
     speech: NDArray[np.bool_] | None = None,
     language: str | None = None,
+    task: Task = "transcribe",
     read: DecodedTokens | None = None,
 ) -> list[WordSpan]:
     """Return the span of each of `words`, groups of text tokens, in the first `frames` frames.
@@ -59,7 +60,7 @@ def align(
     tokens = [token for word in words for token in word]
     if not tokens:
         return []
-    opening = tokenizer.opening(language, timestamps=False)
+    opening = tokenizer.opening(language, timestamps=False, task=task)
     read = read or decoder.decode([*opening, *tokens], state.cut(0))
     scores = decoder.cross_scores(read.queries, state.sound)[:, :, :frames]
     if speech is not None:

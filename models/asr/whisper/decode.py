@@ -6,7 +6,7 @@ Source: Radford et al. 2022, section 4.5.
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.asr.whisper.decoder import DecoderState, WhisperDecoder
 from models.asr.whisper.logit_filters import NEVER, LogitFilters
-from models.asr.whisper.tokenizer import WhisperTokenizer
+from models.asr.whisper.tokenizer import Task, WhisperTokenizer
 
 # Takes tokens that repeat; returns those that there is sound for, none if it is a loop.
 SpokenTokens = Callable[[Sequence[int]], tuple[int, ...]]
@@ -40,6 +40,7 @@ class DecodeConfig:
     silence: float = 1.0
     timestamps: bool = True
     language: str | None = None
+    task: Task = "transcribe"
     max_tokens: int = 224  # half of the text context; the other half is for the prompt
 
 
@@ -60,6 +61,14 @@ class DecodingResult:
         """Return whether the audio holds no speech after all."""
         unlikely = self.log_prob < config.min_log_prob
         return self.no_speech > config.silence or (unlikely and self.no_speech > config.no_speech)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedLanguage:
+    """The code of a language, and how likely it is, in [0, 1]."""
+
+    code: str
+    probability: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,14 +135,25 @@ def compression_ratio(text: str) -> float:
 
 
 def detect_language(
-    decoder: WhisperDecoder, tokenizer: WhisperTokenizer, opened: DecoderState
-) -> str:
-    """Return the likeliest language of a sound; an English-only model says "en"."""
-    if not tokenizer.languages:
-        return "en"
+    decoder: WhisperDecoder,
+    tokenizer: WhisperTokenizer,
+    opened: DecoderState,
+    among: Collection[str] = (),
+) -> DetectedLanguage:
+    """Return the likeliest language of a sound.
+
+    Only languages `among` those given are considered, all if there are none; their probabilities
+    sum to 1. An English-only model says "en".
+
+    Source: Radford et al. 2022, section 2.3 (the token after the start of the transcript).
+    """
+    known = [code for code in tokenizer.languages if not among or code in among]
+    if not known:
+        return DetectedLanguage("en", 1.0)
     _, scores, _ = _begin(decoder, tokenizer, opened, (tokenizer.start,))
-    names = list(tokenizer.languages)
-    return names[int(scores[list(tokenizer.languages.values())].argmax())]
+    chances = scores[[tokenizer.languages[code] for code in known]].softmax(0)
+    best = int(chances.argmax())
+    return DetectedLanguage(known[best], float(chances[best]))
 
 
 def _opening(
@@ -143,7 +163,9 @@ def _opening(
     prompt: Sequence[int],
 ) -> tuple[int, ...]:
     kept = prompt[-(decoder.config.text_context // 2 - 1) :]
-    return tokenizer.opening(config.language, timestamps=config.timestamps, prompt=kept)
+    return tokenizer.opening(
+        config.language, timestamps=config.timestamps, prompt=kept, task=config.task
+    )
 
 
 def _begin(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from string import punctuation
+from typing import Literal
 
 import tokenizers
 
@@ -16,6 +17,7 @@ from models.asr.whisper.whisper import WhisperConfig
 from models.errors import WeightsError
 
 TIMESTAMP_STEP = 0.02  # seconds
+Task = Literal["transcribe", "translate"]  # into the language of the sound, or into English
 
 # Symbols for sounds or layout, hardly ever spoken: Whisper suppresses them by default.
 NON_SPEECH = (
@@ -72,25 +74,33 @@ class WhisperTokenizer:
         return self.no_timestamps + 1
 
     def opening(
-        self, language: str | None, *, timestamps: bool, prompt: Sequence[int] = ()
+        self,
+        language: str | None,
+        *,
+        timestamps: bool,
+        prompt: Sequence[int] = (),
+        task: Task = "transcribe",
     ) -> tuple[int, ...]:
         """Return the tokens that start a transcript; `language` defaults to English.
 
-        The tokens `prompt`, earlier text, come before them if there are any.
+        The tokens `prompt`, earlier text, come before them if there are any. With the task
+        "translate" the text is English, whatever the language of the sound.
 
         Raises:
-            ValueError: the model does not know `language`.
+            ValueError: the model does not know `language`, or cannot translate.
         """
         wanted = language or "en"
-        task: tuple[int, ...] = ()
+        named: tuple[int, ...] = ()
         if self.languages:
             if wanted not in self.languages:
                 raise ValueError(f"no language {wanted!r}; known are {', '.join(self.languages)}")
-            task = (self.languages[wanted], self.special_token("transcribe"))
+            named = (self.languages[wanted], self.special_token(task))
         elif wanted != "en":
             raise ValueError(f"this model knows English only, not {wanted!r}")
+        elif task == "translate":
+            raise ValueError("this model knows English only, so it translates nothing")
         earlier = (self.previous, *prompt) if prompt else ()
-        return (*earlier, self.start, *task, *(() if timestamps else (self.no_timestamps,)))
+        return (*earlier, self.start, *named, *(() if timestamps else (self.no_timestamps,)))
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens of `text`; names of special tokens in it count as plain text."""

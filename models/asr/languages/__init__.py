@@ -1,0 +1,1 @@
+"""Languages other than English: which one is spoken, how it is written, and translation."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from media.dialogue import NO_DIALOGUE, AnswerNotice, CalledFunction, Dialogue
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GenerationInput, GenerationOutput
-from media.speaker_events import Backchannel, NameSpeaker, Speakers
+from media.hearing_events import HearingOutput, Translate
+from media.speaker_events import NameSpeaker, Speakers
 from models.assistant.interface import Moment
 
 
@@ -30,7 +31,8 @@ class Caption:
     The first `stable` words stay the same until the `final` caption, which may correct them and is
     the last. A final caption without words means that the turn had no speech. `heard` is the media
     time up to which audio was transcribed: `heard - words[-1].end` is the caption's delay without
-    the time to compute it.
+    the time to compute it. `language` is a code. A final caption that is `translated` is followed
+    by the final `Translation` of its turn.
     """
 
     turn: int
@@ -40,6 +42,8 @@ class Caption:
     end: float
     heard: float
     final: bool
+    language: str = "en"
+    translated: bool = False
 
     @property
     def text(self) -> str:
@@ -72,19 +76,6 @@ class TurnEnded:
     detected: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CommitResult:
-    """A `Commit` was processed: it ended `turn`, or none if `samples`, all there were, are few."""
-
-    turn: int | None
-    samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cleared:
-    """A `Clear` was processed: the turn in progress, if any, has no end and no final caption."""
-
-
 Eagerness = Literal["low", "medium", "high", "auto"]
 
 
@@ -108,6 +99,8 @@ class TurnDetection:
 class ListeningConfig:
     """How to listen, from this position in the stream on.
 
+    Speech is in `language`, a code, or in one that is detected for each turn if it is "auto". What
+    is not English is also translated to it: with "live" while it is spoken, with "end" once.
     Without `detection` all audio belongs to one turn until a `Commit`. With `interrupt` the start
     of a turn cancels answers in progress. With `respond` the session asks the final caption of a
     turn as a `Question`, as recordings may; `spoken` is for those questions. A client's questions
@@ -119,6 +112,8 @@ class ListeningConfig:
     interrupt: bool = True
     spoken: bool = False
     speakers: bool = True
+    language: str = "en"
+    translate: Translate = "no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,11 +279,9 @@ AnswerOutput = Evidence | Answer | CalledFunction | AnswerNotice
 Output = (
     Caption
     | Speakers
+    | HearingOutput
     | TurnStarted
     | TurnEnded
-    | Backchannel
-    | CommitResult
-    | Cleared
     | AnswerOutput
     | Speech
     | Gap

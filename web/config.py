@@ -8,9 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import SettingsConfigDict
 
 from models.weights.hub_catalog import HUB_MODELS
-from web.answer_settings import AnswerSettings
 from web.errors import SettingsError
-from web.operation_settings import OperationSettings
 from web.setting_checks import (
     SMALL,
     CommaSeparated,
@@ -23,14 +21,19 @@ from web.setting_checks import (
     port_range,
     urls_with_scheme,
 )
-from web.setting_errors import describe, refuse_unknown
-from web.speaker_settings import SpeakerSettings
-from web.weight_settings import WeightSettings
+from web.settings.answers import AnswerSettings
+from web.settings.errors import describe, refuse_unknown
+from web.settings.languages import LanguageSettings
+from web.settings.operation import OperationSettings
+from web.settings.speakers import SpeakerSettings
+from web.settings.weights import WeightSettings
 
 PREFIX = "EYELINE_"
 
 
-class Settings(OperationSettings, AnswerSettings, SpeakerSettings, WeightSettings):
+class Settings(
+    LanguageSettings, OperationSettings, AnswerSettings, SpeakerSettings, WeightSettings
+):
     """The settings of the service; each is an environment variable EYELINE_<NAME>."""
 
     model_config = SettingsConfigDict(
@@ -63,7 +66,8 @@ class Settings(OperationSettings, AnswerSettings, SpeakerSettings, WeightSetting
     """chunk size of causal in milliseconds: 100, 300 or 1000; larger chunks are more accurate"""
     final_model: Annotated[str, AfterValidator(known_final_model)] | None = None
     """model of the final pass over each finished turn: tiny.en, base, a path or none; if not set,
-    the speech recognition model with causal and ancat, otherwise none"""
+    the speech recognition model with causal, ancat and languages other than English, otherwise
+    none"""
     video_model: Annotated[str, AfterValidator(known_video_model)] = SMALL
     """model that answers questions about video: small, a model downloaded by `eyeline pull`, or the
     path of a LLaVA-OneVision, Qwen2.5-VL, Qwen3-VL or SmolVLM2 folder from Hugging Face"""

@@ -17,6 +17,7 @@ from web.config import Settings
 from web.loading.models import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 from web.sessions import Sessions
+from web.setting_checks import SMALL
 
 MODEL_NAME = "eyeline"  # of sessions in the API, whatever models are loaded
 
@@ -75,7 +76,9 @@ def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
     return Capabilities(
         model=MODEL_NAME,
         recognizers=(recognizer,),
-        languages=("en",),
+        languages=settings.languages,
+        language=settings.language,
+        english_only=models.services.answerer.outside is None and settings.video_model == SMALL,
         voices=() if synthesizer is None else (synthesizer.voice,),
         turn_detection=turn_detection(settings),
         notices=models.notices,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
 from media.pipeline.outside.tool_schemas import TOOLS
+from models.asr.languages.codes import language_code
 from models.weights.hub_catalog import VIDEO_LLMS
 from rtc.ice_servers import IceEndpoint
 from rtc.ports import PortRange
@@ -99,6 +100,22 @@ def known_tools(names: tuple[str, ...]) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in TOOLS]:
         raise ValueError(f"expected {', '.join(TOOLS)}, comma-separated, not {unknown[0]}")
     return names
+
+
+def known_language(name: str) -> str:
+    """Check that `name` is a language that Whisper knows, or auto; return its code."""
+    code = language_code(name)
+    if code is None:
+        raise ValueError("expected auto, or a language such as de or german")
+    return code or "auto"
+
+
+def known_languages(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check that `names` are languages that Whisper knows, and return their codes."""
+    codes = tuple(dict.fromkeys(known_language(name) for name in names))
+    if not codes or "auto" in codes:
+        raise ValueError("expected languages such as en,de,fr, comma-separated")
+    return codes
 
 
 def http_url(url: str) -> str:

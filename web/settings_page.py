@@ -6,14 +6,16 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from models.weights.catalog import NPM_REGISTRY
-from web.answer_settings import AnswerSettings
 from web.config import PREFIX, Settings
-from web.operation_settings import OperationSettings
-from web.speaker_settings import SpeakerSettings
-from web.weight_settings import WeightSettings
+from web.settings.answers import AnswerSettings
+from web.settings.languages import LanguageSettings
+from web.settings.operation import OperationSettings
+from web.settings.speakers import SpeakerSettings
+from web.settings.weights import WeightSettings
 
 # In this order after the others.
 GROUPS: tuple[type[BaseSettings], ...] = (
+    LanguageSettings,
     WeightSettings,
     OperationSettings,
     AnswerSettings,

@@ -52,6 +52,9 @@ class Limits:
     max_turn: float = 30.0  # a longer turn ends at the next brief silence
     max_gap: float = 1.0  # sound that is missing for longer ends the turn
     reported_gap: float = 0.1  # media that are missing for as long are reported: a short word
+    detection_time: float = 2.0  # seconds of a turn after which its language is detected
+    detection_confidence: float = 0.6  # below, a turn has the language of the one before it
+    translation_interval: float = 2.0  # seconds of sound after which a turn is translated again
     sampling: Sampling = field(default_factory=Sampling)
     frame_output: FrameOutput = field(default_factory=FrameOutput)
 

@@ -4,6 +4,7 @@ source -> route -> audio -> TurnStage -> turns -> CaptionStage
                 -> vision (frames, questions) -> VisionStage -> answers -> SpeechStage
                 -> generation (frames, controls) -> GenerationStage -> overlay
                                            captions -> overlay -> CaptionOverlay
+                   captions in other languages -> translations -> TranslationStage
 every stage -> send
 """
 
@@ -37,9 +38,15 @@ from media.pipeline.generation.passthrough import GenerationItem, Passthrough, S
 from media.pipeline.generation.stage import GenerationStage
 from media.pipeline.hearing.caption_stage import CaptionStage
 from media.pipeline.hearing.speakers import SpeakerLabels
+from media.pipeline.hearing.translation_stage import (
+    TranslationItem,
+    TranslationStage,
+    TurnSound,
+)
 from media.pipeline.hearing.turn_items import TurnItem
 from media.pipeline.hearing.turn_stage import AudioItem, TurnStage
 from media.pipeline.limits import Limits
+from media.pipeline.models.languages import ENGLISH
 from media.pipeline.models.services import Services
 from media.pipeline.overlay import CaptionOverlay
 from media.pipeline.questions import OpenQuestions
@@ -56,6 +63,7 @@ class Channels:
 
     audio: Channel[AudioItem]
     turns: Channel[TurnItem]
+    translations: Channel[TranslationItem]
     vision: Channel[VisionItem]
     answers: Channel[Answer]
     generation: Channel[GenerationItem]
@@ -75,6 +83,9 @@ class Channels:
                 on_drop=context.counters.audio_dropped,
             ),
             turns=Channel(limits.turns, clock=clock),
+            translations=Channel(
+                limits.turns, droppable=() if limits.lossless else TurnSound, clock=clock
+            ),
             vision=Channel(limits.vision, droppable=media, clock=clock),
             answers=Channel(limits.answers),
             generation=Channel(limits.vision, droppable=media),
@@ -142,7 +153,9 @@ async def run_session(
     turns = TurnStage(replace(context, send=send_turn), channels.turns)
     speakers = SpeakerLabels(context)
     asking = partial(ask, context=context, channels=channels, speakers=speakers)
-    captions = CaptionStage(replace(context, send=send_caption), asking, speakers)
+    captions = CaptionStage(
+        replace(context, send=send_caption), asking, speakers, channels.translations
+    )
     context.counters.measure_delays(
         lambda: max(channels.caption_delay(), captions.delay()),
         lambda: max(channels.vision.delay, vision.delay()),
@@ -152,6 +165,7 @@ async def run_session(
         stages.create_task(turns.run(channels.audio), name="turns")
         generation = stages.create_task(run_generation(context, channels), name="generation")
         stages.create_task(run_captions(captions, channels, generation), name="captions")
+        stages.create_task(TranslationStage(context).run(channels.translations), name="translation")
         stages.create_task(vision.run(channels.vision), name="vision")
         stages.create_task(SpeechStage(context).run(channels.answers), name="speech")
         if channels.overlay is not None:
@@ -207,6 +221,8 @@ async def route_audio(item: AudioItem, channels: Channels, context: SessionConte
     """Send audio, and what belongs to its places, to the turn stage; report a gap in any media."""
     if isinstance(item, Gap):
         await report_gap(item, context)
+    if isinstance(item, ListeningConfig) and item.language != ENGLISH:
+        context.services.languages.prepare()
     if not isinstance(item, Gap) or item.media == "audio":
         await channels.audio.send(item)
     if isinstance(item, AudioChunk) and context.limits.repeatable:
@@ -254,6 +270,7 @@ async def run_captions(
     The overlay ends when `generation` is over, too.
     """
     await captions.run(channels.turns)
+    await channels.translations.close()
     await channels.vision.close()
     await asyncio.wait([generation])
     if channels.overlay is not None:

@@ -8,6 +8,7 @@ class Urgency(IntEnum):
 
     Speech comes before looks, final captions before interim ones, answers before generation. An
     interim caption waits for an answer: the next one stands in for it, and nothing for the answer.
+    A translation waits for the captions of all.
     What can be left out comes then, in the order in which it is left out. Files are last: nobody
     sees when a piece of a transcript is ready, but they are as urgent as generated frames once one
     has waited for PATIENCE.
@@ -17,9 +18,10 @@ class Urgency(IntEnum):
     FINAL_CAPTION = 1
     ANSWER = 2
     INTERIM_CAPTION = 3
-    GENERATION = 4
-    LOOK = 5
-    FILE = 6
+    TRANSLATION = 4
+    GENERATION = 5
+    LOOK = 6
+    FILE = 7
 
     def after(self, waited: float) -> "Urgency":
         """Return how urgent it is after `waited` seconds."""

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from models.asr.languages.detection import LanguageDetector
-from models.asr.languages.live_translation import LiveTranslation, Translation
+from models.asr.languages.live_translation import EnglishText, LiveTranslation
 from models.asr.offline.transcription import transcribe
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.vad import SileroVad, load_silero
@@ -39,8 +39,6 @@ def sources(folder: Path, language: str, limit: int) -> Iterator[tuple[str, list
         yield "people", language_clips.prompts(folder, language, limit)
     if language in PICO:
         yield "pico", list(language_clips.spoken_by_pico(language))[:limit]
-    if language not in PROMPTS:
-        yield "espeak", list(language_clips.spoken_by_espeak(language, folder))[:limit]
 
 
 def live(recognizer: LocalAgreement) -> Callable[[np.ndarray], str]:
@@ -70,7 +68,9 @@ def detected(language: str, clips: Sequence[LanguageClip], detector: LanguageDet
     found = []
     for seconds in HEARD:
         heard = [clip for clip in clips if clip.seconds >= seconds]
-        right = [detector.detect(c.samples[: round(seconds * RATE)]).code == language for c in heard]
+        right = [
+            detector.detect(c.samples[: round(seconds * RATE)]).code == language for c in heard
+        ]
         found.append(f"{seconds:.0f} s {sum(right)}/{len(right)}")
     return ", ".join(found)
 
@@ -96,7 +96,7 @@ def translated(clips: Sequence[LanguageClip], model: LiveTranslation, whole: Cal
     )
 
 
-def _erased(before: Sequence[str], now: Translation) -> int:
+def _erased(before: Sequence[str], now: EnglishText) -> int:
     words = now.text.split()
     same = 0
     while same < min(len(before), len(words)) and before[same] == words[same]:

@@ -9,9 +9,9 @@ from rtc.limits import PeerLimits
 from web.config import Settings, read_settings
 from web.errors import SettingsError
 from web.loading.models import session_limits
+from web.settings.weights import CHECKOUT
 from web.settings_page import settings_page
 from web.signaling.offers import peer_limits
-from web.weight_settings import CHECKOUT
 
 
 def test_variables_are_read_and_arguments_win(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 
 from models.weights.catalog import WEIGHTS
 from web.cli.doctor import checks
-from web.weight_settings import CHECKOUT
+from web.settings.weights import CHECKOUT
 
 SCRIPT = CHECKOUT / "eyeline"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")

@@ -58,6 +58,7 @@ RULES = (
     Rule("PATCH DELETE", "/whep/{id}/{viewer}", Access.OWN),
     Rule("GET", "/ice-servers", Access.OWN),
     Rule("POST", "/v1/audio/transcriptions", Access.KEY, Body.UPLOAD),
+    Rule("POST", "/v1/audio/translations", Access.KEY, Body.UPLOAD),
     Rule("POST", "/v1/audio/speech", Access.KEY),
     Rule("POST", "/v1/chat/completions", Access.OWN, Body.MESSAGE),
     Rule("GET", "/v1/models", Access.KEY),

@@ -67,6 +67,7 @@ def _add_replay(commands: "argparse._SubParsersAction[CommandParser]") -> None:
     command.add_argument("--realtime", action="store_true", help="at the speed of the recording")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     _add_track(command)
+    _add_language(command)
     _add_model(command)
 
 
@@ -93,7 +94,14 @@ def _add_captions(commands: "argparse._SubParsersAction[CommandParser]") -> None
         help="chunk size of causal in milliseconds (300)",
     )
     _add_track(command)
+    _add_language(command)
     _add_model(command)
+
+
+def _add_language(command: CommandParser) -> None:
+    command.add_argument(
+        "--language", help="what is spoken: a code such as de, or auto (EYELINE_LANGUAGE)"
+    )
 
 
 def _add_publish(commands: "argparse._SubParsersAction[CommandParser]") -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from media.events import Caption, CaptionWord, Output
 from media.files.decoding import decode_audio
 from media.files.report import DecodingReport
-from models.asr.offline.transcription import transcribe_chunks
 from models.asr.words import RATE, RecognizedWord
 from web.cli.output_file import check_standard_output, open_output
 from web.cli.replay import run_recording
@@ -146,7 +145,7 @@ def offline_captions(
     """Call `take` with the words of the offline model, window by window."""
     longest = settings.max_media_hours * 3600
     chunks = decode_audio(sound.path, max_duration=longest, track=sound.track, report=sound.report)
-    for part in transcribe_chunks(models.whisper, models.services.detector.model, chunks):
+    for part in models.services.files.parts(chunks, language=settings.language):
         take([caption_word(word) for word in part.words])
         progress.update(part.end / RATE)
 

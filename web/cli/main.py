@@ -20,7 +20,7 @@ from web.errors import UsageError, run_command
 from web.log_lines import LogFormat, log_handler
 from web.serving.log_limit import RepeatLimit
 from web.setting_checks import SMALL
-from web.weight_settings import CHECKOUT
+from web.settings.weights import CHECKOUT
 
 if TYPE_CHECKING:  # slow to import
     from web.rest.subtitles import SubtitleFormat
@@ -71,6 +71,7 @@ def _run(arguments: argparse.Namespace) -> int:
         port=getattr(arguments, "port", None),
         asr_model=getattr(arguments, "model", None),
         asr=getattr(arguments, "asr", None),
+        language=getattr(arguments, "language", None),
         asr_chunk=getattr(arguments, "chunk", None),
         log_level="debug" if arguments.debug else None,
     )

@@ -29,6 +29,7 @@ from media.events import (
 from media.files.report import DecodingReport
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GeneratedImage, GenerationStatus
+from media.hearing_events import HearingNotice
 from media.pipeline.context import Send
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
@@ -120,7 +121,7 @@ async def run_recording(
     try:
         await run_session(
             prepend(
-                ListeningConfig(detection=turn_detection(settings)),
+                ListeningConfig(detection=turn_detection(settings), language=settings.language),
                 report_progress(source, progress),
             ),
             send,
@@ -200,7 +201,7 @@ def as_line(output: Output) -> str:
             return f"{output.moment.time:8.2f}             noticed: {output.text}"
         case Gap() if not output.concealed:
             return f"{output.start:8.2f} - {output.end:8.2f}  {output.media} missing"
-        case Degraded() | AnswerNotice():
+        case Degraded() | AnswerNotice() | HearingNotice():
             return f"                     trouble: {output.message}"
         case _:
             return ""

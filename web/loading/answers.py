@@ -15,7 +15,7 @@ from media.pipeline.own_code.frame_filter import UserFrameFilter
 from media.pipeline.own_code.handler import HandlerAnswerer, HandlerLoop
 from media.pipeline.own_code.user_function import UserFunction
 from media.worker import Worker
-from web.answer_settings import AnswerSettings
+from web.settings.answers import AnswerSettings
 
 
 def outside_model(

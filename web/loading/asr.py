@@ -1,11 +1,15 @@
 """Loading of speech recognition: the streaming recognizer, and the model of the final pass."""
 
+import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from media.pipeline.interfaces import SpeechRecognizer
+from media.pipeline.models.languages import ENGLISH, LazyMultilingual
 from media.servers.queued_engine import queued
 from models.asr.ancat.loading import load_shipped
+from models.asr.languages.multilingual import Multilingual
 from models.asr.offline.final_pass import WhisperFinalPass
 from models.asr.offline.turn_end_only import TurnEndOnly
 from models.asr.streaming.carelesswhisper_checkpoint import is_carelesswhisper
@@ -18,11 +22,15 @@ from models.engine import EngineLoader
 from models.padding import Padding
 from models.weights.fetch import Progress
 from web.config import Settings
+from web.loading.engines import stored_engines
+from web.loading.progress import download_progress
 
+logger = logging.getLogger(__name__)
 # Tokens are cached in successive slots, so what is behind them is overwritten before it is seen.
 PADDINGS = {
     "whisper-decoder": Padding(dimensions=("count", "scored"), cached="count", start="start")
 }
+MULTILINGUAL = "base"  # recognizes what is not English, unless the model of English can
 NONE = "none"  # this final model means that there is no final pass
 
 
@@ -30,13 +38,14 @@ NONE = "none"  # this final model means that there is no final pass
 class LoadedAsr:
     """`whisper` transcribes whole files, `recognizer` sessions, `final_pass` finished turns.
 
-    `detector` says what is speech.
+    `detector` says what is speech. What is not English is for `other_languages`.
     """
 
     detector: SileroVad
     whisper: WhisperModel
     recognizer: SpeechRecognizer
     final_pass: WhisperFinalPass | None
+    other_languages: LazyMultilingual
 
 
 def load_asr(
@@ -59,6 +68,7 @@ def load_asr(
         whisper=whisper,
         recognizer=_load_recognizer(settings, load_engine, whisper, detector),
         final_pass=_load_final_pass(settings, load_engine, whisper, detector, progress),
+        other_languages=_other_languages(settings, whisper, detector, together),
     )
 
 
@@ -95,7 +105,7 @@ def _load_recognizer(
     if kind == "local-agreement":
         return LocalAgreement(whisper, detector)
     if kind == "offline":
-        return TurnEndOnly(WhisperFinalPass(whisper, detector))
+        return TurnEndOnly(WhisperFinalPass(whisper, detector, language=ENGLISH))
     if kind == "ancat":
         return load_shipped(settings.weights, load_engine)
     config = CausalStreamConfig(chunk=CHUNK_FRAMES[settings.asr_chunk])
@@ -116,6 +126,45 @@ def _load_final_pass(
     if name == NONE or (asr_algorithm(settings) == "offline" and settings.final_model is None):
         return None
     if name == whisper.name or _is_careless_whisper(name):
-        return WhisperFinalPass(whisper, detector)
+        return WhisperFinalPass(whisper, detector, language=ENGLISH)
     recognizer = load_whisper(name, settings.weights, load_engine, progress=progress)
-    return WhisperFinalPass(recognizer, detector)
+    return WhisperFinalPass(recognizer, detector, language=ENGLISH)
+
+
+def _other_languages(
+    settings: Settings, whisper: WhisperModel, detector: SileroVad, together: int
+) -> LazyMultilingual:
+    """Return what loads the model of other languages: `whisper` itself if it knows them."""
+    knows = whisper.config.multilingual
+    model = whisper.name if knows else MULTILINGUAL
+    turn_end_only = asr_algorithm(settings) == "offline"
+
+    def make() -> Multilingual:
+        began = time.monotonic()
+        made = Multilingual(
+            whisper if knows else _load_multilingual(settings, together),
+            detector,
+            settings.languages,
+            turn_end_only=turn_end_only,
+            final=settings.final_model != NONE,
+        )
+        took = time.monotonic() - began
+        logger.info("loaded Whisper %s for languages other than English in %.1f s", model, took)
+        return made
+
+    name = Path(model).name  # clients do not see paths
+    mode = "at the end of each turn" if turn_end_only else "with LocalAgreement"
+    others = any(code != ENGLISH for code in settings.languages)
+    return LazyMultilingual(
+        settings.languages, make if others else None, about=f"Whisper {name} {mode}"
+    )
+
+
+def _load_multilingual(settings: Settings, together: int) -> WhisperModel:
+    with stored_engines(settings) as load_engine:
+        return load_whisper(
+            MULTILINGUAL,
+            settings.weights,
+            queued(load_engine, together=together, paddings=PADDINGS),
+            progress=download_progress(MULTILINGUAL),
+        )

@@ -99,6 +99,9 @@ def session_limits(settings: Settings) -> Limits:
         max_look_wait=settings.look_wait,
         max_turn=settings.longest_turn,
         max_gap=settings.longest_gap,
+        detection_time=settings.detection_time,
+        detection_confidence=settings.detection_confidence,
+        translation_interval=settings.translation_interval,
         sampling=sampling,
         frame_output=frame_output,
     )
@@ -254,6 +257,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
         assistant=assistant,
         final_pass=asr.final_pass,
         speakers=load_speakers(settings),
+        other_languages=asr.other_languages,
         synthesizer=None if heard_only else HibariSynthesizer(),
         generator=generator,
     )

@@ -40,10 +40,14 @@ class ItemPicture:
 
 @dataclass(slots=True)
 class ItemList:
-    """Items by id, and their ids in the order of the conversation; `size` is in characters."""
+    """Items by id, and their ids in the order of the conversation; `size` is in characters.
+
+    `english` has what was said in another language, of items that are speech.
+    """
 
     order: list[str] = field(default_factory=list)
     by_id: dict[str, Item] = field(default_factory=dict)
+    english: dict[str, str] = field(default_factory=dict)
     size: int = 0
 
     def insert(self, item: Item, after: str | None) -> str | None:
@@ -77,6 +81,7 @@ class ItemList:
         """
         self.size -= _size(self.find(id, "item_id"))
         del self.by_id[id]
+        self.english.pop(id, None)
         self.order.remove(id)
 
     def replace(self, item: Item) -> None:

@@ -1,47 +1,73 @@
-"""Names of languages as clients write them, to the codes of Whisper's languages.
+"""What is said in other languages than English, for clients and for the model that answers.
 
-Sources: ISO 639-1 and 639-2, and the names in openai-whisper's tokenizer.
+The packaged model that answers knows English only. So the question of a turn in another language is
+its translation, which comes after the final caption.
 """
 
-import re
+from collections.abc import Callable
+from typing import Any
 
-ANY = frozenset(("", "auto", "multi", "none", "null", "und", "undefined"))  # the model decides
-
-# Of each language: its code, other codes, its names.
-_TABLE = """
-en eng english; zh zho chi cmn chinese mandarin; de deu ger german; es spa spanish castilian; ru
-rus russian; ko kor korean; fr fra fre french; ja jpn japanese; pt por portuguese; tr tur
-turkish; pl pol polish; ca cat catalan valencian; nl nld dut dutch flemish; ar ara arabic; sv
-swe swedish; it ita italian; id ind in indonesian; hi hin hindi; fi fin finnish; vi vie
-vietnamese; he heb iw hebrew; uk ukr ukrainian; el ell gre greek; ms msa may malay; cs ces cze
-czech; ro ron rum romanian moldavian moldovan; da dan danish; hu hun hungarian; ta tam tamil; no
-nor nb nob norwegian; th tha thai; ur urd urdu; hr hrv croatian; bg bul bulgarian; lt lit
-lithuanian; la lat latin; mi mri mao maori; ml mal malayalam; cy cym wel welsh; sk slk slo
-slovak; te tel telugu; fa fas per persian; lv lav latvian; bn ben bengali; sr srp serbian; az
-aze azerbaijani; sl slv slovenian; kn kan kannada; et est estonian; mk mkd mac macedonian; br
-bre breton; eu eus baq basque; is isl ice icelandic; hy hye arm armenian; ne nep nepali; mn mon
-mongolian; bs bos bosnian; kk kaz kazakh; sq sqi alb albanian; sw swa swahili; gl glg galician;
-mr mar marathi; pa pan punjabi panjabi; si sin sinhala sinhalese; km khm khmer; sn sna shona; yo
-yor yoruba; so som somali; af afr afrikaans; oc oci occitan; ka kat geo georgian; be bel
-belarusian; tg tgk tajik; sd snd sindhi; gu guj gujarati; am amh amharic; yi yid yiddish; lo
-lao; uz uzb uzbek; fo fao faroese; ht hat haitian_creole haitian; ps pus pashto pushto; tk tuk
-turkmen; nn nno nynorsk; mt mlt maltese; sa san sanskrit; lb ltz luxembourgish letzeburgesch; my
-mya bur myanmar burmese; bo bod tib tibetan; tl tgl fil filipino tagalog; mg mlg malagasy; as
-asm assamese; tt tat tatar; haw hawaiian; ln lin lingala; ha hau hausa; ba bak bashkir; jw jv
-jav javanese; su sun sundanese; yue cantonese
-"""
-_CODES = {name: names.split()[0] for names in _TABLE.split(";") for name in names.split()}
+from media.events import Caption
+from media.hearing_events import HearingNotice, LanguageDetected, Translation
+from models.asr.languages.codes import language_name
+from web.protocol import responses, speech_input
+from web.protocol.state import ConversationState
 
 
-def language_code(text: str) -> str | None:
-    """Return the code of the language `text`, "" for any, or None if there is none of that name.
+def receive_caption(state: ConversationState, caption: Caption) -> None:
+    """Send a caption; ask the question of a final one, at once or when its translation is there."""
+    if state.eyeline_events:
+        fields = speech_input.caption_fields(caption, state.speakers)
+        state.send_event("eyeline.caption", **fields)
+    complete = speech_input.receive_caption(state, caption)
+    if complete is None:
+        return
+    item_id, text = complete
+    if not caption.language:
+        responses.fail_turn(state, item_id, speech_input.NOT_RECOGNIZED)
+    elif caption.translated and state.capabilities.english_only:
+        state.untranslated[caption.turn] = (item_id, text, caption.end)
+    else:
+        responses.receive_transcript(state, item_id, text, caption.end)
 
-    It may be a code of two or three letters, with a region and script or without, or an English
-    name: "en", "eng", "en-US", "en_us.UTF-8", "English".
-    """
-    name = text.strip().lower()
-    if name in ANY:
-        return ""
-    if (code := _CODES.get(re.sub(r"\s+", "_", name))) is not None:
-        return code
-    return _CODES.get(re.split(r"[-_.@]", name)[0])
+
+def receive_translation(state: ConversationState, output: Translation) -> None:
+    """Send the English text of a turn, and ask the question that waits for it."""
+    if state.eyeline_events:
+        state.send_event(
+            "eyeline.translation",
+            turn=output.turn,
+            text=output.text,
+            stable=output.stable.strip(),
+            language=output.language,
+            final=output.final,
+        )
+    if not output.final or output.turn not in state.untranslated:
+        return
+    item_id, text, time = state.untranslated.pop(output.turn)
+    if output.text and item_id in state.items.by_id:
+        state.items.english[item_id] = output.text
+    responses.receive_transcript(state, item_id, output.text or text, time)
+    name = language_name(output.language).title()
+    state.send_notice(f"questions in {name} are translated to English, and answered in English")
+
+
+def send_detected(state: ConversationState, output: LanguageDetected) -> None:
+    if state.eyeline_events:
+        state.send_event(
+            "eyeline.language",
+            turn=output.turn,
+            language=output.language,
+            probability=round(output.probability, 3),
+        )
+
+
+def send_notice(state: ConversationState, output: HearingNotice) -> None:
+    state.send_notice(output.message)
+
+
+EVENTS: dict[type, Callable[[ConversationState, Any], None]] = {
+    Translation: receive_translation,
+    LanguageDetected: send_detected,
+    HearingNotice: send_notice,
+}

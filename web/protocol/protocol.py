@@ -14,8 +14,6 @@ from media.dialogue import AnswerNotice, CalledFunction
 from media.events import (
     Answer,
     Caption,
-    Cleared,
-    CommitResult,
     Degraded,
     Evidence,
     Input,
@@ -30,12 +28,14 @@ from media.events import (
 )
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import DrawRequest, GeneratedImage, GenerationStatus
+from media.hearing_events import Cleared, CommitResult
 from media.speaker_events import Backchannel, Speakers
 from media.video import Pixels
 from web.protocol import (
     function_calls,
     generation,
     item_commands,
+    languages,
     response_events,
     responses,
     session_update,
@@ -100,6 +100,7 @@ EVENTS: dict[type, Callable[[ConversationState, Any], None]] = {
     DrawRequest: generation.draw,
     GenerationStatus: generation.send_status,
     GeneratedImage: generation.send_picture,
+    **languages.EVENTS,
 }
 
 
@@ -141,6 +142,7 @@ class RealtimeProtocol:
             on_track=on_track,
             eyeline_events=eyeline_events or own.events is True,
             tells_speakers=own.speakers is not False,
+            translate=own.translate is True,
         )
         self._open(notices)
 
@@ -256,7 +258,7 @@ class RealtimeProtocol:
             case TurnStarted() | TurnEnded() | CommitResult() | Cleared():
                 self._emit_turn(output)
             case Caption():
-                self._emit_caption(output)
+                languages.receive_caption(self.state, output)
             case Answer():
                 responses.receive_answer(self.state, output)
             case Speech():
@@ -281,14 +283,6 @@ class RealtimeProtocol:
                     self.refuse(error)
             case Cleared():
                 speech_input.receive_cleared(self.state)
-
-    def _emit_caption(self, caption: Caption) -> None:
-        if self.state.eyeline_events:
-            fields = speech_input.caption_fields(caption, self.state.speakers)
-            self.state.send_event("eyeline.caption", **fields)
-        complete = speech_input.receive_caption(self.state, caption)
-        if complete is not None:
-            responses.receive_transcript(self.state, *complete, caption.end)
 
     def _emit_event(self, output: Output) -> None:
         """Handle `output` by `EVENTS`; frames are the transport's."""

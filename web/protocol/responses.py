@@ -20,7 +20,7 @@ from web.protocol.client_events.messages import (
 )
 from web.protocol.dialogue import context_of, dialogue_around, response_dialogue
 from web.protocol.function_calls import send_calls
-from web.protocol.items import Item, question_text
+from web.protocol.items import Item
 from web.protocol.response_events import (
     ResponseStatus,
     clear_speech,
@@ -60,7 +60,7 @@ def create(state: ConversationState, event: ResponseCreate) -> None:
     message = items.last_user_message()
     text: str | None = config.instructions or state.config.instructions
     if message is not None:
-        text = question_text(message)
+        text = state.question_of(message)
     spoken = wants_speech(state.config)
     if config.output_modalities is not None:
         spoken = config.output_modalities == ["audio"] and bool(state.capabilities.voices)
@@ -92,6 +92,12 @@ def receive_transcript(state: ConversationState, item_id: str, text: str, time: 
     if response is not None and response.awaited_item == item_id:
         response.awaited_item = None
         _ask(state, response, text, time, state.items.by_id.get(item_id))
+
+
+def fail_turn(state: ConversationState, item_id: str, message: str) -> None:
+    """End the response that waits for the transcript of a turn, as there will be none."""
+    if state.response is not None and state.response.awaited_item == item_id:
+        _finish(state, state.response, "failed", message)
 
 
 def queue_announcement(state: ConversationState, met: RequestMet) -> None:

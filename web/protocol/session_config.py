@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from media.events import ListeningConfig, TurnDetection
+from models.asr.languages.codes import language_code
 from web.protocol.client_events.tools import (
     MAX_TOOLS,
     FunctionToolConfig,
@@ -26,6 +27,8 @@ from web.protocol.client_events.turn_detection import (
     server_vad,
 )
 
+AUTO = "auto"  # the language is detected
+TRUE = ("1", "true", "yes", "on")  # in a URL
 UNSUPPORTED: dict[str, Any] = {  # fields of the API without effect here, with their defaults
     "include": None,
     "prompt": None,
@@ -61,7 +64,9 @@ class GenerationCapabilities:
 class Capabilities:
     """The models and names of this service; the first name of each kind is the default.
 
-    Without `voices`, answers are text. `languages` are those of the recognizers. `turn_detection`
+    Without `voices`, answers are text. `languages` are those of the recognizers, and `language` is
+    for clients that choose none; it may be AUTO. With `english_only`, the model that answers knows
+    no other. `turn_detection`
     is for clients that configure none, and clients that ask for eyeline events get `notices`
     first. A question comes with up to `history` turns before it. With `tools` the model that
     answers calls functions. With `speakers` voices are told apart. If `generation` is None,
@@ -71,6 +76,8 @@ class Capabilities:
     model: str
     recognizers: tuple[str, ...]
     languages: tuple[str, ...] = ("en",)
+    language: str = "en"
+    english_only: bool = True
     voices: tuple[str, ...] = ()
     turn_detection: TurnDetection = field(default_factory=TurnDetection)
     notices: tuple[str, ...] = ()
@@ -182,13 +189,48 @@ def session_object(config: SessionConfig, id: str) -> dict[str, object]:
 _OBJECT_NAMES = {"realtime": "session", "transcription": "transcription_session"}
 
 
-def listening_config(config: SessionConfig, capabilities: Capabilities) -> ListeningConfig:
-    """Return the configuration of the session's turn detection."""
-    vad = config.audio.input.turn_detection
+def listening_config(
+    config: SessionConfig, capabilities: Capabilities, *, translate: bool = False
+) -> ListeningConfig:
+    """Return how the session listens: its turn detection and language.
+
+    Turns are translated while they are spoken with `translate`, and else when they are over if they
+    may be questions to a model that knows English only.
+    """
+    vad, chosen = config.audio.input.turn_detection, config.audio.input.transcription
+    asks = isinstance(config, RealtimeConfig) and (vad is None or vad.create_response)
     return ListeningConfig(
         detection=detection_of(vad, capabilities.turn_detection),
         interrupt=vad is not None and vad.interrupt_response,
+        language=(chosen and chosen.language) or capabilities.language,
+        translate="live" if translate else "end" if asks and capabilities.english_only else "no",
     )
+
+
+def chosen_language(name: str, capabilities: Capabilities, notices: list[str]) -> str | None:
+    """Return the code of the language that a client names, or AUTO; None is the service's choice.
+
+    A notice says so if it is none of those that the service has.
+    """
+    code = language_code(name)
+    if code == "":
+        return AUTO if name.strip() else None
+    if code in capabilities.languages:
+        return code
+    have = f"auto or one of {', '.join(capabilities.languages)}"
+    used = f"expected {have}: {capabilities.language!r} is used"
+    notices.append(f"language {name[:80]!r} is not available, {used}")
+    return None
+
+
+def query_patch(query: Mapping[str, str]) -> dict[str, Any]:
+    """Return the changes of a session that `language` and `translate` in a URL ask for."""
+    patch: dict[str, Any] = {}
+    if "language" in query:
+        patch["audio"] = {"input": {"transcription": {"language": query["language"]}}}
+    if "translate" in query:
+        patch["eyeline"] = {"translate": query["translate"].lower() in TRUE}
+    return patch
 
 
 def wants_speech(config: SessionConfig) -> bool:

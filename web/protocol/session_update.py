@@ -16,11 +16,11 @@ from web.protocol.client_events.messages import ProtocolError, SessionUpdate, in
 from web.protocol.client_events.tools import NO_TOOLS
 from web.protocol.client_events.turn_detection import merge_base, turn_detector, without_foreign
 from web.protocol.generation import capabilities_fields
-from web.protocol.languages import language_code
 from web.protocol.session_config import (
     UNSUPPORTED,
     Capabilities,
     SessionConfig,
+    chosen_language,
     initial_config,
     listening_config,
     session_object,
@@ -51,6 +51,7 @@ _TAGS = (
 )
 
 
+OWN_FIELDS = ("events", "speakers", "translate")  # of `session.eyeline` that a client sets
 READ_ONLY = ("id", "object", "expires_at", "client_secret")  # of a session that a client echoes
 
 
@@ -71,12 +72,11 @@ def update_session(state: ConversationState, event: SessionUpdate) -> None:
     if after.audio.input.format != before.audio.input.format:
         speech_input.flush_decoder(state)
     state.config = after
-    if own.events is not None:
-        if own.events and not state.eyeline_events:
-            notices = (*state.capabilities.notices, *notices)
-        state.eyeline_events = own.events
-    if own.speakers is not None:
-        state.tells_speakers = own.speakers
+    if own.events and not state.eyeline_events:
+        notices = (*state.capabilities.notices, *notices)
+    state.eyeline_events = state.eyeline_events if own.events is None else own.events
+    state.tells_speakers = state.tells_speakers if own.speakers is None else own.speakers
+    state.translate = state.translate if own.translate is None else own.translate
     if listening(state) != heard:
         state.inputs.append(listening(state))
     state.send_event("session.updated", session=session_fields(state))
@@ -86,16 +86,20 @@ def update_session(state: ConversationState, event: SessionUpdate) -> None:
 
 def listening(state: ConversationState) -> ListeningConfig:
     """Return how the session listens."""
-    config = listening_config(state.config, state.capabilities)
+    config = listening_config(state.config, state.capabilities, translate=state.translate)
     return replace(config, speakers=state.tells_speakers)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnFields:
-    """Whether a client wants the service's own events, and voices told apart; None: as before."""
+    """Whether a client wants the service's own events, voices told apart, and translations.
+
+    None: as before.
+    """
 
     events: bool | None = None
     speakers: bool | None = None
+    translate: bool | None = None
 
 
 def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], OwnFields]:
@@ -108,10 +112,10 @@ def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], OwnFields]:
     own = fields.pop("eyeline", None)
     if own is None:
         return fields, OwnFields()
-    told = [own.get(name) for name in ("events", "speakers")] if isinstance(own, dict) else []
+    told = [own.get(name) for name in OWN_FIELDS] if isinstance(own, dict) else []
     if not told or not all(isinstance(value, bool | None) for value in told):
         raise ProtocolError(
-            'session.eyeline: expected {"events": true or false, "speakers": true or false}',
+            f"session.eyeline: expected an object of {', '.join(OWN_FIELDS)}: true or false",
             param="session.eyeline",
         )
     return fields, OwnFields(*told)
@@ -120,12 +124,13 @@ def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], OwnFields]:
 def session_fields(state: ConversationState) -> dict[str, Any]:
     """Return the session object with the service's own fields."""
     generation = capabilities_fields(state.capabilities.generation)
-    detector = turn_detector(state.config.audio.input.turn_detection)
     own = {
         "events": state.eyeline_events,
+        "translate": state.translate,
+        "languages": list(state.capabilities.languages),
         "generation": generation,
         "speakers": state.tells_speakers and state.capabilities.speakers,
-        "turn_detector": detector,
+        "turn_detector": turn_detector(state.config.audio.input.turn_detection),
     }
     return {**session_object(state.config, state.id), "eyeline": own}
 
@@ -160,7 +165,7 @@ def update_config(
                 base["audio"]["input"]["turn_detection"], detection, capabilities.turn_detection
             )
     try:
-        changed = _CONFIG.validate_python(_merged(base, changes))
+        changed = _CONFIG.validate_python(merged(base, changes))
     except ValidationError as error:
         raise invalid_field_error(error, prefix="session", drop=_TAGS) from error
     return changed, tuple(notices)
@@ -188,7 +193,7 @@ def _base(config: SessionConfig, kind: str, capabilities: Capabilities) -> dict[
     if audio_input["transcription"] is None:
         del audio_input["transcription"]
     initial = initial_config(capabilities, transcription=kind == "transcription")
-    return _merged(initial.model_dump(), {"audio": {"input": audio_input}})
+    return merged(initial.model_dump(), {"audio": {"input": audio_input}})
 
 
 def _refuse_beta_fields(changes: Mapping[str, Any]) -> None:
@@ -243,11 +248,7 @@ def _replace_input(
         transcription["model"] = _available("transcription model", model, recognizers, notices)
         language = transcription.get("language")
         if isinstance(language, str):
-            code = language_code(language)
-            wanted = language if code is None else code or None
-            transcription["language"] = wanted and _available(
-                "language", wanted, capabilities.languages, notices
-            )
+            transcription["language"] = chosen_language(language, capabilities, notices)
     detection = _copied(audio_input, "turn_detection")
     if detection is not None:
         unsupported = {"idle_timeout_ms": None, "model_version": None}
@@ -283,16 +284,16 @@ def _copied(changes: dict[str, Any], *path: str) -> dict[str, Any] | None:
     return owner
 
 
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with `changes`; objects merge, unless their `type` changes."""
-    merged = dict(base)
+    result = dict(base)
     for name, value in changes.items():
-        old = merged.get(name)
+        old = result.get(name)
         if isinstance(old, dict) and isinstance(value, dict) and _same_type(old, value):
-            merged[name] = _merged(old, value)
+            result[name] = merged(old, value)
         else:
-            merged[name] = value
-    return merged
+            result[name] = value
+    return result
 
 
 def _same_type(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio.pcm import PcmDecoder
-from media.events import Caption, Clear, Commit, CommitResult, TurnEnded, TurnStarted
+from media.events import Caption, Clear, Commit, TurnEnded, TurnStarted
 from media.frames import SAMPLE_RATE, AudioChunk
+from media.hearing_events import CommitResult
 from media.speaker_events import Backchannel, NameSpeaker, Speakers
 from web.protocol.client_events.encoded import decode_base64
 from web.protocol.client_events.generation_messages import SpeakerName
@@ -26,6 +27,7 @@ from web.protocol.client_events.messages import (
 from web.protocol.items import speech_item
 from web.protocol.state import FORMATS, ConversationState, SpeechTurn
 
+NOT_RECOGNIZED = "no model of this language could be loaded"
 NO_SPEECH = "[no speech]"  # transcript of a detected turn without words
 MAX_CHUNK = SAMPLE_RATE // 2  # samples
 DECODERS = {
@@ -156,9 +158,12 @@ def receive_caption(state: ConversationState, caption: Caption) -> tuple[str, st
         turn.sent = text
     if not caption.final:
         return None
+    del state.speech_input.turns[caption.turn]
+    if not caption.language:
+        _fail_transcript(state, turn, NOT_RECOGNIZED)
+        return turn.item_id, ""
     if not text and turn.detected:
         text = NO_SPEECH
-    del state.speech_input.turns[caption.turn]
     state.items.replace(speech_item(turn.item_id, text))
     if wanted:
         state.send_event(
@@ -213,6 +218,7 @@ def caption_fields(caption: Caption, names: Mapping[int, str]) -> dict[str, Any]
         "end": caption.end,
         "heard": caption.heard,
         "final": caption.final,
+        "language": caption.language,
     }
 
 
@@ -221,13 +227,17 @@ def fail_transcripts(state: ConversationState, message: str) -> None:
     turns = state.speech_input.turns
     for turn in turns.values():
         if turn.ended:
-            state.send_event(
-                "conversation.item.input_audio_transcription.failed",
-                item_id=turn.item_id,
-                content_index=0,
-                error={"type": "server_error", "code": "transcription_failed", "message": message},
-            )
+            _fail_transcript(state, turn, message)
     turns.clear()
+
+
+def _fail_transcript(state: ConversationState, turn: SpeechTurn, message: str) -> None:
+    state.send_event(
+        "conversation.item.input_audio_transcription.failed",
+        item_id=turn.item_id,
+        content_index=0,
+        error={"type": "server_error", "code": "transcription_failed", "message": message},
+    )
 
 
 def trim_items(state: ConversationState) -> None:

@@ -12,7 +12,7 @@ from media.dialogue import NO_DIALOGUE, Dialogue
 from media.events import Input, RequestMet
 from media.frames import SAMPLE_RATE
 from media.generation_events import GenerationConfig
-from web.protocol.items import Item, ItemList
+from web.protocol.items import Item, ItemList, question_text
 from web.protocol.session_config import Capabilities, SessionConfig
 
 Event = dict[str, Any]
@@ -103,6 +103,9 @@ class ConversationState:
     eyeline_events: bool = False  # the client asked for events of types eyeline.*
     tells_speakers: bool = True  # the client wants voices told apart
     speakers: dict[int, str] = field(default_factory=dict)  # names by number
+    translate: bool = False  # turns in other languages, while they are spoken
+    # Questions that wait for their translation: item, text and time of each turn.
+    untranslated: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     items: ItemList = field(default_factory=ItemList)
     speech_input: SpeechInputState = field(default_factory=SpeechInputState)
     tracks: TrackProgress = field(default_factory=TrackProgress)
@@ -131,6 +134,15 @@ class ConversationState:
     @property
     def conversation_id(self) -> str:
         return f"conv_{self.id.removeprefix('sess_')}"
+
+    def question_of(self, message: Item) -> str | None:
+        """Return the text of a user's message, in English if it was translated.
+
+        None while its transcript or translation is missing.
+        """
+        if any(item_id == message["id"] for item_id, _, _ in self.untranslated.values()):
+            return None
+        return self.items.english.get(message["id"]) or question_text(message)
 
     def new_id(self, kind: str) -> str:
         self.last_id += 1

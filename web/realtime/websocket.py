@@ -11,6 +11,8 @@ from web.access.auth import Caller
 from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
 from web.protocol.protocol import RealtimeProtocol
+from web.protocol.session_config import query_patch
+from web.protocol.session_update import merged
 from web.realtime.lines.delivery import event_number
 from web.realtime.lines.websocket_line import WebSocketLine
 from web.realtime.websocket_session import WebSocketSession
@@ -52,7 +54,7 @@ async def _start(context: ServiceContext, caller: Caller, websocket: WebSocket) 
             record.id,
             context.capabilities,
             model=query.get("model"),
-            patch=caller.session,
+            patch=merged(query_patch(query), caller.session),
             transcription=query.get("intent") == "transcription",
             eyeline_events=query.get("eyeline") == "1",
         )

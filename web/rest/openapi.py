@@ -92,6 +92,7 @@ BODIES: dict[tuple[str, str], Fields] = {
     ("patch", "/whep/{id}/{viewer}"): PATH,
     ("post", "/v1/chat/completions"): CHAT,
     ("post", "/v1/audio/transcriptions"): UPLOAD,
+    ("post", "/v1/audio/translations"): UPLOAD,
 }
 RESPONSES: dict[tuple[str, str], tuple[str, Fields]] = {
     ("post", "/v1/realtime/calls"): ("201", OFFER),
@@ -110,6 +111,7 @@ RESPONSES: dict[tuple[str, str], tuple[str, Fields]] = {
     ("delete", "/whip/{id}"): ("200", {}),
     ("post", "/v1/chat/completions"): ("200", {**JSON_OBJECT, **EVENTS}),
     ("post", "/v1/audio/transcriptions"): ("200", {**TRANSCRIPTS, **JSON_OBJECT, **EVENTS}),
+    ("post", "/v1/audio/translations"): ("200", {**TRANSCRIPTS, **JSON_OBJECT, **EVENTS}),
     ("post", "/v1/audio/speech"): ("200", {"audio/*": {"schema": BINARY}}),
     ("get", "/sessions/{id}/captions.{format}"): ("200", {**TRANSCRIPTS, **JSON_OBJECT}),
     ("get", "/sessions/{id}/moments/{number}.jpg"): ("200", {"image/jpeg": {"schema": BINARY}}),

@@ -26,6 +26,7 @@ async def health(request: Request) -> dict[str, Any]:
             "capacity": context.sessions.capacity,
         },
         "models": list(context.capabilities.recognizers),
+        "languages": _language_fields(context),
         "answers": _assistant_fields(context),
         "turn_detector": turn_detector(default_vad(context.capabilities.turn_detection)),
         "frame_filter": None if own is None else own.name,
@@ -63,13 +64,25 @@ async def get_model(request: Request, name: str) -> dict[str, Any]:
     return _model_fields(context, name)
 
 
+def _language_fields(context: ServiceContext) -> dict[str, Any]:
+    """Return the languages of speech: which are by which model, and whether that is loaded."""
+    other = context.models.services.languages.other
+    return {
+        "available": list(context.capabilities.languages),
+        "default": context.capabilities.language,
+        "others_by": other.about,
+        "others_loaded": other.loaded,
+    }
+
+
 def _model_fields(context: ServiceContext, name: str) -> dict[str, Any]:
     """Return the fields of a model: `eyeline` has its endpoints, and what it can do."""
     fields = {"id": name, "object": "model", "created": 0, "owned_by": "eyeline"}
     if name == MODEL_NAME:
         own = {"endpoints": ["/v1/chat/completions", "/v1/realtime"], **_assistant_fields(context)}
     elif name in context.capabilities.recognizers:
-        own = {"endpoints": ["/v1/audio/transcriptions", "/v1/realtime"]}
+        paths = ["/v1/audio/transcriptions", "/v1/audio/translations", "/v1/realtime"]
+        own = {"endpoints": paths}
     else:
         own = {"endpoints": ["/v1/audio/speech", "/v1/realtime"]}
     return {**fields, "eyeline": own}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from textwrap import indent
 from types import MappingProxyType
 from typing import Literal
+from unicodedata import east_asian_width
 
 from media.events import CaptionWord
 
@@ -17,9 +18,9 @@ MEDIA_TYPES: dict[SubtitleFormat, str] = {
 }
 
 MAX_SECONDS = 6.0  # of a cue, BBC subtitle guidelines: two full lines take 6 s to read
-MAX_CHARACTERS = 84  # of a cue: two lines of 42
+MAX_CHARACTERS = 84  # columns of a cue: two lines of 42, half as many letters of Chinese
 PAUSE = 0.8  # seconds of silence that start a new cue
-SENTENCE_ENDS = (".", "?", "!")
+SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "؟", "।")
 NO_NAMES: Mapping[int, str] = MappingProxyType({})  # of speakers, by number
 
 
@@ -85,9 +86,14 @@ def _is_full(line: Sequence[CaptionWord], word: CaptionWord) -> bool:
         word.speaker != line[-1].speaker
         or sentence_over
         or seconds > MAX_SECONDS
-        or len(text) > MAX_CHARACTERS
+        or _columns(text) > MAX_CHARACTERS
         or word.start - line[-1].end > PAUSE
     )
+
+
+def _columns(text: str) -> int:
+    """Return how many columns `text` takes: two for a letter of Chinese or Japanese."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def format_cues(cues: Sequence[Cue], format: SubtitleFormat) -> str:

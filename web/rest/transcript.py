@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from media.events import CaptionWord
 from models.asr.words import RATE, RecognizedWord, join_words
+from web.rest.spoken_language import SpokenLanguage
 from web.rest.subtitles import MEDIA_TYPES, format_cues, make_cues, speaker_names
 from web.rest.transcription_fields import ResponseFormat
 
@@ -19,7 +20,7 @@ def transcript_response(
     end: int,
     format: ResponseFormat,
     *,
-    language: str,
+    spoken: SpokenLanguage,
     word_times: bool,
     notes: Mapping[str, Any],
 ) -> Response:
@@ -42,7 +43,7 @@ def transcript_response(
             )
         case "diarized_json":
             body = {
-                "task": "transcribe",
+                "task": spoken.task,
                 "duration": seconds,
                 "text": join_words(words),
                 "segments": diarized_segments(timed),
@@ -52,12 +53,13 @@ def transcript_response(
             return JSONResponse(body)
         case "verbose_json":
             body = {
-                "task": "transcribe",
-                "language": language,
+                "task": spoken.task,
+                "language": spoken.name,
                 "duration": seconds,
                 "text": join_words(words),
                 "segments": verbose_segments(words, speakers),
                 "usage": usage_fields(seconds),
+                **spoken.fields,
                 **notes,
             }
             if word_times:

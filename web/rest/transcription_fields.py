@@ -8,8 +8,9 @@ from typing import Literal, cast, get_args
 
 from starlette.datastructures import FormData
 
+from media.pipeline.models.languages import AUTO
+from models.asr.languages.codes import language_code
 from web.problems import ProblemError
-from web.protocol.languages import language_code
 
 ResponseFormat = Literal["json", "text", "verbose_json", "diarized_json", "srt", "vtt"]
 GRANULARITIES = ("word", "segment")
@@ -20,10 +21,10 @@ FALSE = ("false", "0", "no", "off")
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionFields:
-    """What a request asks for; the model finds out the language if `language` is empty.
+    """What a request asks for; the service chooses the language if `language` is empty.
 
-    `track` is the number of a sound track from 1, None leaves it to the service. With `speakers`
-    voices are told apart.
+    With AUTO it is detected. `track` is the number of a sound track from 1, None leaves it to the
+    service. With `speakers` voices are told apart.
     """
 
     format: ResponseFormat
@@ -90,10 +91,10 @@ def _language(form: FormData) -> str:
     if code is None:
         raise ProblemError(
             400,
-            f"language: expected a code such as en or en-US, or a name, got {text[:40]!r}",
+            f"language: expected auto, a code such as en or en-US, or a name, got {text[:40]!r}",
             param="language",
         )
-    return code
+    return AUTO if text and not code else code
 
 
 def _granularities(form: FormData) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """POST /v1/audio/transcriptions: an uploaded file to text, words with times, or subtitles.
 
+POST /v1/audio/translations: the same, with English text of speech in any language.
+
 A file is decoded piece by piece on the file worker, and transcribed by the models of live sessions,
 whose speech comes first: memory use does not grow with its length, captions do not wait for it, and
 a disconnected client ends the work.
@@ -18,13 +20,16 @@ from starlette.responses import Response
 
 from media.errors import MediaError, MediaTooLongError
 from models.asr.offline.transcription import TranscribedPart
+from models.asr.whisper.tokenizer import Task
 from models.asr.words import RATE, RecognizedWord
+from models.errors import ModelError
 from models.speakers.clustering import NOBODY
 from models.speakers.whole_file import FileVoices
 from models.speakers.words import word_speakers
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError
 from web.rest.event_stream import event_stream, json_event
+from web.rest.spoken_language import SpokenLanguage, asked_language
 from web.rest.subtitles import speaker_names
 from web.rest.transcript import diarized_segments, timed_words, transcript_response, usage_fields
 from web.rest.transcription_fields import parse_fields
@@ -40,6 +45,16 @@ class ClosingError(Exception):
 @router.post("/v1/audio/transcriptions")
 async def create_transcription(request: Request) -> Response:
     """Transcribe the form's `file`; the fields are those of OpenAI's API."""
+    return await _create(request, "transcribe")
+
+
+@router.post("/v1/audio/translations")
+async def create_translation(request: Request) -> Response:
+    """Translate the speech in the form's `file` to English; the fields are the same."""
+    return await _create(request, "translate")
+
+
+async def _create(request: Request, task: Task) -> Response:
     context = service_context(request)
     size = request.headers.get("content-length", "")
     stored = int(size) if size.isdecimal() else context.settings.max_upload_size
@@ -52,8 +67,9 @@ async def create_transcription(request: Request) -> Response:
             raise ProblemError(400, "file: expected an audio or video file", param="file")
         fields = parse_fields(form)
         sound = UploadedSound(fields.track)
+        spoken = SpokenLanguage(asked_language(context, fields.language, task), task)
         voices = context.models.services.files.voices() if fields.speakers else None
-        parts = transcribe_upload(context, upload, fields.language, sound, voices)
+        parts = transcribe_upload(context, upload, spoken, sound, voices)
         # Transcribed before the response starts: an unreadable file gets an error status.
         first = await anext(parts, TranscribedPart([], 0))
     if fields.streamed:
@@ -70,7 +86,7 @@ async def create_transcription(request: Request) -> Response:
         await context.file_worker.run(_speakers, voices, words),
         transcribed[-1].end,
         fields.format,
-        language=_language(context, fields.language),
+        spoken=spoken,
         word_times=fields.word_times,
         notes=sound.notes(empty=not words),
     )
@@ -79,7 +95,7 @@ async def create_transcription(request: Request) -> Response:
 async def transcribe_upload(
     context: ServiceContext,
     upload: UploadFile,
-    language: str,
+    spoken: SpokenLanguage,
     sound: UploadedSound,
     voices: FileVoices | None = None,
 ) -> AsyncGenerator[TranscribedPart, None]:
@@ -88,7 +104,8 @@ async def transcribe_upload(
     `voices` hears the file.
 
     Raises:
-        ProblemError: the file is not media, has no audio or is too long, or `language` is unknown.
+        ProblemError: the file is not media, has no audio or is too long, or the model of its
+            language cannot be loaded.
     """
     name = Path(upload.filename or "file").name
     async with context.lines.files.place():
@@ -97,11 +114,17 @@ async def transcribe_upload(
             longest = context.settings.max_media_hours * 3600
             files = context.models.services.files
             chunks = sound.chunks(path, files.detector, max_duration=longest)
-            check = partial(_check_open, context)
-            parts = files.parts(chunks, language=language, check=check, voices=voices)
+            parts = files.parts(
+                chunks,
+                language=spoken.asked,
+                task=spoken.task,
+                check=partial(_check_open, context),
+                voices=voices,
+            )
             while (
                 part := await context.file_worker.run(_next_part, parts, path, name)
             ) is not None:
+                spoken.detected = parts.detected
                 yield part
         finally:
             _remove(path)
@@ -172,11 +195,5 @@ def _next_part(parts: Iterator[TranscribedPart], path: Path, name: str) -> Trans
     except MediaError as error:
         status = 413 if isinstance(error, MediaTooLongError) else 400
         raise ProblemError(status, str(error).replace(str(path), name), param="file") from error
-    except ValueError as error:
-        raise ProblemError(400, str(error), param="language") from error
-
-
-def _language(context: ServiceContext, asked: str) -> str:
-    """Return the language of a transcript: an English-only model knows no other."""
-    multilingual = context.models.whisper.config.multilingual
-    return asked or "unknown" if multilingual else "en"
+    except ModelError as error:
+        raise ProblemError(503, str(error), code="language_unavailable") from error

@@ -20,6 +20,8 @@ from web.context import ServiceContext, service_context
 from web.problems import ProblemError
 from web.protocol.client_events.encoded import parse_json
 from web.protocol.client_events.messages import ProtocolError
+from web.protocol.session_config import query_patch
+from web.protocol.session_update import merged
 from web.realtime.call import Call
 from web.realtime.lines.delivery import event_number
 from web.sessions import SessionKind, SessionRecord
@@ -133,7 +135,7 @@ def _create_call(
             record,
             peer,
             clock,
-            patch=patch,
+            patch=merged(query_patch(query), patch),
             model=query.get("model"),
             eyeline_events=query.get("eyeline") == "1",
         )

@@ -1,114 +1,51 @@
 """The sound of turns to captions: the second stage of hearing."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 import numpy as np
 
 from media.channel import Channel
-from media.events import Caption, CaptionWord, Question
-from media.frames import SAMPLE_RATE
+from media.events import Caption, Question
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.made_up import without_made_up
 from media.pipeline.hearing.speakers import SpeakerLabels
+from media.pipeline.hearing.transcript import TurnTranscript, WordsAtPause
+from media.pipeline.hearing.translation_stage import TranslationItem, TurnOver, TurnSound
 from media.pipeline.hearing.turn_items import TurnAudio, TurnEnd, TurnItem, TurnPause
+from media.pipeline.hearing.turn_language import TurnLanguages
 from media.pipeline.interfaces import Samples
 from media.pipeline.models.hearing import SpeechChunk
 from media.servers.backlog import ShedError
 from media.servers.server import ModelHandle
 from media.servers.urgency import Urgency
-from models.asr.speech_activity import FRAME, THRESHOLD, spoken_words
+from models.asr.speech_activity import FRAME, spoken_words
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.speakers.windows import VoiceChunk
 
 MAX_UNSTREAMED = 15.0  # seconds at the end of a turn that may have no interim caption
 
 
-@dataclass(frozen=True, slots=True)
-class WordsAtPause:
-    """All words of a turn when it paused, after `frames` of the detector and `committed` words."""
-
-    words: tuple[RecognizedWord, ...]
-    frames: int
-    committed: int
-
-
-@dataclass(slots=True, eq=False)
-class TurnTranscript:
-    """The transcript of a turn in progress; `committed` words are stable, `tentative` are not.
-
-    `speech` are the detector's probabilities of the turn so far, and `vad` its state: no word is
-    shown where it hears no speech.
-    """
-
-    turn: int
-    start: int
-    asr: ModelHandle[Any, SpeechChunk, TranscriptUpdate]
-    vad: ModelHandle[Any, Samples, float]
-    position: int  # in the stream, up to which sound was recognized
-    unrecognized: list[Samples] = field(default_factory=list)
-    since: float | None = None  # when the first of it could have been recognized
-    audio: list[Samples] = field(default_factory=list)  # all of it, for a final pass
-    speech: list[float] = field(default_factory=list)
-    committed: list[RecognizedWord] = field(default_factory=list)
-    tentative: tuple[RecognizedWord, ...] = ()
-    at_pause: WordsAtPause | None = None
-
-    @property
-    def waiting(self) -> float:
-        """How many seconds of sound are not recognized."""
-        return sum(map(len, self.unrecognized)) / SAMPLE_RATE
-
-    def unrecognized_sound(self) -> Samples | None:
-        """Return the sound that is not recognized."""
-        return np.concatenate(self.unrecognized) if self.unrecognized else None
-
-    def words_at_pause(self) -> tuple[RecognizedWord, ...] | None:
-        """Return the words at the last pause, if nothing was said since."""
-        known = self.at_pause
-        if known is None or known.committed != len(self.committed):
-            return None
-        silent = all(probability < THRESHOLD for probability in self.speech[known.frames :])
-        return known.words if silent else None
-
-    def update(self, update: TranscriptUpdate) -> None:
-        self.committed += spoken_words(update.committed, self.speech)
-        self.tentative = tuple(spoken_words(update.tentative, self.speech))
-        self.position = max(self.position, self.start + update.position)
-
-    def caption(self, *, end: int | None) -> Caption:
-        """Return the caption so far; it is final if the turn's `end` is known."""
-        words = [*self.committed, *self.tentative]
-        last = end if end is not None else self.start + (words[-1].end if words else 0)
-        return Caption(
-            turn=self.turn,
-            words=tuple(self._placed(word) for word in words),
-            stable=len(self.committed),
-            start=self.start / SAMPLE_RATE,
-            end=last / SAMPLE_RATE,
-            heard=self.position / SAMPLE_RATE,
-            final=end is not None,
-        )
-
-    def _placed(self, word: RecognizedWord) -> CaptionWord:
-        start, end = self.start + word.start, self.start + word.end
-        return CaptionWord(word.text, start / SAMPLE_RATE, end / SAMPLE_RATE)
-
-
 class CaptionStage:
-    """The caption stage; if the session wants it, a final caption becomes a question to `ask`."""
+    """The caption stage; if the session wants it, a final caption becomes a question to `ask`.
+
+    The sound of turns that are translated goes on to `translations`.
+    """
 
     def __init__(
         self,
         context: SessionContext,
         ask: Callable[[Question], Awaitable[None]],
         speakers: SpeakerLabels,
+        translations: Channel[TranslationItem],
     ) -> None:
         self._context = context
         self._ask = ask
         self._speakers = speakers
+        self._translations = translations
+        self._languages = TurnLanguages(context)
         self._late_since: float | None = None  # when sound began to wait whose step was given up
 
     def delay(self) -> float:
@@ -141,7 +78,10 @@ class CaptionStage:
         If the machine is too slow for interim captions, it waits for the next step, which keeps
         the place; if the turn is `over`, that is its end.
         """
-        transcript.since = transcript.since or transcript.asr.now()
+        asr = await self._recognizer(transcript, over=over)
+        if asr is None:
+            return
+        transcript.since = transcript.since or asr.now()
         began = self._context.clock.now()
         skip = self._behind(transcript)
         chunk = SpeechChunk(transcript.unrecognized_sound(), skip_interim=skip)
@@ -149,7 +89,7 @@ class CaptionStage:
         transcript.unrecognized = []
         max_lag = self._context.limits.max_lag
         try:
-            updates = await transcript.asr.step(
+            updates = await asr.step(
                 chunk,
                 Urgency.FINAL_CAPTION if over else Urgency.INTERIM_CAPTION,
                 max_wait=inf if over or max_lag is None else max_lag,
@@ -167,6 +107,34 @@ class CaptionStage:
             if caption.words:
                 await self._send(await self._speakers.labelled(caption))
 
+    async def _recognizer(
+        self, transcript: TurnTranscript, *, over: bool
+    ) -> ModelHandle[Any, SpeechChunk, TranscriptUpdate] | None:
+        """Return what recognizes the turn, once its language is known; None if nothing does yet."""
+        if transcript.asr is not None:
+            return transcript.asr
+        if transcript.language is None:
+            sound = np.concatenate([np.zeros(0, np.float32), *transcript.unrecognized])
+            transcript.language = await self._languages.decide(
+                transcript.turn, transcript.config, sound, over=over
+            )
+            if transcript.language is None:
+                return None
+            await self._translate(transcript, sound)
+        if transcript.language.hearing is None:
+            transcript.unrecognized = []
+            return None
+        transcript.asr = await transcript.language.hearing.recognizer.open()
+        return transcript.asr
+
+    async def _translate(self, transcript: TurnTranscript, samples: Samples) -> None:
+        """Pass on the next sound of a turn that is translated."""
+        if transcript.translate != "no" and transcript.language is not None:
+            live = transcript.translate == "live"
+            await self._translations.send(
+                TurnSound(transcript.turn, transcript.language.code, samples, live)
+            )
+
     def _behind(self, transcript: TurnTranscript, longest: float = inf) -> bool:
         """Return whether what waits, up to `longest` seconds, has no time for interim captions."""
         max_lag = self._context.limits.max_lag
@@ -181,9 +149,14 @@ class CaptionStage:
 
     async def _end(self, transcript: TurnTranscript, turn: TurnEnd) -> None:
         """Send the final caption of the turn, and ask it as a question if wanted."""
+        if turn.kept:
+            await self._finish(transcript)
+        if transcript.translate != "no" and transcript.language is not None:
+            asked = transcript.translate == "end"
+            over = TurnOver(turn.turn, transcript.language.code, turn.kept, asked)
+            await self._translations.send(over)
         if not turn.kept:
             return
-        await self._finish(transcript)
         transcript.position = max(transcript.position, turn.end)
         last = VoiceChunk(transcript.start, np.zeros(0, np.float32), (), last=True)
         await self._speakers.hear(last, wanted=turn.config.speakers)
@@ -194,26 +167,26 @@ class CaptionStage:
             await self._ask(question)
 
     async def _begin(self, item: TurnItem) -> TurnTranscript:
-        services = self._context.services
         return TurnTranscript(
             item.turn,
             item.start,
-            asr=await services.recognizer.open(),
-            vad=await services.detector.open(),
+            item.config,
+            vad=await self._context.services.detector.open(),
             position=item.start,
         )
 
     async def _keep(self, transcript: TurnTranscript, audio: TurnAudio) -> None:
-        services, samples = self._context.services, audio.samples
+        samples = audio.samples
         transcript.unrecognized.append(samples)
-        if services.final_pass is not None:
-            transcript.audio.append(samples)
+        transcript.audio.append(samples)
+        if transcript.language is not None:
+            await self._translate(transcript, samples)
         probabilities = await transcript.vad.step(samples)
         first = transcript.start + len(transcript.speech) * FRAME
         heard = without_made_up(probabilities, first, audio.made_up)
         transcript.speech += heard
         chunk = VoiceChunk(transcript.start, samples, heard)
-        await self._speakers.hear(chunk, wanted=audio.speakers)
+        await self._speakers.hear(chunk, wanted=audio.config.speakers)
 
     async def _pause(self, transcript: TurnTranscript, pause: TurnPause) -> None:
         """Recognize the turn so far as if it were over, and give its words."""
@@ -221,7 +194,8 @@ class CaptionStage:
             await self._keep(transcript, pause.audio)
         words = await self._all_words(transcript, peek=True)
         transcript.at_pause = WordsAtPause(words, len(transcript.speech), len(transcript.committed))
-        if pause.shown and words and self._context.services.final_pass is None:
+        hearing = transcript.language and transcript.language.hearing
+        if pause.shown and words and hearing and hearing.final_pass is None:
             transcript.tentative = words[len(transcript.committed) :]
             await self._send(await self._speakers.labelled(transcript.caption(end=None)))
         if not pause.words.done():
@@ -238,14 +212,17 @@ class CaptionStage:
         self, transcript: TurnTranscript, *, peek: bool
     ) -> tuple[RecognizedWord, ...]:
         """Return the words of a turn that ends here, or with `peek` would end here."""
-        final_pass = self._context.services.final_pass
+        asr = await self._recognizer(transcript, over=True)
+        if asr is None or transcript.language is None or transcript.language.hearing is None:
+            return ()
+        final_pass = transcript.language.hearing.final_pass
         if final_pass is not None:
             audio = np.concatenate([np.zeros(0, np.float32), *transcript.audio])
             (found,) = await final_pass.run(audio)
             return tuple(found)
         end = SpeechChunk(transcript.unrecognized_sound(), last=not peek, peek=peek)
         words, rest = list(transcript.committed), tuple[RecognizedWord, ...]()
-        for update in await transcript.asr.step(end, Urgency.FINAL_CAPTION):
+        for update in await asr.step(end, Urgency.FINAL_CAPTION):
             words += spoken_words(update.committed, transcript.speech)
             rest = update.tentative
             transcript.position = max(transcript.position, transcript.start + update.position)

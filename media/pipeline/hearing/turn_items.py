@@ -13,15 +13,14 @@ from models.asr.words import RecognizedWord
 class TurnAudio:
     """Sound of a turn in progress; `start` is the turn's first sample in the stream.
 
-    `made_up` are regions of the stream in which the sound is made up. With `speakers` its voices
-    are told apart.
+    `made_up` are regions of the stream in which the sound is made up.
     """
 
     turn: int
     start: int
     samples: Samples
+    config: ListeningConfig
     made_up: tuple[Region, ...] = ()
-    speakers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,12 @@ class TurnPause:
     audio: TurnAudio | None
     shown: bool
     words: asyncio.Future[tuple[RecognizedWord, ...]]
+
+    @property
+    def config(self) -> ListeningConfig:
+        """How to listen to a turn of which this is the first item, so that it has audio."""
+        assert self.audio is not None
+        return self.audio.config
 
 
 TurnItem = TurnAudio | TurnPause | TurnEnd

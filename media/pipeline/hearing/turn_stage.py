@@ -10,15 +10,14 @@ from media.channel import Channel
 from media.events import (
     AudioPaused,
     Clear,
-    Cleared,
     Commit,
-    CommitResult,
     ListeningConfig,
     TurnDetection,
     TurnEnded,
     TurnStarted,
 )
 from media.frames import SAMPLE_RATE, AudioChunk, Gap
+from media.hearing_events import Cleared, CommitResult
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.backchannels import INTERRUPTION, is_backchannel
 from media.pipeline.hearing.made_up import with_gap, without_made_up
@@ -296,5 +295,4 @@ def _take_audio(state: TurnState, until: int) -> TurnAudio | None:
     if state.sent_from is None:
         state.sent_from = state.position - len(state.held)
     samples, state.held = state.held[:count], state.held[count:]
-    wanted = state.config.speakers
-    return TurnAudio(state.turn, state.sent_from, samples, state.made_up, wanted)
+    return TurnAudio(state.turn, state.sent_from, samples, state.config, state.made_up)

@@ -1,16 +1,20 @@
 """Transcripts of whole files, by the models of live speech, which comes first."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 from media.pipeline.interfaces import Samples
+from media.pipeline.models.languages import AUTO, ENGLISH, LazyMultilingual
 from media.servers.device import JobQueue
 from media.servers.queued_engine import RunsAsJobs, run_as_job
 from media.servers.urgency import Urgency
-from models.asr.offline.transcription import TranscribedPart, transcribe_chunks
+from models.asr.offline.speech_audio import SpeechAudio
+from models.asr.offline.transcription import TranscribedPart, transcribe_windows
+from models.asr.offline.window_transcript import WindowTranscriber
 from models.asr.speech_activity import VoiceActivityDetector
-from models.asr.whisper.decode import DecodeConfig
+from models.asr.whisper.decode import DecodeConfig, DetectedLanguage
 from models.asr.whisper.loading import WhisperModel
+from models.asr.whisper.tokenizer import Task
 from models.speakers.tracker import SpeakerTracker
 from models.speakers.whole_file import FileVoices
 
@@ -28,6 +32,37 @@ class QueuedDetector:
         return run_as_job(lambda: self._detector.step(state, chunk))
 
 
+class FileTranscript:
+    """The parts of a file's transcript, as an iterator; each piece of it is a job."""
+
+    def __init__(
+        self,
+        open: Callable[[], WindowTranscriber],
+        audio: SpeechAudio,
+        in_pieces: Callable[[], RunsAsJobs],
+    ) -> None:
+        self._open = open
+        self._audio = audio
+        self._in_pieces = in_pieces
+        self._windows: WindowTranscriber | None = None
+        self._parts: Iterator[TranscribedPart] = iter(())
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> TranscribedPart:
+        if self._windows is None:
+            self._windows = self._open()
+            self._parts = transcribe_windows(self._windows.transcribe, self._audio)
+        with self._in_pieces():
+            return next(self._parts)
+
+    @property
+    def detected(self) -> DetectedLanguage | None:
+        """The language that was detected in the first words; None if it was given."""
+        return None if self._windows is None else self._windows.detected
+
+
 class FileTranscriber:
     """Transcribes files in pieces, each a job of `queue`: a run of a network.
 
@@ -40,9 +75,11 @@ class FileTranscriber:
         recognizer: WhisperModel,
         detector: VoiceActivityDetector,
         queue: JobQueue,
+        other_languages: LazyMultilingual,
         speakers: SpeakerTracker | None = None,
     ) -> None:
         self.recognizer = recognizer
+        self._other_languages = other_languages
         self.detector = QueuedDetector(detector)
         self._queue = queue
         self._speakers = speakers
@@ -55,32 +92,40 @@ class FileTranscriber:
         self,
         chunks: Iterable[Samples],
         *,
-        language: str = "",
+        language: str = ENGLISH,
+        task: Task = "transcribe",
         check: Callable[[], None] | None = None,
         voices: FileVoices | None = None,
-    ) -> Iterator[TranscribedPart]:
-        """Yield the words of a recording part by part, see `transcribe_chunks`.
+    ) -> "FileTranscript":
+        """Return the words of a recording part by part, as an iterator.
 
-        `voices` hears what is read. `check` is called before each piece, and raises an error if the
-        transcript is not wanted any more.
+        `language` is a code, or AUTO, which detects it. `voices` hears what is read. `check` is
+        called before each piece, and raises an error if the transcript is not wanted any more.
+        Iteration raises the errors below.
 
         Raises:
-            ValueError: the model does not know the language.
+            ModelError: the model of the language cannot be loaded.
+            ValueError: it does not know the language.
             RuntimeError: the device is closed.
         """
-        config = DecodeConfig(language=language or None)
 
         def hear(samples: Samples, probabilities: Sequence[float]) -> None:
             if voices is not None:
                 run_as_job(lambda: voices.hear(samples, probabilities))
 
-        parts = transcribe_chunks(self.recognizer, self.detector, chunks, config=config, hear=hear)
-        while True:
-            with self.in_pieces(check):
-                part = next(parts, None)
-            if part is None:
-                return
-            yield part
+        return FileTranscript(
+            lambda: self._transcriber(language, task),
+            SpeechAudio(self.detector, iter(chunks), hear),
+            lambda: self.in_pieces(check),
+        )
+
+    def _transcriber(self, language: str, task: Task) -> WindowTranscriber:
+        """Return what transcribes the windows of a recording, with its model loaded."""
+        config = DecodeConfig(language=None if language == AUTO else language, task=task)
+        if language == ENGLISH and task == "transcribe":
+            return WindowTranscriber(self.recognizer, config)
+        other = self._other_languages.get()
+        return WindowTranscriber(other.whisper, config, other.languages)
 
     def in_pieces(self, check: Callable[[], None] | None = None) -> RunsAsJobs:
         """Return a block in which networks run as pieces of a file."""

@@ -25,6 +25,7 @@ from media.pipeline.models.hearing import (
     SpeakerServer,
     TurnRecognizer,
 )
+from media.pipeline.models.languages import Hearing, LanguageServers, LazyMultilingual
 from media.pipeline.models.speaking import SpeechServer
 from media.servers.device import JobQueue, RunsJobs
 from media.servers.gathering_server import GatheringServer
@@ -45,7 +46,8 @@ O = TypeVar("O")
 class Models:
     """The models of a service. Without `final_pass` a caption is the streamed transcript.
 
-    `whisper` transcribes files. Without `speakers` voices are not told apart, without `synthesizer`
+    `whisper` transcribes files. `recognizer` and `final_pass` are for English; what is not English
+    is for `other_languages`. Without `speakers` voices are not told apart, without `synthesizer`
     nothing is spoken, and without `generator` no video is generated.
     """
 
@@ -57,6 +59,7 @@ class Models:
     speakers: SpeakerTracker | None = None
     synthesizer: SpeechSynthesizer | None = None
     generator: VideoGenerator | None = None
+    other_languages: LazyMultilingual = field(default_factory=LazyMultilingual)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,7 @@ class Services:
     speakers: SpeakerServer | None
     generation: GenerationServer | None
     files: FileTranscriber
+    languages: LanguageServers
     media_worker: Worker
     images: ImageDecoder
     frame_filter: FrameFilter | None = None
@@ -155,16 +159,20 @@ def make_services(
     )
     packaged = PackagedAnswerer(assistant, images)
     generator, synthesizer, final = models.generator, models.synthesizer, models.final_pass
+    english = Hearing(
+        speech(TurnRecognizer(models.recognizer), Urgency.INTERIM_CAPTION),
+        None if final is None else speech(Stateless(final.transcribe), Urgency.FINAL_CAPTION),
+    )
+    other = models.other_languages
     return Services(
         detector=ModelServer(models.detector, detection, Urgency.TURNS),
-        recognizer=speech(TurnRecognizer(models.recognizer), Urgency.INTERIM_CAPTION),
-        final_pass=None
-        if final is None
-        else speech(Stateless(final.transcribe), Urgency.FINAL_CAPTION),
+        recognizer=english.recognizer,
+        final_pass=english.final_pass,
         speakers=None
         if models.speakers is None
         else ModelServer(models.speakers, queue("speakers", devices.detection), Urgency.TURNS),
-        files=FileTranscriber(models.whisper, models.detector, files, models.speakers),
+        files=FileTranscriber(models.whisper, models.detector, files, other, models.speakers),
+        languages=LanguageServers(english, other, speech),
         assistant=assistant,
         answerer=packaged if outside is None else outside.make(packaged, media_worker),
         synthesizer=None

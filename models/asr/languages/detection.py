@@ -13,10 +13,15 @@ from models.asr.whisper.mel import Samples
 class LanguageDetector:
     """Detects one of the languages `among` those given, by Whisper's own language tokens."""
 
-    def __init__(self, recognizer: WhisperModel, among: Collection[str]) -> None:
+    def __init__(
+        self,
+        recognizer: WhisperModel,
+        among: Collection[str],
+        window: ShortWindow | None = None,
+    ) -> None:
         self._recognizer = recognizer
         self._among = frozenset(among)
-        self._window = ShortWindow(recognizer.encoder)
+        self._window = window or ShortWindow(recognizer.encoder)
 
     @torch.inference_mode()
     def detect(self, samples: Samples) -> DetectedLanguage:

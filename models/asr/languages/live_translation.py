@@ -1,14 +1,17 @@
 """Speech of any language to English text while it is spoken, by translating it again.
 
 Every step translates the sound of the turn so far. What two translations in a row begin with is
-stable: it is forced in the next one, so it never changes, and only words after it flicker. A long
-turn is cut in its last pause, and what was before the cut is stable as a whole.
+stable: it is forced in the next one, so it does not change, and only words after it flicker. A long
+turn is cut in its last pause, and what was before the cut is stable as a whole. When the turn is
+over, what was not cut is translated once more, with a beam and nothing forced: only the whole
+sentence shows what its beginning means.
 
 Sources: re-translation, Arivazhagan et al. 2020; LocalAgreement-2, Liu et al. 2020.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,6 +19,7 @@ import torch
 from models.asr.speech_activity import VoiceActivityDetector, detect_speech
 from models.asr.streaming.common_prefix import common_prefix
 from models.asr.streaming.short_window import ShortWindow
+from models.asr.whisper.decode import DecodeConfig, decode
 from models.asr.whisper.greedy import greedy
 from models.asr.whisper.loading import WhisperModel
 from models.asr.whisper.logit_filters import LogitFilters
@@ -34,7 +38,7 @@ Words = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Translation:
+class EnglishText:
     """The English text so far; `tentative` words after the `stable` ones may still change."""
 
     stable: str
@@ -77,6 +81,13 @@ class LiveTranslation:
         self._detector = detector
         self._window = window or ShortWindow(recognizer.encoder)
         self._filters = LogitFilters(recognizer.tokenizer, timestamps=False)
+        self._config = DecodeConfig(
+            language=language,
+            task="translate",
+            timestamps=False,
+            temperatures=(0.0,),
+            silence=NO_SPEECH,
+        )
         self._opening = recognizer.tokenizer.opening(language, timestamps=False, task="translate")
 
     def init_state(self) -> TranslationState:
@@ -84,7 +95,7 @@ class LiveTranslation:
 
     def step(
         self, state: TranslationState, samples: Samples
-    ) -> tuple[TranslationState, tuple[Translation]]:
+    ) -> tuple[TranslationState, tuple[EnglishText]]:
         """Take float32 (n,) at 16 kHz, and translate what is not settled once."""
         sound = np.concatenate([state.sound, samples], dtype=np.float32)
         state = self._settled(replace(state, sound=sound))
@@ -105,10 +116,16 @@ class LiveTranslation:
         )
         return state, (self._shown(state),)
 
-    def flush(self, state: TranslationState) -> tuple[Translation]:
-        """Return the last translation, of which all is stable."""
-        shown = self._shown(state)
-        return (Translation(shown.stable + shown.tentative, ""),)
+    def flush(self, state: TranslationState, last: Samples | None = None) -> tuple[EnglishText]:
+        """Return the final translation, of which all is stable; `last` is sound before the end."""
+        if last is not None:
+            sound = np.concatenate([state.sound, last], dtype=np.float32)
+            state = replace(state, sound=sound)
+        state = self._settled(state)
+        text = self._final(state.sound)
+        if text is None:
+            text = self._text((*state.agreed, *state.rest))
+        return (EnglishText(state.settled + text, ""),)
 
     def _settled(self, state: TranslationState) -> TranslationState:
         """Settle what is before the last pause of a sound that is too long."""
@@ -122,9 +139,7 @@ class LiveTranslation:
     def _cut(self, sound: Samples) -> int:
         """Return the middle of the last pause in which `sound` may be cut, or its longest piece."""
         speech = detect_speech(self._detector, sound[:LONGEST_PIECE])
-        pauses = [
-            (before[1] + after[0]) // 2 for before, after in zip(speech, speech[1:], strict=False)
-        ]
+        pauses = [(before[1] + after[0]) // 2 for before, after in pairwise(speech)]
         return max((place for place in pauses if place >= SHORTEST_PIECE), default=LONGEST_PIECE)
 
     @torch.inference_mode()
@@ -154,8 +169,22 @@ class LiveTranslation:
             return None
         return tuple(map(tuple, words))
 
-    def _shown(self, state: TranslationState) -> Translation:
-        return Translation(state.settled + self._text(state.agreed), self._text(state.rest))
+    @torch.inference_mode()
+    def _final(self, sound: Samples) -> str | None:
+        """Return the translation of `sound` by itself, None if it has none."""
+        if len(sound) < MIN_SAMPLES:
+            return None
+        tokenizer, decoder = self._recognizer.tokenizer, self._recognizer.decoder
+        opened = decoder.open(self._window.encode(sound))
+        rng = torch.Generator().manual_seed(0)  # not drawn from at temperature 0
+        found = decode(decoder, tokenizer, opened, self._config, rng=rng)
+        words = [comparable(tokenizer, word) for word in tokenizer.words(found.tokens, "en")]
+        if found.is_silent(self._config) or may_be_loop(words):
+            return None
+        return tokenizer.decode(found.tokens)
+
+    def _shown(self, state: TranslationState) -> EnglishText:
+        return EnglishText(state.settled + self._text(state.agreed), self._text(state.rest))
 
     def _text(self, words: Sequence[Sequence[int]]) -> str:
         return self._recognizer.tokenizer.decode([token for word in words for token in word])

@@ -106,9 +106,7 @@ class WindowTranscriber:
         self, state: DecoderState, tokens: list[int], frames: NDArray[np.bool_], length: int
     ) -> list[RecognizedWord]:
         decoder, tokenizer = self.recognizer.decoder, self.recognizer.tokenizer
-        opening = tokenizer.opening(
-            self._config.language, timestamps=False, task=self._config.task
-        )
+        opening = tokenizer.opening(self._config.language, timestamps=False, task=self._config.task)
         scored = range(len(opening) - 1, len(opening) + len(tokens) - 1)
         read = decoder.decode([*opening, *tokens], state.cut(0), scored)
         spans = self._align(state, tokens, frames, read)

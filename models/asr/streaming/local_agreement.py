@@ -44,18 +44,23 @@ MARGIN = RATE // 10  # samples before speech: the detector may hear a soft onset
 
 
 class LocalAgreement:
-    """A streaming recognizer: one `TranscriptUpdate` for each transcript."""
+    """A streaming recognizer: one `TranscriptUpdate` for each transcript.
+
+    Recognizers of one model may share its `window`.
+    """
 
     def __init__(
         self,
         recognizer: WhisperModel,
         detector: VoiceActivityDetector,
         config: LocalAgreementConfig | None = None,
+        *,
+        window: ShortWindow | None = None,
     ) -> None:
         self.config = config or LocalAgreementConfig()
         self.recognizer = recognizer
         self._detector = detector
-        self._window = ShortWindow(recognizer.encoder)
+        self._window = window or ShortWindow(recognizer.encoder)
         self._filters = LogitFilters(recognizer.tokenizer, timestamps=False)
         self._cutter = WindowCutter(
             self.config, recognizer.tokenizer, recognizer.config.text_context

@@ -72,16 +72,15 @@ class Conversation:
             questions=OpenQuestions(cancellable=True),
             counters=Counters(),
         )
+        self._captions = CaptionStage(
+            self._context, self._never, SpeakerLabels(self._context), Channel(10_000)
+        )
 
     async def run(self) -> None:
         """Run the stages until `audio` is closed."""
         async with asyncio.TaskGroup() as stages:
             stages.create_task(TurnStage(self._context, self._turns).run(self.audio))
-            stages.create_task(
-                CaptionStage(self._context, self._never, SpeakerLabels(self._context)).run(
-                    self._turns
-                )
-            )
+            stages.create_task(self._captions.run(self._turns))
 
     async def send(self, type: str, **fields: Any) -> list[Event]:
         """Send a client event as soon as the protocol takes one; return the events of that step."""

@@ -18,9 +18,7 @@ from media.events import (
     Caption,
     CaptionWord,
     Clear,
-    Cleared,
     Commit,
-    CommitResult,
     Input,
     ListeningConfig,
     Output,
@@ -30,6 +28,7 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import AudioChunk
+from media.hearing_events import Cleared, CommitResult
 from media.images.decoding import decode_image
 from media.sizes import SizeLimits
 from media.video import Pixels
@@ -576,7 +575,7 @@ def test_unknown_names_are_replaced_by_available_ones() -> None:
     assert session["model"] == "eyeline"
     assert session["audio"]["output"]["voice"] == "heart"
     assert session["audio"]["output"]["speed"] == 1.0
-    assert session["audio"]["input"]["transcription"] == {"model": "tiny.en", "language": "en"}
+    assert session["audio"]["input"]["transcription"] == {"model": "tiny.en", "language": None}
     assert session["audio"]["input"]["turn_detection"]["type"] == "semantic_vad"
     assert session["audio"]["input"]["turn_detection"]["eagerness"] == "high"
     notices = " ".join(event["message"] for event in talk.all("eyeline.notice"))

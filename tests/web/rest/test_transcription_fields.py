@@ -43,9 +43,11 @@ def test_an_unknown_granularity_is_an_error_that_names_the_field(value: str) -> 
     assert refused.value.param == "timestamp_granularities"
 
 
-@pytest.mark.parametrize("value", ["", "auto", " "])
-def test_no_language_leaves_it_to_the_model(value: str) -> None:
-    assert parsed(("language", value)).language == ""
+@pytest.mark.parametrize(("value", "language"), [("", ""), (" ", ""), ("auto", "auto")])
+def test_no_language_leaves_it_to_the_service_and_auto_is_detected(
+    value: str, language: str
+) -> None:
+    assert parsed(("language", value)).language == language
 
 
 def test_languages_are_codes_or_names_and_others_an_error() -> None:

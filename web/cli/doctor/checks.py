@@ -27,7 +27,7 @@ from web.cli.doctor.finding import Finding
 from web.cli.doctor.network import check_port, check_stun, check_turn, check_udp
 from web.config import Settings
 from web.loading.needs import needs, pulled_problems
-from web.weight_settings import CHECKOUT
+from web.settings.weights import CHECKOUT
 
 CHROMIUMS = (
     "chromium",

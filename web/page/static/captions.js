@@ -57,7 +57,9 @@ export class CaptionList {
     const moved = this.#moved(caption);
     const at = this.#lines.findLastIndex((line) => line.turn === moved.turn);
     if (at >= 0 && this.#lines[at].final) return false;
-    const kept = moved.final && !moved.text ? [] : [moved];
+    const { english, settled } = this.#lines[at] ?? {};
+    const line = english ? { ...moved, english, settled } : moved;
+    const kept = moved.final && !moved.text ? [] : [line];
     if (at >= 0) this.#lines.splice(at, 1, ...kept);
     else this.#lines.push(...kept);
     if (this.#lines.length > this.#limit) {
@@ -65,6 +67,17 @@ export class CaptionList {
       this.#dropped += 1;
     }
     return true;
+  }
+
+  /**
+   * Add what a turn says in English, in place of what was known before.
+   * @param {import("./types.js").Translation} translation
+   * @returns {boolean} false if there is no line of its turn
+   */
+  translate({ turn, text, final }) {
+    const at = this.#lines.findLastIndex((line) => line.turn === turn + this.#turns);
+    if (at >= 0) this.#lines[at] = { ...this.#lines[at], english: text, settled: final };
+    return at >= 0;
   }
 
   /**

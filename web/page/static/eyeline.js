@@ -31,7 +31,7 @@ const FINAL = [401, 403, 404, 409, 410]; // statuses after which there is nothin
 
 /**
  * One call. Events, each with its payload in `detail`:
- *   state {state: CallState, reason: string}; caption Caption; stats Stats; moment Moment;
+ *   state {state: CallState, reason: string}; caption Caption; translation Translation; stats Stats; moment Moment;
  *   evidence Evidence; relevance Relevance; requests {requests: string[]}; notice {level, message};
  *   delay Delay; steering SteeringEvent, which the client follows by itself; connection Presence;
  *   error {message, code, event_id}; event: every message of the server.

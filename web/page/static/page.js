@@ -5,6 +5,7 @@ import { CameraError, openCamera } from "./camera.js";
 import { CaptionList } from "./captions.js";
 import { DrawingBoard } from "./drawing.js";
 import { CallError, EyelineClient } from "./eyeline.js";
+import { LanguageChoice } from "./languages.js";
 import { problemOf } from "./problems.js";
 import { download } from "./recorder.js";
 import { RelevanceVeil } from "./relevance.js";
@@ -12,7 +13,7 @@ import { drawRequests, stopping } from "./requests.js";
 import { openSample } from "./sample.js";
 import { SpendingLine } from "./spending.js";
 import { Timeline } from "./timeline.js";
-import { drawCaptions, drawModel, drawNotices, drawProblem, drawState, drawStats, element, partsOf } from "./view.js";
+import { drawCaptions, drawModel, drawNotices, drawProblem, drawState, drawStats, partsOf, pressable } from "./view.js";
 
 const QUESTIONS = ["What do you see?", "Is anyone there?", "What did you see first?"];
 const PAUSE_MS = 1000; // turns end late, so that sentences stay in one caption
@@ -39,6 +40,7 @@ class Page {
   /** @type {import("./sample.js").Source | null} */ #source = null;
   /** @type {Conversation | null} */ #conversation = null;
   #timeline;
+  #languages;
   #veil;
   #board;
 
@@ -55,7 +57,8 @@ class Page {
     page["key-form"].onsubmit = (event) => this.#useKey(event);
     page.ask.onsubmit = (event) => this.#submit(event);
     page.cancel.onclick = () => this.#conversation?.cancel();
-    page.talk.onchange = () => this.#talk();
+    page.talk.onchange = () => this.#configure();
+    this.#languages = new LanguageChoice(page.language, page.translate, () => this.#configure());
     page.look.onchange = () => this.#look(page.look.checked);
     this.#spending = new SpendingLine(page.spending);
     this.#timeline = new Timeline(page, (question) => this.#suggest(question));
@@ -103,6 +106,7 @@ class Page {
     on("state", (detail) => this.#change(detail));
     on("caption", (caption) => this.#captions.apply(caption) && this.#drawCaptions());
     on("speakers", (event) => (this.#captions.tell(event), this.#drawCaptions()));
+    on("translation", (text) => this.#captions.translate(text) && this.#drawCaptions());
     on("stats", (stats) => this.#client === client && this.#drawStats(stats));
     on("delay", (delay) => this.#client === client && this.#keepUp(delay));
     on("notice", ({ message, level }) => this.#notice(message, level));
@@ -213,15 +217,10 @@ class Page {
   }
 
   #suggestion(question) {
-    const item = document.createElement("li");
-    const button = element("button", question);
-    button.type = "button";
-    button.onclick = () => {
+    return pressable(question, () => {
       this.#conversation.ask(question);
       this.#page.question.focus();
-    };
-    item.append(button);
-    return item;
+    });
   }
 
   /** Put a question into the input field. */
@@ -239,14 +238,12 @@ class Page {
     const detection = talk
       ? { type: "semantic_vad", eagerness: "auto", ...voice }
       : { type: "server_vad", silence_duration_ms: PAUSE_MS, ...voice };
-    return {
-      type: "realtime",
-      output_modalities: [talk ? "audio" : "text"],
-      audio: { input: { turn_detection: detection } },
-    };
+    const { transcription, eyeline } = this.#languages.session;
+    const output_modalities = [talk ? "audio" : "text"];
+    return { type: "realtime", output_modalities, audio: { input: { turn_detection: detection, transcription } }, eyeline };
   }
 
-  #talk() {
+  #configure() {
     if (this.#client?.state !== "live") return;
     this.#conversation.spoken = this.#page.talk.checked;
     this.#client.send({ type: "session.update", session: this.#session() });

@@ -11,6 +11,19 @@
  * @property {number} end
  * @property {number} heard time up to which audio was processed
  * @property {boolean} final true if it will not change any more
+ * @property {string} language code of the language that is spoken, such as de
+ * @property {string} [english] what it says in English, if that is known
+ * @property {boolean} [settled] true if `english` will not change any more
+ */
+
+/**
+ * What a turn in another language says in English.
+ * @typedef {object} Translation
+ * @property {number} turn a later translation of the same turn replaces this one
+ * @property {string} text
+ * @property {string} stable the beginning of `text` that will not change before the final one
+ * @property {string} language code of the language that is spoken
+ * @property {boolean} final true if it will not change any more
  */
 
 /**

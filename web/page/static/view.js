@@ -92,8 +92,11 @@ function captionItem(line, names) {
   const time = element("time", clock(line.start));
   time.dateTime = `PT${line.start.toFixed(2)}S`;
   const text = element("p", "");
+  text.dir = "auto"; // by its script: Arabic and Hebrew run to the left
+  text.lang = line.language ?? "";
   if (names.size) for (const run of spoken(line, names)) text.append(...spokenParts(line, run));
   else text.append(...textParts(parts(line)));
+  if (line.english) text.append(translationOf(line));
   item.append(time, text);
   return item;
 }
@@ -108,6 +111,14 @@ function spokenParts(line, { number, name, from, words }) {
 
 function textParts({ solid, light }) {
   return [element("span", solid, "solid"), element("span", light, "light")];
+}
+
+/** The second line of a caption: what it says in English. */
+function translationOf({ english, settled }) {
+  const text = element("span", english, settled ? "english" : "english light");
+  text.lang = "en";
+  text.dir = "ltr";
+  return text;
 }
 
 const ANSWERS = /^answers come from ((?:an? )?(.+?))(?:: (.+))?$/; // the model: what it can do
@@ -149,6 +160,15 @@ export function drawProblem(page, problem) {
   page["offer-sample"].hidden = problem?.offer !== "sample";
   page.reconnect.hidden = problem?.offer !== "reconnect";
   page["key-form"].hidden = problem?.offer !== "key";
+}
+
+/** An item of a list with a button. @param {string} text @param {() => void} act */
+export function pressable(text, act) {
+  const [item, button] = [document.createElement("li"), element("button", text)];
+  button.type = "button";
+  button.onclick = act;
+  item.append(button);
+  return item;
 }
 
 /** An element with text. @param {string} tag @param {string} text @param {string} [className] */

@@ -10,9 +10,7 @@ from media.events import (
     AudioPaused,
     Caption,
     Clear,
-    Cleared,
     Commit,
-    CommitResult,
     Input,
     ListeningConfig,
     Output,
@@ -20,6 +18,7 @@ from media.events import (
     TurnStarted,
 )
 from media.frames import AudioChunk, Gap
+from media.hearing_events import Cleared, CommitResult
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from tests.media.pipeline.scripted import RATE, chunks, replayed, scripted_services, silence, tone

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.weights.catalog import NPM_REGISTRY
 from web.setting_checks import http_url
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 # npm's own variable, in the spellings that npm and its users have
 NPM_VARIABLES = ("npm_config_registry", "NPM_CONFIG_REGISTRY")
 

@@ -32,6 +32,8 @@ HEARD = (1.0, 2.0, 3.0)  # seconds after which the language is detected
 EVERY = 2 * RATE  # samples between translations
 CHUNK = RATE // 10
 
+Hear = Callable[[np.ndarray], str]
+
 
 def sources(folder: Path, language: str, limit: int) -> Iterator[tuple[str, list[LanguageClip]]]:
     """Yield the speech that there is of `language`, with the name of its source."""
@@ -41,7 +43,7 @@ def sources(folder: Path, language: str, limit: int) -> Iterator[tuple[str, list
         yield "pico", list(language_clips.spoken_by_pico(language))[:limit]
 
 
-def live(recognizer: LocalAgreement) -> Callable[[np.ndarray], str]:
+def live(recognizer: LocalAgreement) -> Hear:
     def hear(samples: np.ndarray) -> str:
         state, words = recognizer.init_state(), []
         for start in range(0, len(samples), CHUNK):
@@ -53,7 +55,7 @@ def live(recognizer: LocalAgreement) -> Callable[[np.ndarray], str]:
     return hear
 
 
-def row(language: str, clips: Sequence[LanguageClip], hear: Callable[[np.ndarray], str]) -> str:
+def row(language: str, clips: Sequence[LanguageClip], hear: Hear) -> str:
     """Return errors, words and CPU-seconds per second of sound."""
     wrong = total = 0
     began = time.process_time()
@@ -75,12 +77,14 @@ def detected(language: str, clips: Sequence[LanguageClip], detector: LanguageDet
     return ", ".join(found)
 
 
-def translated(clips: Sequence[LanguageClip], model: LiveTranslation, whole: Callable) -> str:
+def translated(clips: Sequence[LanguageClip], model: LiveTranslation, whole: Hear) -> str:
     """Return chrF of live and whole translations, and words erased per word of the last text."""
-    scores, plain, erased, final, began = [], [], 0, 0, time.process_time()
+    scores: list[float] = []
+    erased = final = 0
+    began = time.process_time()
     known = [clip for clip in clips if clip.english]
     for clip in known:
-        state, shown = model.init_state(), []
+        state, shown = model.init_state(), list[str]()
         for start in range(0, len(clip.samples), EVERY):
             state, (now,) = model.step(state, clip.samples[start : start + EVERY])
             erased += _erased(shown, now)
@@ -120,7 +124,7 @@ def chrf(reference: str, text: str, order: int = 6, beta: float = 2.0) -> float:
     return 100 * float(np.mean(scores)) if scores else 0.0
 
 
-def whole(model: WhisperModel, detector: SileroVad, config: DecodeConfig) -> Callable:
+def whole(model: WhisperModel, detector: SileroVad, config: DecodeConfig) -> Hear:
     return lambda samples: join_words(transcribe(model, detector, samples, config=config))
 
 

@@ -84,11 +84,11 @@ def _texts(folder: Path, language: str) -> dict[str, str]:
 
 def spoken_by_pico(language: str) -> Iterator[LanguageClip]:
     """Yield the sentences of `language` as Pico says them."""
-    from py_nanotts import NanoTTS  # not installed with the project
+    from py_nanotts import NanoTTS  # type: ignore[import-not-found]  # not in any extra
 
     for number, text in enumerate(SENTENCES[language]):
         pcm = NanoTTS().speak(text, voice=PICO[language])
-        samples = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768
+        samples = np.frombuffer(pcm, np.int16).astype(np.float32) / np.float32(32768)
         yield LanguageClip(f"pico-{number}", _padded(samples), text, SENTENCES["en"][number])
 
 
@@ -98,6 +98,7 @@ def read_sound(file: Path) -> NDArray[np.float32]:
 
 
 def _padded(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `samples` with a quarter of a second of silence around them."""
     return np.pad(samples, RATE // 4)
 
 

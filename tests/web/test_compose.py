@@ -19,11 +19,11 @@ from aioice import stun
 from aioice.turn import TurnTransport, create_turn_endpoint
 from hypothesis import given
 from hypothesis import strategies as st
-from web.weight_settings import CHECKOUT
 
 from tests.patience import PATIENCE, until_listening
 from web.access.ice import mint
 from web.config import Settings
+from web.settings.weights import CHECKOUT
 
 VARIABLES = {
     "EYELINE_API_KEY": "k" * 32,

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from media.events import Caption, CaptionWord, ListeningConfig, Translate
+from media.events import Caption, CaptionWord, ListeningConfig
 from media.frames import SAMPLE_RATE
+from media.hearing_events import Translate
 from media.pipeline.hearing.turn_language import UNKNOWN, TurnLanguage
 from media.pipeline.interfaces import Samples
 from media.pipeline.models.hearing import SpeechChunk

@@ -42,7 +42,7 @@ def test_a_file_is_translated_as_text_and_as_subtitles(openai: OpenAI) -> None:
     assert text.language == "english"
     assert "understand" in text.text
     subtitles = create(file=FRENCH, model="whisper-1", response_format="vtt")
-    (cue,) = webvtt.from_string(str(subtitles))
+    (cue,) = webvtt.from_string(str(subtitles)).captions
     assert cue.text == text.text
     assert 0 <= cue.start_in_seconds < cue.end_in_seconds <= text.duration
 

@@ -1,12 +1,10 @@
 """Turns in several languages, through a whole session."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from media.clock import ReplayClock
-from media.events import Caption, Degraded, ListeningConfig, Output
+from media.events import Caption, Degraded, Input, ListeningConfig, Output
 from media.hearing_events import HearingNotice, LanguageDetected, Translation
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
@@ -101,10 +99,8 @@ async def test_a_service_of_english_alone_says_so() -> None:
 
 async def test_a_language_changes_with_the_next_turn() -> None:
     german, english = ListeningConfig(language="de"), ListeningConfig()
-    parts = [german, *chunks(TWO_TURNS[: 4 * RATE]), english]
-    later = [
-        replace(chunk, start=chunk.start + 4 * RATE) for chunk in chunks(TWO_TURNS[4 * RATE :])
-    ]
+    before, after = TWO_TURNS[: 4 * RATE], TWO_TURNS[4 * RATE :]
+    items: list[Input] = [german, *chunks(before), english, *chunks(after, start=4 * RATE)]
     out: list[Output] = []
 
     async def keep(output: Output) -> None:
@@ -112,7 +108,7 @@ async def test_a_language_changes_with_the_next_turn() -> None:
 
     with scripted_services(other_languages=lazy(ScriptedMultilingual())) as services:
         await run_session(
-            replayed([*parts, *later]),
+            replayed(items),
             keep,
             services=services,
             clock=ReplayClock(),

@@ -6,6 +6,7 @@ import pytest
 
 from models.asr.languages.detection import LanguageDetector
 from models.asr.languages.multilingual import Multilingual
+from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RATE, join_words
 from models.streaming import run
@@ -13,6 +14,12 @@ from tests.models.asr.conftest import Clip
 from tests.models.asr.languages.test_live_translation import Talkative
 
 SOUND = np.random.default_rng(1).standard_normal(RATE).astype(np.float32) * 0.1
+
+
+def agreement(model: Multilingual, code: str) -> LocalAgreement:
+    recognizer = model.recognizer(code)
+    assert isinstance(recognizer, LocalAgreement)
+    return recognizer
 
 
 def test_only_the_languages_given_are_detected_and_their_chances_sum_to_one(
@@ -51,7 +58,7 @@ def test_recognizers_of_two_languages_share_the_model_and_differ(
 ) -> None:
     model = Multilingual(random_multilingual, Talkative(), ("de", "zh"))
     texts = [
-        [word.text for update in run(model.recognizer(code), [SOUND]) for word in update.committed]
+        [word.text for update in run(agreement(model, code), [SOUND]) for word in update.committed]
         for code in ("de", "zh", "de")
     ]
     assert texts[0] == texts[2] != texts[1]
@@ -62,7 +69,7 @@ def test_recognizers_of_two_languages_share_the_model_and_differ(
 def test_a_stream_of_real_speech_is_captioned_in_its_language(
     base: Multilingual, clips: dict[str, Clip], code: str
 ) -> None:
-    updates = run(base.recognizer(code), np.array_split(clips[code].samples, 20))
+    updates = run(agreement(base, code), np.array_split(clips[code].samples, 20))
     words = [word for update in updates for word in update.committed]
     # A stream hears each word without what follows: "a hora" for "ahora".
     assert jiwer.cer(clips[code].text, join_words(words)) < 0.05

@@ -32,6 +32,7 @@ LONGEST_PIECE = 20 * RATE  # samples that are translated at once: beyond, it is 
 SHORTEST_PIECE = 8 * RATE  # samples before the pause in which a piece is cut
 MIN_SAMPLES = RATE // 2  # less sound is not translated
 NO_SPEECH = 0.7  # above this "no speech" probability there is nothing to translate
+HELD_BACK = 2  # tentative words at the end that are not shown yet
 MAX_TOKEN_RATE = 8.0  # tokens of English per second of sound
 
 Words = tuple[tuple[int, ...], ...]
@@ -184,7 +185,9 @@ class LiveTranslation:
         return tokenizer.decode(found.tokens)
 
     def _shown(self, state: TranslationState) -> EnglishText:
-        return EnglishText(state.settled + self._text(state.agreed), self._text(state.rest))
+        """Return the text so far without the last words, which change most often (mask-k)."""
+        shown = state.rest[: max(0, len(state.rest) - HELD_BACK)]
+        return EnglishText(state.settled + self._text(state.agreed), self._text(shown))
 
     def _text(self, words: Sequence[Sequence[int]]) -> str:
         return self._recognizer.tokenizer.decode([token for word in words for token in word])

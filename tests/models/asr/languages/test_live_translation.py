@@ -72,7 +72,7 @@ def test_a_long_turn_is_settled_before_its_last_pause(
     assert len(state.sound) == pytest.approx(len(sound) - 2.25 * RATE, abs=2 * FRAME)
     assert now.stable.startswith(state.settled)
     alone = translator.step(translator.init_state(), sound[: len(sound) - len(state.sound)])[1][0]
-    assert state.settled == alone.stable + alone.tentative
+    assert state.settled.startswith(alone.stable + alone.tentative)
 
 
 def test_silence_says_nothing(translator: LiveTranslation) -> None:

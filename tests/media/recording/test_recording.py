@@ -207,7 +207,8 @@ def test_a_damaged_line_is_named_with_its_field(tmp_path: Path, line: str, messa
 
 LINES = """\
 {"audio": 0, "video": 0, "kind": "listening", "detection": {"threshold": 0.5, "silence": 0.5, \
-"padding": 0.3, "eagerness": null}, "respond": true, "interrupt": true, "spoken": false}
+"padding": 0.3, "eagerness": null}, "respond": true, "interrupt": true, "spoken": false, \
+"language": "en", "translate": "no"}
 {"audio": 0, "video": 0, "kind": "question", "id": "q", "text": "what?", "time": 1.0, \
 "spoken": true, "pictures": ["+//+"]}
 {"audio": 0, "video": 0, "kind": "say", "id": "n", "text": "Here.", "time": 2.0, \

@@ -10,7 +10,7 @@ from media.dialogue import NO_DIALOGUE, AnswerNotice, CalledFunction, Dialogue
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.generation_events import GenerationInput, GenerationOutput
 from media.hearing_events import HearingOutput, Translate
-from media.speaker_events import NameSpeaker, Speakers
+from media.speaker_events import Backchannel, NameSpeaker, Speakers
 from models.assistant.interface import Moment
 
 
@@ -280,6 +280,7 @@ Output = (
     Caption
     | Speakers
     | HearingOutput
+    | Backchannel
     | TurnStarted
     | TurnEnded
     | AnswerOutput

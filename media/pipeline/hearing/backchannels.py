@@ -1,6 +1,7 @@
 """What is said while the service speaks and is no turn: agreement, hesitation, a cough. Pure.
 
-English only: in other languages what is said briefly interrupts, unless it has no words.
+The words are English: in another language what is said briefly interrupts, unless the recognizer
+hears no words or doubts them.
 
 Source: Yngve 1970, who called it the back channel.
 """
@@ -9,6 +10,10 @@ import re
 
 INTERRUPTION = 0.7  # seconds of speech that interrupt, whatever is said
 MAX_WORDS = 3
+MIN_SURE = 0.35  # probability of a word: what is hummed is recognized as any word, with doubt
+COMMANDS = frozenset(
+    ("cancel", "enough", "hey", "hold", "no", "pause", "quiet", "stop", "wait", "what")
+)
 ALONE = (
     "ah aha alright cool exactly fine good great hm hmm huh interesting m mhm mm mmm nice oh ok "
     "okay ooh really right sure totally true uh um well wow ya yah yay yeah yep yes yup"
@@ -28,9 +33,12 @@ PHRASES = frozenset(
 )
 
 
-def is_backchannel(text: str) -> bool:
-    """Return whether brief speech, recognized as `text`, leaves the floor to the service."""
+def is_backchannel(text: str, sure: float = 1.0) -> bool:
+    """Return whether brief speech, recognized as `text`, leaves the floor to the service.
+
+    `sure` is the probability of its last word.
+    """
     words = re.sub(r"[^\w\s]", "", text.lower().replace("-", " ")).split()
-    if " ".join(words) in PHRASES:
+    if " ".join(words) in PHRASES or (sure < MIN_SURE and COMMANDS.isdisjoint(words)):
         return True
     return len(words) <= MAX_WORDS and all(word in WORDS for word in words)

@@ -170,8 +170,8 @@ class TurnStage:
         await self._turns.send(TurnPause(state.turn, state.start, audio, state.announced, words))
         said = await words
         if not state.announced:
-            text = join_words(said)
-            if self._may_be_backchannel(state) and is_backchannel(text):
+            text, sure = join_words(said), said[-1].probability if said else 0.0
+            if self._may_be_backchannel(state) and is_backchannel(text, sure):
                 await self._ignore(state, text)
                 return
             await self._announce(state, detected=True)

@@ -19,6 +19,12 @@ def test_what_asks_for_something_is_a_turn(text: str) -> None:
     assert not is_backchannel(text)
 
 
+def test_a_hum_that_is_recognized_as_some_word_with_doubt_is_no_turn() -> None:
+    assert is_backchannel("Hallelujah.", 0.2)
+    assert not is_backchannel("Hallelujah.", 0.6)
+    assert not is_backchannel("Stop", 0.2)  # too important to doubt
+
+
 @given(st.text())
 def test_any_text_is_one_or_the_other(text: str) -> None:
     assert is_backchannel(text) in (True, False)

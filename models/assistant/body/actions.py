@@ -19,7 +19,7 @@ from models.vision.person_detector import Person
 
 SPAN = 2.2  # seconds of looks that an action is found in
 GAP = 1.3  # seconds between two looks, from which they are not the same movement
-REACH = 0.6  # heights of a person that they may move in a second and be the same
+REACH = 1.2  # heights of a person that they may move in a second and be the same
 SWING = 0.2  # of a wrist that waves, in widths of the shoulders
 REVERSALS = 2  # of its direction
 WALK = 0.15  # heights of a person that are walked in a second, at least

@@ -43,6 +43,7 @@ from models.assistant.small_model import SmallModel
 from models.assistant.talk.checking import is_supported
 from models.assistant.talk.replies import reply
 from models.assistant.talk.scene_view import SceneView
+from models.assistant.understanding.question_scope import read_question
 from models.errors import StoreError
 from models.language.decoder_networks import MAX_BATCH
 from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
@@ -203,7 +204,9 @@ class SmallAssistant:
         def revise(written: str) -> str:
             return written if is_supported(written, text, view) else otherwise
 
-        generated = self.model.answer(state.memory, text, now=view.now, revise=revise)
+        generated = self.model.answer(
+            state.memory, text, now=view.now, scope=read_question(text).scope, revise=revise
+        )
         numbers = {entry.scene.time: entry.block for entry in state.memory.log.entries}
         moments = (Moment(numbers[s.time], s.time, describe(s)) for s in generated.scenes)
         confidence = generated.confidence

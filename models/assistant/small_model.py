@@ -30,6 +30,7 @@ from models.assistant.small_memory import (
     observation_of,
     seen_entries,
 )
+from models.assistant.understanding.wanted import Scope
 from models.engine import EngineLoader, load_in_torch
 from models.language import smollm2
 from models.language.decoder import TokenConfidence
@@ -174,10 +175,12 @@ class SmallModel:
         question: str,
         *,
         now: float,
+        scope: Scope = Scope.BOTH,
         revise: Callable[[str], str] | None = None,
     ) -> SmallModelReply:
         """Answer from what was seen up to `now`, in seconds; `memory` does not change.
 
+        If the `scope` of the question is now, the model reads the newest observation alone.
         The prompt contains the newest observation, stored or not, and the results of a search
         for the words of the question.
         What the model wrote is withheld if there is `revise`, and what that returns is said.
@@ -185,6 +188,8 @@ class SmallModel:
         entries, newest = seen_entries(memory, now)
         if not entries:
             return SmallModelReply(iter([NOTHING_YET]), ())
+        if scope is Scope.NOW:
+            entries = entries[-1:]
         query = parse_query(question)
         selected = select_entries(entries, query, count=self.config.max_entries)
         stored = [entry for entry in selected if entry.block != NOT_STORED]

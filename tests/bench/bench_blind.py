@@ -1,7 +1,8 @@
 """The small model on the blind pictures: `python -m tests.bench.bench_blind --half 0`.
 
 Questions are answered as in a session, by rules over the scene log; with `--generated` the language
-model answers all of them. Half 0 is for working on the recipe; half 1 is measured for a published
+model answers all of them, those about now from the newest observation alone unless `--scope off`
+gives it the search's, too. Half 0 is for working on the recipe; half 1 is measured for a published
 figure and not looked at: without `--show`, single answers are not printed. See
 tests/data/blind/README.md.
 """
@@ -30,6 +31,8 @@ from models.assistant.scene.query_parsing import parse_query
 from models.assistant.small_assistant import SmallAssistant, SmallAssistantState
 from models.assistant.small_memory import SmallModelMemory
 from models.assistant.small_model import SmallModel
+from models.assistant.understanding.question_scope import read_question
+from models.assistant.understanding.wanted import Scope
 from models.vision.class_names import NAMES
 from tests.bench import blind_set
 from tests.bench.packed_chat import packed_chat
@@ -158,8 +161,9 @@ class CachedPerception(Perception):
 class AnswerTally:
     """Number of right and of all answers, by media and kind, and the seconds of each."""
 
-    def __init__(self, *, show: bool, generated: bool) -> None:
+    def __init__(self, *, show: bool, generated: bool, scoped: bool) -> None:
         self.show = show
+        self.scoped = scoped
         self.generated = generated
         self.tally: dict[str, list[bool]] = defaultdict(list)
         self.first: list[float] = []
@@ -199,7 +203,8 @@ class AnswerTally:
         self, model: SmallModel, memory: SmallModelMemory, question: str, now: float
     ) -> Iterator[str]:
         if self.generated:
-            return model.answer(memory, question, now=now).pieces
+            scope = read_question(question).scope if self.scoped else Scope.BOTH
+            return model.answer(memory, question, now=now, scope=scope).pieces
         return SmallAssistant(model).answer(SmallAssistantState(memory), question, now).pieces
 
     def summary(self) -> dict[str, Any]:
@@ -235,6 +240,7 @@ def main() -> None:
     parser.add_argument("--compositions", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--generated", action="store_true", help="by the language model alone")
+    parser.add_argument("--scope", choices=["on", "off"], default="on", help="with --generated")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -252,7 +258,9 @@ def run(options: argparse.Namespace) -> AnswerTally:
     changes = load_file(options.adapter) if options.adapter else None
     chat = packed_chat(options.weights, changes)
     model = SmallModel(chat, CachedPerception(perception.load(options.weights)))
-    score = AnswerTally(show=options.show, generated=options.generated)
+    score = AnswerTally(
+        show=options.show, generated=options.generated, scoped=options.scope == "on"
+    )
     lines = blind_set.labels(options.half)[: options.limit]
     for line in lines:
         memory, now = watched(model, frames(line))

@@ -11,6 +11,10 @@ uses no model: by words takes the frame with the word most like the question's n
 compares the mean of the question's embeddings with the mean of each frame's, as an encoder of
 pictures and questions would (there is none in the packages). With `--heads`, one more finder is
 internal retrieval by the heads of that set alone.
+
+With `--scope` it measures answers instead: one object is in the last frame, another was in an
+earlier one, and of the two words the model writes the likelier after a question about now or about
+the past. `on` reads the frames that the question's scope asks for, `off` both kinds for each.
 """
 
 import argparse
@@ -21,6 +25,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models.assistant.understanding.question_scope import read_question
+from models.assistant.understanding.wanted import Scope
 from models.language import smollm2
 from models.language.attention import causal_attention
 from models.language.decoder import Decoder
@@ -44,7 +50,7 @@ SYSTEM = "You watch a camera and answer about what it showed."
 PLACES = ("kitchen", "street", "garden", "office", "beach", "park", "hall", "bridge")
 THINGS = ("chair", "tree", "table", "door", "lamp", "wall", "road", "grass", "window", "shelf")
 OBJECTS = ("cup", "dog", "guitar", "banana", "bicycle", "clock", "umbrella", "horse", "pizza")
-FRAMES, TAKEN = 24, 6
+FRAMES, TAKEN, LOOKS = 24, 6, 4
 
 
 def frames(chat: ChatModel, lines: Sequence[str]) -> list[Frame]:
@@ -151,6 +157,39 @@ def looks(query: Tensor, keys: Tensor) -> Tensor:
     return looked
 
 
+@torch.no_grad()
+def measure_scopes(chat: ChatModel, count: int, *, scoped: bool) -> None:
+    """Print how often the model names the right one of two objects, and what it reads for that."""
+    rekv = Rekv(chat.decoder, chat.encode(smollm2.system_prompt(SYSTEM)), RekvConfig(window=4000))
+    rng = random.Random(7)
+    right: dict[Scope, list[bool]] = {Scope.NOW: [], Scope.PAST: []}
+    read: dict[Scope, int] = {}
+    for _ in range(count):
+        past, now = rng.sample(OBJECTS, 2)
+        story = lines(FRAMES, rng)
+        story[rng.randrange(FRAMES - LOOKS)] = f" {past} {past} in a {rng.choice(PLACES)}\n"
+        story[-1] = f" {now} {now} in a {rng.choice(PLACES)}\n"
+        state, _ = rekv.step(rekv.init_state(), frames(chat, story))
+        for asked, wanted, other in (
+            (f"Which is in view now, the {past} or the {now}?", now, past),
+            (f"Which was in view earlier, the {past} or the {now}?", past, now),
+        ):
+            scope = read_question(asked).scope
+            question = chat.encode(asked)
+            if scoped and scope is Scope.NOW:
+                context = rekv.latest(state, LOOKS)
+            else:
+                both = LOOKS if not scoped else 0
+                context = rekv.retrieve(state, question, count=TAKEN + both, latest=both)
+            prompt = chat.encode(smollm2.question_prompt(asked) + "It is the")
+            scores = chat.decoder.next_scores(chat.decoder.embed(prompt), context.caches)
+            words = [int(chat.encode(f" {word}")[0]) for word in (wanted, other)]
+            read[scope] = context.caches[0].length
+            right[scope].append(bool(scores[words[0]] > scores[words[1]]))
+    for scope, found in right.items():
+        print(f"{scope}: {sum(found)} of {len(found)} right, {read[scope]} tokens read")
+
+
 def measure(chat: ChatModel, count: int, heads: HeadSet | None) -> None:
     """Print recall, control and lift of each finder, and the position bias of each scoring."""
     opening = chat.encode(smollm2.system_prompt(SYSTEM))
@@ -191,9 +230,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--heads", type=Path, help="folder with a set of retrieval heads")
+    parser.add_argument("--scope", choices=["on", "off"], help="measure answers by scope")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     chat = smollm2.load(chosen.folder)
+    if chosen.scope is not None:
+        measure_scopes(chat, chosen.trials, scoped=chosen.scope == "on")
+        return
     heads = None if chosen.heads is None else read_head_set(chosen.heads, chat.decoder.config)
     measure(chat, chosen.trials, heads)
 

@@ -140,6 +140,14 @@ def test_evidence_names_the_response_that_it_belongs_to() -> None:
     assert event["response_id"] == response["id"]
     assert event["item_id"] == response["output"][0]["id"]
     assert event["moments"] == [{"number": 7, "time": 42.5, "text": CUP.text}]
+    assert "scope" not in event, "rules answered"
+
+
+def test_evidence_says_which_part_of_the_stream_a_model_is_shown() -> None:
+    talk = Talk(eyeline_events=True)
+    question = talk.ask("Where is my cup?", output_modalities=["text"])
+    talk.emit(Evidence(question.id, (CUP,), 70, "both"))
+    assert talk.last("eyeline.answer.evidence")["scope"] == "both"
 
 
 def test_evidence_of_a_cancelled_answer_is_not_sent() -> None:

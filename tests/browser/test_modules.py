@@ -363,3 +363,24 @@ def test_a_lost_call_can_be_tried_again_and_again_and_its_captions_stay(
     part("[data-part=start]").click()
     expect(part("[data-part=state]")).to_have_text("Live")
     expect(part(".captions .final")).to_have_count(0)
+
+
+def test_a_translation_is_a_second_line_that_stays_with_its_caption(page: Page) -> None:
+    lines = page.evaluate(
+        """async ([partial, final]) => {
+            const { CaptionList } = await import("./captions.js");
+            const list = new CaptionList(10);
+            const shown = [list.translate({ turn: 1, text: "There", final: false })];
+            list.apply(partial);
+            shown.push(list.translate({ turn: 1, text: "There is", final: false }));
+            list.apply(final);
+            shown.push(list.lines[0].english, list.lines[0].settled);
+            shown.push(list.translate({ turn: 1, text: "There is a cup.", final: true }));
+            return [...shown, list.lines[0].text, list.lines[0].english, list.lines[0].settled];
+        }""",
+        [caption(1, "Il y", final=False), caption(1, "Il y a une tasse.")],
+    )
+    assert lines == [
+        *(False, True, "There is", False, True),
+        *("Il y a une tasse.", "There is a cup.", True),
+    ]

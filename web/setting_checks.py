@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+import httpx
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from media.pipeline.outside.tool_schemas import TOOLS
@@ -123,7 +124,19 @@ def http_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if scheme not in ("http", "https") or not separator or not rest.strip("/"):
         raise ValueError("expected a URL that starts with https:// or http://")
+    try:
+        _ = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from error
     return url.rstrip("/")
+
+
+def header_value(key: SecretStr) -> SecretStr:
+    """Return a key without the white space around it, which files and shells add."""
+    value = key.get_secret_value().strip()
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("expected a key of ASCII characters without spaces")
+    return SecretStr(value)
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_commas)]

@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from playwright.sync_api import (
     Browser,
@@ -119,27 +120,40 @@ def microphone_file(folder: Path, *, lead: float) -> Path:
     speech = np.concatenate(parts)[: round(SPOKEN_END * RATE)]
     silence = np.zeros(round(lead * RATE), np.int16)
     path = folder / f"microphone-{lead}.wav"
+    return _sound_file(path, np.concatenate([silence, speech, np.zeros(RATE, np.int16)]))
+
+
+def silent_microphone(folder: Path) -> Path:
+    """Return a WAV of a second of silence."""
+    return _sound_file(folder / "silence.wav", np.zeros(RATE, np.int16))
+
+
+def _sound_file(path: Path, samples: NDArray[np.int16]) -> Path:
     with wave.open(str(path), "wb") as sink:
         sink.setnchannels(1)
         sink.setsampwidth(2)
         sink.setframerate(RATE)
-        sink.writeframes(np.concatenate([silence, speech, np.zeros(RATE, np.int16)]).tobytes())
+        sink.writeframes(samples.tobytes())
     return path
 
 
 @dataclass
 class Devices:
-    """What the browser's fake camera and microphone play; None: it has neither."""
+    """What the browser's fake camera and microphone play; without a file, the camera shows a clock.
 
-    camera: Path
+    A browser without devices has neither.
+    """
+
+    camera: Path | None
     microphone: Path
     repeat: bool = False
 
     def flags(self) -> tuple[str, ...]:
         once = "" if self.repeat else "%noloop"
+        shown = (f"--use-file-for-fake-video-capture={self.camera}",) if self.camera else ()
         return (
             "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-video-capture={self.camera}",
+            *shown,
             f"--use-file-for-fake-audio-capture={self.microphone}{once}",
         )
 

@@ -21,6 +21,13 @@ def test_variables_are_read_and_arguments_win(monkeypatch: pytest.MonkeyPatch) -
     assert (settings.port, settings.host) == (9000, "0.0.0.0")
 
 
+def test_white_space_around_a_key_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYELINE_ANSWERS_KEY", " sk-1\r\n")
+    key = read_settings().answers_key
+    assert key is not None
+    assert key.get_secret_value() == "sk-1"
+
+
 def test_an_unknown_variable_is_refused_with_the_nearest_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -39,6 +46,9 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(
         ("EYELINE_LOG_LEVEL", "loud", "EYELINE_LOG_LEVEL: .*'debug', 'info'"),
         ("EYELINE_ASR_MODEL", "tiny", "EYELINE_ASR_MODEL: expected tiny.en, base or the path"),
         ("EYELINE_HUB", "hub.example", "EYELINE_HUB: expected a URL that starts with https"),
+        ("EYELINE_ANSWERS_URL", "http://a:b/v1", "EYELINE_ANSWERS_URL: Invalid port"),
+        ("EYELINE_ANSWERS_KEY", "a b", "EYELINE_ANSWERS_KEY: expected a key of ASCII characters"),
+        ("EYELINE_ANSWERS_KEY", "schlüssel", "EYELINE_ANSWERS_KEY: expected a key of ASCII"),
         ("EYELINE_SESSIONS", "0", "EYELINE_SESSIONS: .*greater than or equal to 1"),
         ("EYELINE_SPEECH_THRESHOLD", "1.5", "EYELINE_SPEECH_THRESHOLD: .*less than 1"),
         ("EYELINE_QUESTIONS", "0", "EYELINE_QUESTIONS: .*greater than or equal to 1"),

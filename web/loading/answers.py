@@ -59,8 +59,8 @@ def handler_model(settings: AnswerSettings, name: str, stack: ExitStack) -> Outs
     def make(packaged: PackagedAnswerer, worker: Worker) -> Answerer:
         collector = EvidenceCollector(evidence_config(settings), packaged.images, worker)
         fallback = packaged if settings.answers_fallback else None
-        wait = settings.answers_first_wait
-        return HandlerAnswerer(function, collector, loop, fallback, max_wait=wait)
+        wait, longest = settings.answers_first_wait, settings.answers_length
+        return HandlerAnswerer(function, collector, loop, fallback, max_wait=wait, max_text=longest)
 
     return OutsideModel(make=make, pictures=picture_limits(settings))
 
@@ -95,6 +95,7 @@ def answer_endpoint(settings: AnswerSettings, url: str) -> ModelEndpoint:
         model=settings.answers_model,
         key="" if key is None else key.get_secret_value(),
         max_tokens=settings.answers_tokens,
+        max_text=settings.answers_length,
         first_wait=settings.answers_first_wait,
         next_wait=settings.answers_next_wait,
         retry_wait=settings.answers_retry_wait,

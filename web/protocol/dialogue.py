@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from media.dialogue import Dialogue, DialogueTurn, FunctionCall
 from web.protocol.client_events.messages import ResponseConfig, parse_item
-from web.protocol.client_events.tools import choice_name, function_tools
+from web.protocol.client_events.tools import choice_name, function_tools, missing_choice
 from web.protocol.items import Item, ItemList, item_from_client
 from web.protocol.session_config import RealtimeConfig
 from web.protocol.state import ConversationState
@@ -31,15 +31,19 @@ def context_of(state: ConversationState, config: ResponseConfig) -> ItemList:
 
 
 def response_dialogue(session: RealtimeConfig, response: ResponseConfig) -> Dialogue:
-    """Return the instructions and tools of a response; what it does not set is the session's."""
+    """Return the instructions and tools of a response; what it does not set is the session's.
+
+    A function that the session chose, and that is not among the tools any more, is not chosen.
+    """
     tools = session.tools if response.tools is None else response.tools
-    choice, parallel = response.tool_choice, response.parallel_tool_calls
+    choice, parallel = response.tool_choice or session.tool_choice, response.parallel_tool_calls
+    choice = "auto" if missing_choice(choice, tools) else choice
     parallel = session.parallel_tool_calls if parallel is None else parallel
     told = response.instructions
     return Dialogue(
         instructions=session.instructions if told is None else told,
         tools=function_tools(tools),
-        tool_choice=choice_name(session.tool_choice if choice is None else choice),
+        tool_choice=choice_name(choice),
         parallel=parallel is not False,
         max_tokens=_max_tokens(session, response),
     )

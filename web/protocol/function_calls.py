@@ -1,11 +1,51 @@
-"""Calls of the client's functions: the last items of a response.
+"""The client's functions: which it may have, and their calls, the last items of a response.
 
-They are sent when the response ends, after its message, so a client can answer them at once.
+Calls are sent when the response ends, after its message, so a client can answer them at once.
 """
 
+from collections.abc import Sequence
+
 from media.dialogue import CalledFunction
+from web.protocol.client_events.messages import ProtocolError
+from web.protocol.client_events.tools import (
+    NO_TOOLS,
+    FunctionToolConfig,
+    ToolChoice,
+    missing_choice,
+)
 from web.protocol.items import Item
+from web.protocol.session_config import Capabilities
 from web.protocol.state import ConversationState, ResponseState
+
+HARMLESS_CHOICES = (None, "auto", "none")  # of tools, for a model that calls none
+
+
+def check_tools(tools: object, choice: object, capabilities: Capabilities, place: str) -> None:
+    """Check that the model can do what `tools` and `tool_choice` of a client ask for.
+
+    Raises:
+        ProtocolError: it calls no functions.
+    """
+    if capabilities.tools:
+        return
+    for name, asked in (("tools", bool(tools)), ("tool_choice", choice not in HARMLESS_CHOICES)):
+        if asked:
+            param = f"{place}.{name}"
+            raise ProtocolError(f"{param}: {NO_TOOLS}", code="tools_not_supported", param=param)
+
+
+def check_choice(
+    choice: ToolChoice | None, tools: Sequence[FunctionToolConfig], place: str
+) -> None:
+    """Check that a function that a client chooses is one of its tools.
+
+    Raises:
+        ProtocolError: it is not.
+    """
+    missing = missing_choice(choice, tools)
+    if missing is not None:
+        param = f"{place}.tool_choice"
+        raise ProtocolError(f"{param}: {missing}", param=param)
 
 
 def receive_call(state: ConversationState, output: CalledFunction) -> None:

@@ -2,6 +2,7 @@
 
 from web.protocol import speech_input
 from web.protocol.client_events.messages import (
+    FunctionCallOutputItem,
     ItemCreate,
     ItemDelete,
     ItemRetrieve,
@@ -17,11 +18,18 @@ def create(state: ConversationState, event: ItemCreate) -> None:
     """Add an item to the conversation.
 
     Raises:
-        ProtocolError: the item cannot be inserted, or this is a transcription session.
+        ProtocolError: the item cannot be inserted, it is the output of a call that is not there,
+            or this is a transcription session.
     """
     if isinstance(state.config, TranscriptionConfig):
         raise ProtocolError("a transcription session has no items but speech", param="type")
     item = item_from_client(event.item, state.new_id("item"))
+    if isinstance(event.item, FunctionCallOutputItem) and not state.items.has_call(item["call_id"]):
+        raise ProtocolError(
+            f"no call {event.item.call_id[:80]!r} in this conversation",
+            code="function_call_not_found",
+            param="item.call_id",
+        )
     previous = state.items.insert(item, event.previous_item_id)
     state.send_event("conversation.item.added", item=item, previous_item_id=previous)
     state.send_event("conversation.item.done", item=item, previous_item_id=previous)

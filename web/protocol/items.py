@@ -104,6 +104,13 @@ class ItemList:
             )
         return item
 
+    def has_call(self, call_id: str) -> bool:
+        """Return whether a function was called with this id."""
+        return any(
+            item["type"] == "function_call" and item.get("call_id", item["id"]) == call_id
+            for item in self.by_id.values()
+        )
+
     def before(self, id: str) -> str | None:
         """Return the id of the item before item `id`, None if it is the first."""
         index = self.order.index(id)

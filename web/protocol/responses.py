@@ -19,7 +19,7 @@ from web.protocol.client_events.messages import (
     ResponseCreate,
 )
 from web.protocol.dialogue import context_of, dialogue_around, response_dialogue
-from web.protocol.function_calls import send_calls
+from web.protocol.function_calls import check_choice, check_tools, send_calls
 from web.protocol.items import Item
 from web.protocol.response_events import (
     ResponseStatus,
@@ -33,7 +33,6 @@ from web.protocol.response_events import (
     speech_queued,
 )
 from web.protocol.session_config import RealtimeConfig, TranscriptionConfig, wants_speech
-from web.protocol.session_update import check_tools
 from web.protocol.state import ConversationState, ResponseState
 
 PICTURE_QUESTION = "What is in the picture?"  # for a picture that comes without text
@@ -56,6 +55,8 @@ def create(state: ConversationState, event: ResponseCreate) -> None:
         )
     config = event.response or ResponseConfig()
     check_tools(config.tools, config.tool_choice, state.capabilities, "response")
+    tools = state.config.tools if config.tools is None else config.tools
+    check_choice(config.tool_choice, tools, "response")
     items = context_of(state, config)
     message = items.last_user_message()
     text: str | None = config.instructions or state.config.instructions

@@ -14,12 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from media.events import ListeningConfig, TurnDetection
 from models.asr.languages.codes import language_code
-from web.protocol.client_events.tools import (
-    MAX_TOOLS,
-    FunctionToolConfig,
-    MaxTokens,
-    ToolChoice,
-)
+from web.protocol.client_events.tools import MaxTokens, ToolChoice, Tools
 from web.protocol.client_events.turn_detection import (
     TurnDetectionConfig,
     default_vad,
@@ -143,7 +138,7 @@ class RealtimeConfig(ConfigModel):
     output_modalities: tuple[Literal["text", "audio"]]
     instructions: str = Field("", max_length=100_000)
     audio: AudioConfig
-    tools: tuple[FunctionToolConfig, ...] = Field((), max_length=MAX_TOOLS)
+    tools: Tools = ()
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
     max_output_tokens: MaxTokens = "inf"

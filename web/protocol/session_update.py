@@ -13,12 +13,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 from media.events import ListeningConfig
 from web.protocol import speech_input
 from web.protocol.client_events.messages import ProtocolError, SessionUpdate, invalid_field_error
-from web.protocol.client_events.tools import NO_TOOLS
 from web.protocol.client_events.turn_detection import merge_base, turn_detector, without_foreign
+from web.protocol.function_calls import check_choice, check_tools
 from web.protocol.generation import capabilities_fields
 from web.protocol.session_config import (
     UNSUPPORTED,
     Capabilities,
+    RealtimeConfig,
     SessionConfig,
     chosen_language,
     initial_config,
@@ -27,7 +28,6 @@ from web.protocol.session_config import (
 )
 from web.protocol.state import ConversationState
 
-HARMLESS_CHOICES = (None, "auto", "none")  # of tools, for a model that calls none
 BETA_FIELDS = {  # fields of the API that was shut down, and their successors
     "modalities": "session.output_modalities",
     "input_audio_format": "session.audio.input.format",
@@ -168,21 +168,9 @@ def update_config(
         changed = _CONFIG.validate_python(merged(base, changes))
     except ValidationError as error:
         raise invalid_field_error(error, prefix="session", drop=_TAGS) from error
+    if "tool_choice" in changes and isinstance(changed, RealtimeConfig):
+        check_choice(changed.tool_choice, changed.tools, "session")
     return changed, tuple(notices)
-
-
-def check_tools(tools: object, choice: object, capabilities: Capabilities, place: str) -> None:
-    """Check that the model can do what `tools` and `tool_choice` of a client ask for.
-
-    Raises:
-        ProtocolError: it calls no functions.
-    """
-    if capabilities.tools:
-        return
-    for name, asked in (("tools", bool(tools)), ("tool_choice", choice not in HARMLESS_CHOICES)):
-        if asked:
-            param = f"{place}.{name}"
-            raise ProtocolError(f"{param}: {NO_TOOLS}", code="tools_not_supported", param=param)
 
 
 def _base(config: SessionConfig, kind: str, capabilities: Capabilities) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from web.setting_checks import CommaSeparated, function_name, http_url, known_tools
+from web.setting_checks import CommaSeparated, function_name, header_value, http_url, known_tools
 
 
 class AnswerSettings(BaseSettings):
@@ -18,7 +18,7 @@ class AnswerSettings(BaseSettings):
     (llama.cpp, vLLM, Ollama, SGLang or a hosted one); if not set, the packaged model answers"""
     answers_model: str = ""
     """name of the model there; not every server needs one"""
-    answers_key: SecretStr | None = None
+    answers_key: Annotated[SecretStr, AfterValidator(header_value)] | None = None
     """key for that server"""
     handler: Annotated[str, AfterValidator(function_name)] | None = None
     """function of your own that answers questions instead of such a server:
@@ -56,6 +56,8 @@ class AnswerSettings(BaseSettings):
     look_now, recent_frames, draw; not every model and server can"""
     answers_tokens: int = Field(512, ge=1)
     """maximum number of tokens of an answer"""
+    answers_length: int = Field(20_000, ge=1)
+    """maximum number of characters of an answer, for servers and functions that do not stop"""
     answers_first_wait: float = Field(60.0, gt=0)
     """seconds within which an answer must begin"""
     answers_next_wait: float = Field(20.0, gt=0)

@@ -19,10 +19,12 @@ class Abilities:
         return self._set == "auto" and self.pictures
 
     def lose_pictures(self, model: str, error: RefusedError) -> str:
-        """Send no more pictures; return the message for the user.
+        """Send no more pictures if they are refused for good; return the message for the user.
 
         The model took a question without them after `error`.
         """
+        if not error.lasting:
+            return f"{model} did not take the pictures this time and answers from notes ({error})"
         self.pictures = False
         self.reason = f"{model} takes no pictures and answers from notes of what was seen ({error})"
         return self.reason

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import secrets
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import httpx
 
@@ -17,15 +16,17 @@ from media.pipeline.models.answerer import (
 )
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.abilities import Abilities
-from media.pipeline.outside.completion import CallDelta, stream_completion
+from media.pipeline.outside.calls import ModelTurn, StreamedCalls
+from media.pipeline.outside.completion import stream_completion
 from media.pipeline.outside.endpoint import ModelEndpoint
 from media.pipeline.outside.errors import (
     BusyError,
+    OutsideError,
     RefusedError,
 )
 from media.pipeline.outside.evidence import EvidenceCollector, QuestionEvidence
 from media.pipeline.outside.fallback import AnswerWithFallback
-from media.pipeline.outside.memory_tools import MemoryTools, ToolRound
+from media.pipeline.outside.memory_tools import MemoryTools, ToolResult, ToolRound
 from media.pipeline.outside.prompt import request_body
 from media.worker import Worker
 
@@ -82,42 +83,64 @@ class OutsideAnswer(AnswerWithFallback):
         evidence: QuestionEvidence,
         memory: AssistantHandle | None,
     ) -> None:
-        super().__init__(question, memory, evidence.stored, answerer.fallback, scope=evidence.scope)
+        super().__init__(
+            question,
+            memory,
+            evidence.stored,
+            answerer.fallback,
+            max_text=answerer.endpoint.max_text,
+            scope=evidence.scope,
+        )
         self._answerer = answerer
         self._evidence = evidence
         self._rounds: list[ToolRound] = []
+        self._ended = ""  # why the model ended its last turn
 
     async def _converse(self) -> AsyncGenerator[AnswerItem, None]:
         """Yield the outside model's answer; in between, run the calls that it makes itself.
 
         Those are left out if it calls functions of the client, too: it may repeat them after these.
+        A function that nobody has is answered as such, as clients cannot.
+
+        Raises:
+            OutsideError: there is no answer, or no rest of it.
         """
         offered = self._answerer.memory_tools.offered(self.question, self.memory)
-        more = True
-        while more:
-            own, text, theirs = list[FunctionCall](), "", False
+        clients = {tool.name for tool in self.question.dialogue.tools}
+        while True:
+            turn = ModelTurn(clients)
             tools = tuple(offered.values()) if len(self._rounds) < MAX_ROUNDS else ()
             async with aclosing(self._ask(tools)) as items:
                 async for item in items:
-                    if isinstance(item, CalledFunction) and item.call.name in offered:
-                        own.append(item.call)
-                        continue
-                    theirs = theirs or isinstance(item, CalledFunction)
-                    text += item if isinstance(item, str) else ""
-                    yield item
-            more = bool(own and tools) and not theirs
-            if more:
-                for result in await self._run(DialogueTurn("assistant", text, tuple(own))):
-                    yield result
-                if text and not text[-1].isspace():
-                    yield " "
+                    if turn.add(item):
+                        yield item
+            if turn.called or not turn.own or len(self._rounds) == MAX_ROUNDS:
+                break
+            for result in await self._run(turn, offered):
+                yield result
+            if turn.text and not turn.text[-1].isspace():
+                yield " "
+        if not (self.wrote or turn.called or self._drew()):
+            raise self._nothing()
 
-    async def _run(self, turn: DialogueTurn) -> list[AnswerItem]:
+    def _drew(self) -> bool:
+        made = (result for each in self._rounds for result in each.results)
+        return any(result.draw is not None for result in made)
+
+    def _nothing(self) -> OutsideError:
+        """Return what to tell the user about an answer without text."""
+        endpoint = self._answerer.endpoint
+        hint = f" within {endpoint.max_tokens} tokens: raise EYELINE_ANSWERS_TOKENS"
+        return OutsideError(
+            f"{endpoint.name} wrote nothing{hint if self._ended == 'length' else ''}"
+        )
+
+    async def _run(self, turn: ModelTurn, offered: Mapping[str, FunctionTool]) -> list[AnswerItem]:
         """Run the calls of a turn; return what comes of them besides their results."""
-        assert self.memory is not None, "calls are offered for memories only"
-        tools, items = self._answerer.memory_tools, list[AnswerItem]()
-        results = [await tools.run(call, self.question, self.memory) for call in turn.calls]
-        self._rounds.append(ToolRound(turn, tuple(results)))
+        items = list[AnswerItem]()
+        results = [await self._result(call, offered) for call in turn.own]
+        made = DialogueTurn("assistant", turn.text, tuple(turn.own))
+        self._rounds.append(ToolRound(made, tuple(results)))
         found = {moment.number: moment for moment in self.moments}
         for result in results:
             found |= {moment.number: moment for moment in result.evidence.stored}
@@ -126,6 +149,12 @@ class OutsideAnswer(AnswerWithFallback):
             self.moments = tuple(sorted(found.values(), key=lambda moment: moment.time))
             items.append(Evidence(self.question.id, self.moments, self.prompt_tokens, self.scope))
         return items
+
+    async def _result(self, call: FunctionCall, offered: Mapping[str, FunctionTool]) -> ToolResult:
+        """Return the result of a call, which may be of a function that does not exist."""
+        if call.name not in offered or self.memory is None:
+            return ToolResult(f"There is no function {call.name!r:.80}.")
+        return await self._answerer.memory_tools.run(call, self.question, self.memory)
 
     async def _ask(self, tools: tuple[FunctionTool, ...]) -> AsyncGenerator[AnswerItem, None]:
         """Yield the outside model's answer; it may call `tools` and those of the client.
@@ -153,6 +182,12 @@ class OutsideAnswer(AnswerWithFallback):
                 self._leave_pictures_after(attempt, error)
             else:
                 return
+
+    def _used_ids(self) -> Iterator[str]:
+        dialogue = self.question.dialogue
+        rounds = (each.turn for each in self._rounds)
+        for turn in (*dialogue.before, *dialogue.since, *rounds):
+            yield from (call.id for call in turn.calls)
 
     def _has_pictures(self) -> bool:
         seen = [result.evidence for made in self._rounds for result in made.results]
@@ -196,7 +231,7 @@ class OutsideAnswer(AnswerWithFallback):
         The evidence says how many tokens the model read.
         """
         endpoint, id = self._answerer.endpoint, self.question.id
-        calls: dict[int, FunctionCall] = {}
+        calls = StreamedCalls(self._used_ids())
         async with (
             answerer_client(endpoint) as client,
             aclosing(stream_completion(client, endpoint, body, self.waits)) as deltas,
@@ -205,9 +240,10 @@ class OutsideAnswer(AnswerWithFallback):
                 if delta.text:
                     yield delta.text
                 for call in delta.calls:
-                    calls[call.number] = _joined(calls.get(call.number), call)
+                    calls.add(call)
                 self.prompt_tokens = delta.prompt_tokens or self.prompt_tokens
-        for each in calls.values():
+                self._ended = delta.ended or self._ended
+        for each in calls.made():
             yield CalledFunction(id, each)
         if self.prompt_tokens:
             yield Evidence(id, self.moments, self.prompt_tokens, self.scope)
@@ -225,12 +261,3 @@ class Attempt:
 def answerer_client(endpoint: ModelEndpoint) -> httpx.AsyncClient:
     """Return a client; making its TLS context would take too long on the event loop."""
     return httpx.AsyncClient(verify=endpoint.tls or False, timeout=None)
-
-
-def _joined(before: FunctionCall | None, added: CallDelta) -> FunctionCall:
-    """Return a call with what was `added` to it."""
-    if before is None:
-        id = added.id or f"call_{secrets.token_hex(8)}"
-        return FunctionCall(id, added.name, added.arguments)
-    arguments = before.arguments + added.arguments
-    return replace(before, name=before.name or added.name, arguments=arguments)

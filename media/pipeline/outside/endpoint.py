@@ -12,14 +12,16 @@ COMPLETIONS = "/chat/completions"
 class ModelEndpoint:
     """A server at `url`, such as http://localhost:8080/v1; its only model if `model` is empty.
 
-    An answer has at most `max_tokens` tokens. It must begin within `first_wait` seconds, and go on
-    within `next_wait`. A server that is busy is asked again after at most `retry_wait`.
+    An answer has at most `max_tokens` tokens, and `max_text` characters. It must begin within
+    `first_wait` seconds, and go on within `next_wait`. A server that is busy is asked again after
+    at most `retry_wait`.
     """
 
     url: str
     model: str = ""
     key: str = field(default="", repr=False)
     max_tokens: int = 512
+    max_text: int = 20_000
     first_wait: float = 60.0
     next_wait: float = 20.0
     retry_wait: float = 5.0

@@ -7,6 +7,7 @@ AnswerStoppedError      the answer is not wanted any more
 """
 
 import json
+import re
 from collections.abc import Mapping
 
 from media.errors import MediaError
@@ -14,6 +15,10 @@ from media.errors import MediaError
 MAX_DETAIL = 300  # characters of what a server says that are passed on
 KEY_REFUSED = (401, 403)
 BUSY = (429, 503)
+MOVED = (301, 302, 303, 307, 308)
+PICTURES = re.compile(
+    r"image|picture|vision|visual|multi-?modal|mmproj|content part", re.IGNORECASE
+)
 SOON = 1.0  # seconds after which a server is asked again that does not say when
 
 
@@ -22,7 +27,14 @@ class OutsideError(MediaError):
 
 
 class RefusedError(OutsideError):
-    """The server refuses the request: another one, without pictures, may be taken."""
+    """The server refuses the request: another one, without pictures, may be taken.
+
+    `lasting` is whether the next one would be refused, too.
+    """
+
+    def __init__(self, message: str, *, lasting: bool) -> None:
+        super().__init__(message)
+        self.lasting = lasting
 
 
 class BusyError(OutsideError):
@@ -50,7 +62,13 @@ def error_of_status(
         )
     if status in BUSY:
         return BusyError(f"{model} is busy ({said})", _seconds(headers.get("retry-after", "")))
-    return RefusedError(f"{model} refuses the question ({said})")
+    if status in MOVED:
+        place = headers.get("location", "nowhere")[:MAX_DETAIL]
+        return OutsideError(
+            f"{model} is not there but at {place}: change EYELINE_ANSWERS_URL ({said})"
+        )
+    lasting = status < 500 or PICTURES.search(said) is not None
+    return RefusedError(f"{model} refuses the question ({said})", lasting=lasting)
 
 
 def _detail(body: bytes) -> str:
@@ -60,8 +78,8 @@ def _detail(body: bytes) -> str:
         error = json.loads(text)
         while isinstance(error, dict):
             error = error.get("error", error.get("message", error.get("detail", "")))
-        text = str(error)
-    except ValueError:
+        text = str(error).encode(errors="replace").decode()  # JSON may have half characters
+    except (ValueError, RecursionError):
         pass
     said = " ".join(text.split())
     return f": {said[:MAX_DETAIL]}" if said else ""

@@ -20,13 +20,15 @@ from models.assistant.interface import Moment
 
 logger = logging.getLogger(__name__)
 
+TOO_LONG = "the answer was cut off: it is longer than EYELINE_ANSWERS_LENGTH"
 BROKEN_OFF = "... "  # between the beginning of an answer and that of another model
 
 
 class AnswerWithFallback:
     """One answer, which ends at once when it is stopped.
 
-    `wrote` is whether there is text of it. Without a `fallback` it fails where the model does.
+    `wrote` is whether there is text of it. Without a `fallback` it fails where the model does. A
+    model that writes on after `max_text` characters is cut off there.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class AnswerWithFallback:
         moments: tuple[Moment, ...],
         fallback: PackagedAnswerer | None,
         *,
+        max_text: int,
         scope: str = "",
     ) -> None:
         self.question = question
@@ -46,6 +49,7 @@ class AnswerWithFallback:
         self.waits = StoppableWait()
         self.wrote = False
         self._fallback = fallback
+        self._room = max_text
         self._packaged: AnswerStream | None = None
         self._items = self._make()
 
@@ -83,8 +87,10 @@ class AnswerWithFallback:
         try:
             async with aclosing(self._converse()) as items:
                 async for item in items:
-                    self.wrote = self.wrote or isinstance(item, str)
-                    yield item
+                    yield self._fitting(item)
+                    if self._room < 0:
+                        yield AnswerNotice(self.question.id, TOO_LONG)
+                        return
         except AnswerStoppedError:
             return
         except OutsideError as error:
@@ -96,6 +102,15 @@ class AnswerWithFallback:
             async with aclosing(self._answer_here(self._fallback)) as items:
                 async for item in items:
                     yield item
+
+    def _fitting(self, item: AnswerItem) -> AnswerItem:
+        """Return the item as far as there is room for it; empty text takes some, too."""
+        if not isinstance(item, str):
+            return item
+        fitting = item[: self._room]
+        self.wrote = self.wrote or bool(fitting)
+        self._room -= max(1, len(item))
+        return fitting
 
     async def _answer_here(self, fallback: PackagedAnswerer) -> AsyncGenerator[AnswerItem, None]:
         """Yield the packaged model's answer, after what there is of the other."""

@@ -36,5 +36,5 @@ class StoppableWait:
     def stop(self) -> None:
         """End the wait in progress and all later ones."""
         self._stopped = True
-        if self._scope is not None:
+        if self._scope is not None and not self._scope.expired():  # it ends already
             self._scope.reschedule(asyncio.get_running_loop().time())

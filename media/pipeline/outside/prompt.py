@@ -2,8 +2,9 @@
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from media.dialogue import Dialogue, DialogueTurn, FunctionCall, FunctionTool
@@ -65,14 +66,16 @@ def conversation(
     """Return the messages up to the question, and the calls that were made to answer it."""
     dialogue = question.dialogue
     system = _system(question, evidence)
-    outputs = {turn.call_id: turn for turn in (*dialogue.before, *dialogue.since) if turn.call_id}
-    before = [*map(turn_message, _talk(_paired(dialogue.before, outputs)))]
+    calls = {call.id: call for turn in (*dialogue.before, *dialogue.since) for call in turn.calls}
+    before = [*map(turn_message, _talk(_answered(dialogue.before, calls)))]
     if before and before[0]["role"] != "user":
         before.insert(0, {"role": "user", "content": SILENCE})  # templates begin with the user
     asked = {"role": "user", "content": _content(question, evidence, with_pictures=with_pictures)}
     if before and before[-1]["role"] == "user":
         _join(asked, before.pop())  # templates alternate
-    since = map(turn_message, _talk(_paired(dialogue.since, outputs)))
+    since = [*map(turn_message, _talk(_answered(dialogue.since, calls)))]
+    if since and since[-1]["role"] == "assistant":
+        since.append({"role": "user", "content": SILENCE})  # servers would go on with that answer
     head = [{"role": "system", "content": system}] if system else []
     return [*head, *before, asked, *since]
 
@@ -108,29 +111,33 @@ def _system(question: Question, evidence: QuestionEvidence) -> str:
     return "\n\n".join(part for part in (" ".join(parts), dialogue.instructions, *told) if part)
 
 
-def _paired(
-    turns: Iterable[DialogueTurn], outputs: Mapping[str, DialogueTurn]
+def _answered(
+    turns: Iterable[DialogueTurn], calls: dict[str, FunctionCall]
 ) -> Iterator[DialogueTurn]:
-    """Yield the turns with the outputs of calls right after these, as servers demand.
+    """Yield the turns with each call right before its output, as servers demand.
 
+    `calls` are those of the whole conversation by their ids; those that are yielded are taken out.
     A call that has no output yet is left out, and so is an output without its call.
     """
-    for turn in turns:
-        calls = tuple(call for call in turn.calls if call.id in outputs)
-        if turn.role != "tool" and (turn.text or calls):
-            yield replace(turn, calls=calls)
-        for call in calls:
-            yield outputs[call.id]
+    for are_outputs, group in groupby(turns, key=lambda turn: turn.role == "tool"):
+        if not are_outputs:
+            yield from (replace(turn, calls=()) for turn in group if turn.text)
+        elif outputs := {turn.call_id: turn for turn in group if turn.call_id in calls}:
+            yield DialogueTurn("assistant", calls=tuple(calls.pop(id) for id in outputs))
+            yield from outputs.values()
 
 
 def _talk(turns: Iterable[DialogueTurn]) -> list[DialogueTurn]:
-    """Return the turns without those of the system; two of the user's in a row are one."""
+    """Return the turns without those of the system; two of one speaker in a row are one."""
     talk: list[DialogueTurn] = []
     for turn in turns:
-        plain = turn.role in ("user", "assistant") and not turn.calls
-        if plain and talk and talk[-1].role == turn.role and not talk[-1].calls:
-            talk[-1] = DialogueTurn(turn.role, f"{talk[-1].text}\n{turn.text}")
-        elif turn.role != "system":
+        last = talk[-1] if talk else None
+        if turn.role == "system":
+            continue
+        if last is not None and last.role == turn.role != "tool" and not last.calls:
+            text = "\n".join(filter(None, (last.text, turn.text)))
+            talk[-1] = replace(turn, text=text)
+        else:
             talk.append(turn)
     return talk
 
@@ -181,8 +188,16 @@ def _join(asked: Fields, before: Fields) -> None:
 
 
 def _call(call: FunctionCall) -> Fields:
-    function = {"name": call.name, "arguments": call.arguments}
+    function = {"name": call.name, "arguments": _object(call.arguments)}
     return {"id": call.id, "type": "function", "function": function}
+
+
+def _object(arguments: str) -> str:
+    """Return the arguments of a call, or none: servers refuse all that is no JSON object."""
+    try:
+        return arguments if isinstance(json.loads(arguments), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
 
 
 def _tool_fields(dialogue: Dialogue, tools: tuple[FunctionTool, ...]) -> Fields:

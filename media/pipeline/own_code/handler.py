@@ -17,10 +17,11 @@ from media.pipeline.models.answerer import AnswerItem, PackagedAnswerer
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.evidence import EvidenceCollector, QuestionEvidence
 from media.pipeline.outside.fallback import AnswerWithFallback
-from media.pipeline.own_code.user_function import UserCodeError, UserFunction
+from media.pipeline.own_code.user_function import ENDINGS, UserCodeError, UserFunction
 
 T = TypeVar("T")
 CLOSE_TIMEOUT = 0.5  # seconds
+END = object()  # after the last piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class HandlerLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="handler", daemon=True)
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="handler", daemon=True)
         self._thread.start()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -46,16 +48,24 @@ class HandlerLoop:
         """Stop the loop; a function that blocks is left behind, as nothing can end it."""
         with suppress(TimeoutError):
             self.submit(_end_tasks()).result(CLOSE_TIMEOUT)
+        self._closing = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_TIMEOUT)
         if not self._thread.is_alive():
             self._loop.close()
 
+    def _run(self) -> None:
+        """Run the loop; what ends it is a task of the user's, say by `sys.exit()`."""
+        while not self._closing:
+            with suppress(*ENDINGS):
+                self._loop.run_forever()
+
 
 class HandlerAnswerer:
     """The function `function`; each piece must come within `max_wait` seconds.
 
-    With `fallback`, the packaged model answers if it fails.
+    An answer has at most `max_text` characters. With `fallback`, the packaged model answers if the
+    function fails.
     """
 
     tools = False
@@ -68,12 +78,14 @@ class HandlerAnswerer:
         fallback: PackagedAnswerer | None = None,
         *,
         max_wait: float = 60.0,
+        max_text: int = 20_000,
     ) -> None:
         self.function = function
         self.collector = collector
         self.loop = loop
         self.fallback = fallback
         self.max_wait = max_wait
+        self.max_text = max_text
         self.outside: str | None = function.name
         self.about = f"answers come from {function.name}: a function of this service's owner"
 
@@ -95,7 +107,12 @@ class HandlerAnswer(AnswerWithFallback):
     ) -> None:
         evidence = request.evidence
         super().__init__(
-            request.question, memory, evidence.stored, answerer.fallback, scope=evidence.scope
+            request.question,
+            memory,
+            evidence.stored,
+            answerer.fallback,
+            max_text=answerer.max_text,
+            scope=evidence.scope,
         )
         self._answerer = answerer
         self._request = request
@@ -105,10 +122,10 @@ class HandlerAnswer(AnswerWithFallback):
         pieces: list[AsyncGenerator[Any, None]] = []
         try:
             pieces.append(await self._run(self._begin()))
-            while (piece := await self._run(_next(pieces[0]))) is not None:
+            while (piece := await self._run(_next(pieces[0]))) is not END:
                 if not isinstance(piece, str):
                     raise UserCodeError(f"{function.name} must yield text, not {piece!r:.80}")
-                yield piece
+                yield piece.encode(errors="replace").decode()  # in whole characters
         except TimeoutError as error:
             seconds = f"{self._answerer.max_wait:.0f} s"
             raise UserCodeError(f"{function.name} yielded nothing for {seconds}") from error
@@ -146,17 +163,27 @@ async def _end_tasks() -> None:
 
 
 async def _told(work: Coroutine[Any, Any, T], function: UserFunction) -> T:
+    """Return the result of `work`, whose errors are the user's.
+
+    That includes those that would end this loop, and a cancellation that nobody here asked for.
+    """
     try:
         return await work
     except UserCodeError:
         raise
-    except Exception as error:
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise function.failed(error) from error
+    except (Exception, *ENDINGS) as error:
         raise function.failed(error) from error
 
 
 async def _next(pieces: AsyncGenerator[Any, None]) -> Any:
-    return await anext(pieces, None)
+    return await anext(pieces, END)
 
 
 async def _end(pieces: AsyncGenerator[Any, None]) -> None:
-    await pieces.aclose()
+    with suppress(Exception, *ENDINGS):  # the answer is over, and nobody waits for its end
+        await pieces.aclose()

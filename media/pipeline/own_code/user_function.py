@@ -10,6 +10,8 @@ from typing import Any
 
 from media.pipeline.outside.errors import OutsideError
 
+ENDINGS = (SystemExit, KeyboardInterrupt, GeneratorExit)  # of a function, not of this service
+
 
 class UserCodeError(OutsideError):
     """A function of the user's cannot be loaded, or fails; the message says where."""
@@ -33,11 +35,11 @@ class UserFunction:
         try:
             self._module = self._import(module)
             loaded: Callable[..., Any] = getattr(self._module, function)
-        except Exception as error:
+        except (Exception, *ENDINGS) as error:
             raise self.failed(error) from error
         return loaded
 
-    def failed(self, error: Exception) -> UserCodeError:
+    def failed(self, error: BaseException) -> UserCodeError:
         """Return what to tell the user about `error`, which the function raised."""
         frames = traceback.extract_tb(error.__traceback__)
         file = getattr(self._module, "__file__", None)
@@ -54,7 +56,7 @@ class UserFunction:
                 sys.path.append(folder)
             known = importlib.import_module(name)
         elif _written(known) != self._changed:
-            importlib.invalidate_caches()
+            _forget_compiled(known)
             known = importlib.reload(known)
         self._changed = _written(known)
         return known
@@ -63,3 +65,11 @@ class UserFunction:
 def _written(module: ModuleType) -> int:
     """Return when the file of `module` was written, in nanoseconds."""
     return 0 if module.__file__ is None else Path(module.__file__).stat().st_mtime_ns
+
+
+def _forget_compiled(module: ModuleType) -> None:
+    """Remove the compiled file: a change within a second that keeps the size is not seen there."""
+    importlib.invalidate_caches()
+    compiled = None if module.__spec__ is None else module.__spec__.cached
+    if compiled is not None:
+        Path(compiled).unlink(missing_ok=True)

@@ -216,3 +216,54 @@ def test_a_function_without_parameters_takes_none() -> None:
     talk.update(tools=[{"type": "function", "name": "wave"}])
     (tool,) = talk.ask("Wave").dialogue.tools
     assert tool == FunctionTool("wave", "", '{"type": "object", "properties": {}}')
+
+
+def test_a_function_that_is_chosen_must_be_among_the_tools() -> None:
+    talk = calling()
+    other = {"type": "function", "name": "wave"}
+    assert talk.send("session.update", session={"type": "realtime", "tool_choice": other}) == [
+        "error"
+    ]
+    assert talk.error["param"] == "session.tool_choice"
+    assert talk.send("response.create", response={"tool_choice": other}) == ["error"]
+    assert talk.error["param"] == "response.tool_choice"
+    assert "no function 'wave'" in talk.error["message"]
+
+
+def test_a_chosen_function_that_goes_away_is_not_chosen_any_more() -> None:
+    talk = calling(tool_choice={"type": "function", "name": "weather"})
+    assert talk.ask("Rain?").dialogue.tool_choice == "weather"
+    talk.send("response.cancel")
+    talk.update(tools=[])
+    assert talk.ask("Rain?").dialogue.tool_choice == "auto"
+
+
+def test_an_output_needs_a_call() -> None:
+    talk = calling()
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "no"}
+    assert talk.send("conversation.item.create", item=output) == ["error"]
+    assert (talk.error["code"], talk.error["param"]) == (
+        "function_call_not_found",
+        "item.call_id",
+    )
+    call = {"type": "function_call", "id": "call_1", "name": "weather", "arguments": "{}"}
+    talk.send("conversation.item.create", item=call)
+    for _ in range(2):  # twice is harmless: the last one counts
+        types = talk.send("conversation.item.create", item=output)
+        assert types == ["conversation.item.added", "conversation.item.done"]
+    talk.send("conversation.item.delete", item_id="call_1")
+    assert talk.send("conversation.item.create", item=output) == ["error"]
+
+
+@pytest.mark.parametrize("place", ["session", "response"])
+def test_tools_have_a_limit_together(place: str) -> None:
+    talk = calling()
+    tools = [{**WEATHER, "name": f"f{n}", "description": "x" * 9000} for n in range(128)]
+    types = (
+        talk.send("session.update", session={"type": "realtime", "tools": tools})
+        if place == "session"
+        else talk.send("response.create", response={"tools": tools})
+    )
+    assert types == ["error"]
+    assert talk.error["param"] == f"{place}.tools"
+    assert "characters of JSON" in talk.error["message"]

@@ -130,6 +130,32 @@ async def test_a_fault_is_told_in_the_answer_or_is_one() -> None:
                 pass
 
 
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "sum"}}])
+async def test_a_function_that_must_be_called_must_be_there(choice: Any) -> None:
+    tools: Any = [] if choice == "required" else [{"type": "function", "function": ADD}]
+    message: Any = [{"role": "user", "content": "Hello"}]
+    async with answering(says("Hi.")) as (endpoint, _, client):
+        with pytest.raises(openai.BadRequestError, match="no function") as caught:
+            await client.chat.completions.create(
+                model="eyeline", messages=message, tools=tools, tool_choice=choice
+            )
+    assert (caught.value.param, endpoint.requests) == ("tool_choice", [])
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_half_of_a_character_of_the_model_reaches_no_client(streamed: bool) -> None:
+    message: Any = [{"role": "user", "content": "Hello"}]
+    async with answering(says("\ud83d", " yes")) as (_, _, client):
+        create = client.chat.completions.create
+        if streamed:
+            chunks = await create(model="eyeline", messages=message, stream=True)
+            pieces = [chunk.choices[0].delta.content or "" async for chunk in chunks]
+        else:
+            made = await create(model="eyeline", messages=message)
+            pieces = [made.choices[0].message.content or ""]
+    assert "".join(pieces) == "? yes"
+
+
 async def run_tools(
     send: Callable[[Fields], Awaitable[None]], until: Callable[..., Awaitable[Fields]]
 ) -> None:

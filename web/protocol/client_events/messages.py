@@ -20,12 +20,7 @@ from web.protocol.client_events.generation_messages import (
     TrackClear,
 )
 from web.protocol.client_events.message import ClientMessage
-from web.protocol.client_events.tools import (
-    MAX_TOOLS,
-    FunctionToolConfig,
-    MaxTokens,
-    ToolChoice,
-)
+from web.protocol.client_events.tools import MaxTokens, ToolChoice, Tools
 
 MAX_ID_LENGTH = 64  # characters of an id that a client chooses
 
@@ -165,7 +160,7 @@ class ResponseConfig(BaseModel):
     instructions: str | None = None
     input: list[dict[str, Any]] | None = Field(None, max_length=64)
     metadata: dict[str, str] | None = Field(None, max_length=16)
-    tools: list[FunctionToolConfig] | None = Field(None, max_length=MAX_TOOLS)
+    tools: Tools | None = None
     tool_choice: ToolChoice | None = None
     max_output_tokens: MaxTokens | None = None
     parallel_tool_calls: bool | None = None

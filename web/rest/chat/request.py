@@ -168,12 +168,15 @@ def check_tools(question: ChatQuestion, answerer: Answerer) -> None:
     """Check that the model that answers `question` can do what its tools are for.
 
     Raises:
-        ProblemError: it calls no functions.
+        ProblemError: it calls no functions, or the one that it must call is not there.
     """
     asked = question.dialogue
     if not answerer.tools and (asked.tools or asked.tool_choice not in ("auto", "none")):
         param = "tools" if asked.tools else "tool_choice"
         raise ProblemError(400, f"{param}: {NO_TOOLS}", code="tools_not_supported", param=param)
+    choice, names = asked.tool_choice, {tool.name for tool in asked.tools}
+    if choice not in ("auto", "none", *(names and {"required"}), *names):
+        raise invalid_value("tool_choice", f"there is no function for {choice!r:.80} in the tools")
 
 
 def _dialogue(request: ChatCompletionRequest, items: ItemList, question: Item) -> Dialogue:

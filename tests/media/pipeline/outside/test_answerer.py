@@ -213,6 +213,7 @@ async def test_a_cancelled_answer_closes_its_request() -> None:
         yield QUESTION
         await endpoint.asked.wait()
         yield Cancel("q")
+        yield Cancel("q")  # an app and a voice may both interrupt
         await endpoint.closed.wait()
 
     async with scripted_endpoint(waits(STREAM_HEAD)) as endpoint:
@@ -295,7 +296,7 @@ async def test_the_conversation_comes_before_the_question_and_calls_after_it() -
     ]
 
 
-async def test_calls_and_outputs_go_in_pairs_whatever_came_between() -> None:
+async def test_a_call_goes_with_its_output_to_where_that_came() -> None:
     first, second = FunctionCall("c1", "sum", "{}"), FunctionCall("c2", "sum", "{}")
     dialogue = Dialogue(
         before=(
@@ -311,9 +312,33 @@ async def test_calls_and_outputs_go_in_pairs_whatever_came_between() -> None:
     async with scripted_endpoint(says("42")) as endpoint:
         await run(outside(endpoint.url), replace(QUESTION, dialogue=dialogue), before=())
     roles = [message["role"] for message in endpoint.messages]
-    assert roles == ["system", "user", "assistant", "tool", "user"]
-    assert [call["id"] for call in endpoint.messages[2]["tool_calls"]] == ["c1"]
-    assert endpoint.messages[3]["tool_call_id"] == "c1"
+    assert roles == ["system", "user", "assistant", "user", "assistant", "tool"]
+    assert [call["id"] for call in endpoint.messages[4]["tool_calls"]] == ["c1"]
+    assert endpoint.messages[5]["tool_call_id"] == "c1"
+
+
+async def test_an_output_that_comes_after_another_answer_is_the_last_that_the_model_reads() -> None:
+    call = FunctionCall("c1", "sleep", "{}")
+    dialogue = Dialogue(
+        before=(DialogueTurn("user", "Sleep."), DialogueTurn("assistant", "A moment.", (call,))),
+        since=(DialogueTurn("assistant", "Hm?"), DialogueTurn("tool", "slept", call_id="c1")),
+    )
+    async with scripted_endpoint(says("Slept.")) as endpoint:
+        await run(outside(endpoint.url), replace(QUESTION, dialogue=dialogue), before=())
+    _, *talk, calling_turn, output = endpoint.messages
+    assert [message["content"].splitlines()[-1] for message in talk] == [
+        "Sleep.",
+        "A moment.",
+        "It is 0:02. what is it?",
+    ]
+    assert (calling_turn["content"], output["content"]) == ("Hm?", "slept")
+
+
+async def test_a_second_response_to_a_question_does_not_go_on_with_the_first() -> None:
+    dialogue = Dialogue(since=(DialogueTurn("assistant", "A cup."),))
+    async with scripted_endpoint(says("As I said.")) as endpoint:
+        await run(outside(endpoint.url), replace(QUESTION, dialogue=dialogue), before=())
+    assert [message["role"] for message in endpoint.messages[1:]] == ["user", "assistant", "user"]
 
 
 async def test_the_model_searches_the_memory_itself_and_what_it_finds_is_evidence() -> None:
@@ -350,7 +375,7 @@ async def test_the_model_draws_and_its_calls_come_to_an_end() -> None:
     assert [o for o in out if isinstance(o, DrawRequest)] == [DrawRequest("a red cup")] * MAX_ROUNDS
     offered = [len(request.get("tools", ())) for request in endpoint.requests]
     assert offered == [1] * MAX_ROUNDS + [0]
-    assert last(out).status == "completed"
+    assert (last(out).status, notices(out)) == ("completed", [])
 
 
 async def test_functions_of_the_client_go_before_those_of_the_service() -> None:

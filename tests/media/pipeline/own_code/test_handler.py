@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from media.pipeline.outside.evidence import EvidenceCollector
 from media.pipeline.own_code.handler import HandlerAnswerer, HandlerLoop
 from media.pipeline.own_code.user_function import UserCodeError, UserFunction
 from media.worker import Worker
-from tests.media.pipeline.outside.test_answerer import last, notices, run, text
+from tests.media.pipeline.outside.test_answerer import QUESTION, last, notices, run, text
 from tests.media.pipeline.scripted_assistant import MARK
 
 ECHO = """
@@ -51,13 +52,20 @@ def loop() -> Iterator[HandlerLoop]:
     loop.close()
 
 
-def handler(home: Home, loop: HandlerLoop, *, fallback: bool = True) -> OutsideModel:
+def handler(
+    home: Home, loop: HandlerLoop, *, fallback: bool = True, max_text: int = 100
+) -> OutsideModel:
     function = UserFunction(home.name)
 
     def make(packaged: PackagedAnswerer, worker: Worker) -> HandlerAnswerer:
         collector = EvidenceCollector(EvidenceLimits(), packaged.images, worker)
         return HandlerAnswerer(
-            function, collector, loop, packaged if fallback else None, max_wait=0.5
+            function,
+            collector,
+            loop,
+            packaged if fallback else None,
+            max_wait=0.5,
+            max_text=max_text,
         )
 
     return OutsideModel(make=make)
@@ -87,6 +95,14 @@ FAULTS = {
     "wrong arguments": ("async def answer():\n    yield 'x'", "TypeError"),
     "raises": (f"{BEGIN}    1 / 0\n    yield", "ZeroDivisionError"),
     "no text": (f"{BEGIN}    yield 3", "must yield text, not 3"),
+    "nothing as text": (f"{BEGIN}    yield None", "must yield text, not None"),
+    "leaves": (f"import sys\n{BEGIN}    sys.exit('bye')\n    yield", "SystemExit: bye"),
+    "leaves when imported": ("import sys\nsys.exit('bye')", "SystemExit: bye"),
+    "is cancelled": (
+        f"import asyncio\n{BEGIN}    raise asyncio.CancelledError\n    yield",
+        "Cancel",
+    ),
+    "stops the iteration": (f"{BEGIN}    raise StopAsyncIteration\n    yield", "RuntimeError"),
     "slow": (
         f"import asyncio\n{BEGIN}    await asyncio.Event().wait()\n    yield ''",
         "yielded nothing for",
@@ -116,6 +132,47 @@ async def test_without_fallback_the_answer_fails_with_the_reason(
     out = await run(handler(home, loop, fallback=False))
     assert (text(out), last(out).status) == ("One", "failed")
     assert "KeyError: 'two'" in last(out).reason
+
+
+async def test_a_task_of_the_handler_that_leaves_does_not_end_the_other_answers(
+    home: Home, loop: HandlerLoop
+) -> None:
+    home.write(
+        "import asyncio, sys\nasync def leave():\n    sys.exit()\n"
+        "async def answer(request):\n    asyncio.create_task(leave())\n"
+        "    await asyncio.sleep(0)\n    yield 'Here.'"
+    )
+    out = await run(handler(home, loop), QUESTION, replace(QUESTION, id="r"))
+    assert [text(out), text(out, "r"), notices(out)] == ["Here.", "Here.", []]
+
+
+@pytest.mark.parametrize("piece", ["more ", ""])
+async def test_a_handler_that_does_not_stop_is_cut_off(
+    piece: str, home: Home, loop: HandlerLoop
+) -> None:
+    home.write(f"async def answer(request):\n    while True:\n        yield {piece!r}")
+    out = await run(handler(home, loop, max_text=12))
+    assert (text(out), last(out).status) == (f"{3 * piece}"[:12], "completed")
+    (notice,) = notices(out)
+    assert "EYELINE_ANSWERS_LENGTH" in notice
+
+
+async def test_half_of_a_character_is_a_question_mark(home: Home, loop: HandlerLoop) -> None:
+    home.write("async def answer(request):\n    yield 'a\\ud800'")
+    assert text(await run(handler(home, loop))) == "a?"
+
+
+def test_a_change_within_a_second_that_keeps_the_size_is_seen(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    home.write("answer = 1")
+    function = UserFunction(home.name)
+    versions = [function.load()]
+    second = home.file.stat().st_mtime_ns
+    home.write("answer = 2")
+    os.utime(home.file, ns=(second + 9, second + 9))
+    assert [*versions, function.load()] == [1, 2]
 
 
 def test_a_function_is_loaded_again_when_its_file_changes(home: Home) -> None:

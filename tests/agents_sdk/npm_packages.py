@@ -1,0 +1,50 @@
+"""Packages of npm that tests need, fetched once and verified; npm itself is not needed."""
+
+import json
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+import httpx
+import pytest
+
+from models.errors import WeightsError
+from models.weights.catalog import NpmPackage
+from models.weights.npm import download_tarball
+
+PACKAGES = Path(__file__).with_name("packages.json")  # the Agents SDK, and what it imports
+
+
+def agents_sdk(cache: Path, registry: str) -> Path:
+    """Return the folder `node_modules` with the Agents SDK, in `cache`.
+
+    A test is skipped if the registry cannot be reached; one that does not serve the packages that
+    are expected fails it.
+    """
+    folder = cache / "agents-sdk" / "node_modules"
+    for fields in json.loads(PACKAGES.read_text()):
+        package = NpmPackage(**fields)
+        if not (folder / package.name / "package.json").exists():
+            _install(package, folder / package.name, registry)
+    return folder
+
+
+def _install(package: NpmPackage, folder: Path, registry: str) -> None:
+    """Unpack beside `folder`, which appears when it is whole: two test runs may share it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacked") as scratch:
+        tarball = _tarball(package, Path(scratch), registry)
+        with tarfile.open(tarball) as files:
+            files.extractall(scratch, filter="data")
+        shutil.rmtree(folder, ignore_errors=True)  # a part of an earlier one
+        (Path(scratch) / "package").rename(folder)
+
+
+def _tarball(package: NpmPackage, folder: Path, registry: str) -> Path:
+    try:
+        return download_tarball(package, folder, registry=registry, progress=lambda _: None)
+    except WeightsError as error:
+        if isinstance(error.__cause__, httpx.TransportError):
+            pytest.skip(f"npm's registry cannot be reached, and the Agents SDK is not here: {error}")
+        raise

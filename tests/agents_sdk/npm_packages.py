@@ -46,5 +46,5 @@ def _tarball(package: NpmPackage, folder: Path, registry: str) -> Path:
         return download_tarball(package, folder, registry=registry, progress=lambda _: None)
     except WeightsError as error:
         if isinstance(error.__cause__, httpx.TransportError):
-            pytest.skip(f"npm's registry cannot be reached, and the Agents SDK is not here: {error}")
+            pytest.skip(f"the Agents SDK is not here, nor npm's registry: {error}")
         raise

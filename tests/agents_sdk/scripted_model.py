@@ -62,6 +62,8 @@ def answer_to(request: Fields) -> Reply:
             return calls(call(f"transfer_to_{agent}"))
         case ["count"]:
             return counts
+        case _:
+            pass
     system = messages[0]["content"].splitlines()[-1]
     return says(f"You said {' '.join(words)}; {system} {request.get('tool_choice')}.")
 

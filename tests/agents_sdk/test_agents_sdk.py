@@ -128,9 +128,9 @@ def secret(service: Served) -> str:
 
 
 def run_in_node(packages: Path, names: list[str], where: Fields) -> Fields:
-    command = [NODE, "--input-type=module", "--eval", IN_NODE, "--", CASES.as_uri()]
+    arguments = [CASES.as_uri(), json.dumps(names), json.dumps(where)]
     done = subprocess.run(
-        [*command, json.dumps(names), json.dumps(where)],
+        [str(NODE), "--input-type=module", "--eval", IN_NODE, "--", *arguments],
         cwd=packages.parent,
         timeout=PATIENCE,
         capture_output=True,

@@ -168,7 +168,7 @@ def test_a_change_within_a_second_that_keeps_the_size_is_seen(
     monkeypatch.setattr("sys.dont_write_bytecode", False)
     home.write("answer = 1")
     function = UserFunction(home.name)
-    versions = [function.load()]
+    versions: list[Any] = [function.load()]
     second = home.file.stat().st_mtime_ns
     home.write("answer = 2")
     os.utime(home.file, ns=(second + 9, second + 9))

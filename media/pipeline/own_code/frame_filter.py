@@ -14,7 +14,7 @@ from media.errors import FrameFilterError
 from media.frames import VideoFrame
 from media.pipeline.interfaces import Pixels
 from media.pipeline.own_code.handler import HandlerLoop
-from media.pipeline.own_code.user_function import UserCodeError, UserFunction
+from media.pipeline.own_code.user_function import UserCodeError, UserFunction, run_user_code
 
 
 class UserFrameFilter:
@@ -33,7 +33,7 @@ class UserFrameFilter:
         Raises:
             FrameFilterError: it does not load, raises, takes too long, or returns no picture.
         """
-        running = self._loop.submit(self._call(frame))
+        running = self._loop.submit(run_user_code(self._call(frame), self._function))
         try:
             async with asyncio.timeout(self._max_wait):
                 pixels = await asyncio.wrap_future(running)
@@ -47,12 +47,9 @@ class UserFrameFilter:
     async def _call(self, frame: VideoFrame) -> Pixels:
         """Call the function, on its own loop; its picture is one that it may draw into."""
         function = self._function.load()
-        try:
-            made = function(frame.pixels.copy(), frame.time)
-            picture = await made if inspect.isawaitable(made) else made
-            return checked(picture, frame.pixels.shape)
-        except Exception as error:
-            raise self._function.failed(error) from error
+        made = function(frame.pixels.copy(), frame.time)
+        picture = await made if inspect.isawaitable(made) else made
+        return checked(picture, frame.pixels.shape)
 
 
 def checked(picture: Any, shape: tuple[int, ...]) -> Pixels:

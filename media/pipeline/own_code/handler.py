@@ -17,7 +17,12 @@ from media.pipeline.models.answerer import AnswerItem, PackagedAnswerer
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.evidence import EvidenceCollector, QuestionEvidence
 from media.pipeline.outside.fallback import AnswerWithFallback
-from media.pipeline.own_code.user_function import ENDINGS, UserCodeError, UserFunction
+from media.pipeline.own_code.user_function import (
+    ENDINGS,
+    UserCodeError,
+    UserFunction,
+    run_user_code,
+)
 
 T = TypeVar("T")
 CLOSE_TIMEOUT = 0.5  # seconds
@@ -149,7 +154,7 @@ class HandlerAnswer(AnswerWithFallback):
         Raises:
             UserCodeError: it raised.
         """
-        running = self._answerer.loop.submit(_told(work, self._answerer.function))
+        running = self._answerer.loop.submit(run_user_code(work, self._answerer.function))
         return await self.waits.wait(asyncio.wrap_future(running), self._answerer.max_wait)
 
 
@@ -160,24 +165,6 @@ async def _end_tasks() -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-
-
-async def _told(work: Coroutine[Any, Any, T], function: UserFunction) -> T:
-    """Return the result of `work`, whose errors are the user's.
-
-    That includes those that would end this loop, and a cancellation that nobody here asked for.
-    """
-    try:
-        return await work
-    except UserCodeError:
-        raise
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise function.failed(error) from error
-    except (Exception, *ENDINGS) as error:
-        raise function.failed(error) from error
 
 
 async def _next(pieces: AsyncGenerator[Any, None]) -> Any:

@@ -1,15 +1,17 @@
 """A function of the user's, found by its name, and loaded again when its file changes."""
 
+import asyncio
 import importlib
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from media.pipeline.outside.errors import OutsideError
 
+T = TypeVar("T")
 ENDINGS = (SystemExit, KeyboardInterrupt, GeneratorExit)  # of a function, not of this service
 
 
@@ -60,6 +62,26 @@ class UserFunction:
             known = importlib.reload(known)
         self._changed = _written(known)
         return known
+
+
+async def run_user_code(work: Coroutine[Any, Any, T], function: UserFunction) -> T:
+    """Return the result of `work` of `function`, on its event loop.
+
+    Raises:
+        UserCodeError: it raised. That includes what would end the loop, and a cancellation that
+            nobody here asked for.
+    """
+    try:
+        return await work
+    except UserCodeError:
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise function.failed(error) from error
+    except (Exception, *ENDINGS) as error:
+        raise function.failed(error) from error
 
 
 def _written(module: ModuleType) -> int:

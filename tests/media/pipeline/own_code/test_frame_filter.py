@@ -92,6 +92,11 @@ FAULTS = {
     "raises": ("def answer(picture, time):\n    1 / 0", "line 2"),
     "nothing": ("def answer(picture, time):\n    pass", "got NoneType"),
     "another size": ("def answer(picture, time):\n    return picture[:9]", "of shape (9, 160, 3)"),
+    "leaves": ("import sys\ndef answer(picture, time):\n    sys.exit('bye')", "SystemExit: bye"),
+    "is cancelled": (
+        "import asyncio\ndef answer(picture, time):\n    raise asyncio.CancelledError",
+        "CancelledError",
+    ),
     "another type": ("def answer(picture, time):\n    return picture / 2", "got float64"),
 }
 

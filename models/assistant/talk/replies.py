@@ -21,7 +21,7 @@ from models.assistant.talk.scene_view import (
     contents,
     subject,
 )
-from models.assistant.talk.wording import sentence, span
+from models.assistant.talk.wording import is_plural, sentence, span
 from models.assistant.understanding.follow_ups import (
     PRONOUN,
     ConversationContext,
@@ -29,7 +29,7 @@ from models.assistant.understanding.follow_ups import (
     read_context,
     resolve,
 )
-from models.assistant.understanding.kinds import TextKind, analyze
+from models.assistant.understanding.kinds import EXPLETIVE, TextKind, analyze
 from models.assistant.understanding.wanted import Form
 
 ABOUT_THING = re.compile(
@@ -95,16 +95,19 @@ def _spoken(
 
 def _without_pronoun(words: str, conversation: Sequence[Exchange]) -> str:
     """Return the thing that `it` means in `words`; `words` if there is no such word in them."""
-    topics = read_context(conversation).topics if PRONOUN.search(words) else ()
+    refers = PRONOUN.search(words) is not None and EXPLETIVE.search(words) is None
+    topics = read_context(conversation).topics if refers else ()
     return topics[0].word if topics else words
 
 
 def _of_known_thing(words: str, view: SceneView) -> SceneAnswer | None:
     """Return what is known about the thing in `words`, if the question asks for something else."""
-    term = next((each for each in parse_query(words).terms if each.name_ids), None)
-    if term is None:
+    terms = [each for each in parse_query(words).terms if each.name_ids]
+    if not terms:
         return None
-    rows = view.rows(term)
+    # The words need not mean that it was there.
+    found = ((each, view.rows(each, yes_no=True)) for each in terms)
+    term, rows = next((each for each in found if each[1]), (terms[0], []))
     if not rows:
         return SceneAnswer(
             f"I have not recognized {subject(term)}, and I could not tell that anyway."
@@ -114,7 +117,8 @@ def _of_known_thing(words: str, view: SceneView) -> SceneAnswer | None:
     saw = "have seen" if view.is_now(last) else "saw"
     if ABOUT_THING.search(words):
         return SceneAnswer(f"I {saw} the {term.word} {times}.", (first, last), open=True)
-    text = f"I cannot tell that about the {term.word}. I {saw} it {times}."
+    them = "them" if is_plural(term.word) else "it"
+    text = f"I cannot tell that about the {term.word}. I {saw} {them} {times}."
     return SceneAnswer(text, (first, last))
 
 

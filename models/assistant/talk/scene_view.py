@@ -87,9 +87,11 @@ def probability(entry: LoggedEntry, name: str = "") -> float:
 
 
 def seen_as(entry: LoggedEntry, term: QueryTerm) -> str:
-    """Return the name that `term` has in `entry`: dog, if the term is animal."""
+    """Return the name that `term` has in `entry`: dog, if the term is animal and that is known."""
     if term is PEOPLE or not term.name_ids:
         return term.word
+    if entry.main in COARSE_KINDS and find_name_ids(entry.main) <= term.name_ids:
+        return entry.main  # which animal it is, is not known
     if entry.main in (NAMES[index] for index in term.name_ids):
         return entry.main
     columns = sorted(term.name_ids)

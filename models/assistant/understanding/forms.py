@@ -36,6 +36,10 @@ _VIEW = re.compile(
     r"(?:camera|picture|image|video|room|view|screen|frame|scene)\b"
 )
 _GONE = re.compile(r"\b(?:gone|left|disappeared|vanished|away)$")
+_EXCLUDED = re.compile(
+    r"\bneither\b|\b(?:that|which|who) (?:is|are|was|were) not\b|"
+    r"\b(?:but|except|besides|apart from|other than) (?:the|an?|this|that)\b"
+)
 _THING = re.compile(r"\b(?:thing|object|in|on|front|view)\b")
 _ABOUT_TERMS = frozenset({Wanted.WHERE, Wanted.COLOUR, Wanted.TIMES})
 
@@ -59,6 +63,8 @@ def parse_form(words: str) -> Form | None:
         form = replace(asked, wanted=wanted, word=_word(match))
         if _complete(form, words):
             return form
+    if _EXCLUDED.search(words) is not None:
+        return None  # the thing that is named is not asked for
     return _yes_no(words, asked) or _name(words, asked)
 
 

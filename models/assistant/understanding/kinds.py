@@ -43,6 +43,7 @@ class TextKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+SHORT = 12  # words of a remark that ends with a question mark: you see no dog, do you?
 MAX_CHARACTERS = 2000  # of a text that are read
 NOTHING = re.compile(r"(?!)")
 # Patterns of kinds that are not about what is in view, and patterns of their exceptions, in order.
@@ -70,6 +71,7 @@ REMARK = compiled(social_patterns.REMARK)
 PRONOUN = compiled(patterns.PRONOUN)
 PRONOUN_QUESTION = compiled(patterns.PRONOUN_QUESTION)
 DEICTIC = compiled(patterns.DEICTIC)  # points at what is in view, not back at what was said
+EXPLETIVE = compiled(patterns.EXPLETIVE)
 JOINED = re.compile(r"^(?:and|but|what about|how about)\b")
 COUNTED = frozenset(
     {Wanted.PEOPLE, Wanted.TIMES, Wanted.LIST}
@@ -93,7 +95,10 @@ def analyze(text: str) -> tuple[TextKind, str, Form | None]:
     rest = without_greeting(words)
     if is_greeting(words) and not rest:
         return TextKind.GREETING, words, None
-    return _analyze_plain(rest or words)
+    kind, words, form = _analyze_plain(rest or words)
+    if kind is TextKind.REMARK and text.rstrip().endswith("?") and len(words.split()) > SHORT:
+        kind = TextKind.UNKNOWN  # a question with a long beginning
+    return kind, words, form
 
 
 def _analyze_plain(words: str) -> tuple[TextKind, str, Form | None]:
@@ -127,6 +132,8 @@ def _follows(words: str, form: Form | None) -> bool:
     """Return whether `words` are only understood from the turns before them."""
     query = parse_query(words)
     if form is not None and form.wanted in (Wanted.NAME, Wanted.LIST) and DEICTIC.search(words):
+        return False
+    if EXPLETIVE.search(words):
         return False
     if FOLLOWS.search(words):
         return form is None or not known(query.terms) or JOINED.search(words) is not None

@@ -164,6 +164,11 @@ PRONOUN_QUESTION = (
     r"do|has|had|what|who|can|could|will|would)\b",
     r"^(?:and |but |so )?how (?:big|long|many|large|small|tall|often|far|fast|old)\b",
 )
+EXPLETIVE = (  # in which `it` is no thing
+    r"^(?:and |but |so )?(?:is|was|will|does|did) it (?:be |get |look |still |already |really )*"
+    r"(?:too |very )?(?:warm|cold|hot|cool|rain\w*|snow\w*|sunny|windy|cloudy|foggy|day|night|"
+    r"daytime|nighttime|morning|noon|evening|midnight|late|early|time)\b",
+)
 DEICTIC = (
     r"^(?:and )?(?:what|who) (?:is|are|was|were) (?:it|this|that|he|she|they|these|those|this one|"
     r"that one)(?: then)?$",

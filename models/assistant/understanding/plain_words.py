@@ -17,6 +17,14 @@ CONTRACTIONS = (
     (r"'d\b", " would"),
     (r"\b(what|who|where|that)s\b", r"\1 is"),
     (r"\bcolor", "colour"),
+    (r"\bu\b", "you"),
+    (r"\bur\b", "your"),
+    (r"\b(?:wat|wut|waht)\b", "what"),
+    (r"\b(?:pls|plz)\b", "please"),
+    (
+        r"\b(is|are|was|were|if|whether) their\b(?= (?:an?|any|some|no|people)\b)",
+        r"\1 there",
+    ),
 )
 # What comes before a question and does not change it.
 OPENING = re.compile(
@@ -25,7 +33,8 @@ OPENING = re.compile(
     r"(?= (?:what|who|where|when|which|how|if|whether)\b)|"
     r"do you (?:know|remember|think|happen to know)(?= (?:what|who|where|when|which|how|if)\b)|"
     r"(?:can|could) you (?:say|guess|see)(?= (?:what|who|where|when|which|how|if)\b)|"
-    r"i (?:wonder|would like to know|want to know)|any idea)\b ?)+(?:(?:if|whether) )?"
+    r"i (?:wonder|would like to know|want to know)|any idea|"
+    r"(?:remember|note)(?: that)?(?= my name is\b))\b ?)+(?:(?:if|whether) )?"
 )
 WHETHER = re.compile(r"\b(?:if|whether) there\b")
 CLOSING = re.compile(r"(?: (?:please|now please|for me|then|mate|thanks|thank you))+$")

@@ -12,6 +12,8 @@ AGO = re.compile(
     rf"\b(?P<count>\d{{1,6}}|{'|'.join(sorted(NUMBERS, key=len, reverse=True))}) "
     rf"(?P<unit>{'|'.join(UNITS)})s? (?:ago|before now|earlier|back)\b"
 )
+EARLIER_DAY = re.compile(r"\b(?:yesterday|last (?:night|week|month|year)|the other day)\b")
+DAY = 86_400.0  # seconds
 CLOCK = re.compile(r"\b(?:(\d{1,3}):)?(\d{1,2}):(\d\d)\b")
 SECOND = re.compile(r"\bat (?:second (\d{1,6})|(\d{1,6}) seconds?)\b")
 
@@ -22,6 +24,8 @@ def parse_time(words: str) -> tuple[float, bool] | None:
     if ago is not None:
         count = NUMBERS.get(ago["count"])
         return (float(ago["count"]) if count is None else count) * UNITS[ago["unit"]], True
+    if EARLIER_DAY.search(words):
+        return DAY, True
     clock, second = last_clock_time(words), SECOND.search(words)
     if clock is not None:
         return clock, False

@@ -329,7 +329,7 @@ async def test_an_output_that_comes_after_another_answer_is_the_last_that_the_mo
     assert [message["content"].splitlines()[-1] for message in talk] == [
         "Sleep.",
         "A moment.",
-        "It is 0:02. what is it?",
+        f"It is 0:02. {QUESTION.text}",
     ]
     assert (calling_turn["content"], output["content"]) == ("Hm?", "slept")
 

@@ -40,7 +40,14 @@ class CaptionLog:
             self._changed.notify_all()
 
     def note(self, speakers: Speakers) -> None:
-        """Take the names of those who speak, and correct whose earlier captions are."""
+        """Take the names of those who speak, and correct whose earlier captions are.
+
+        Those from before a second person spoke are the first one's.
+        """
+        if len(self.names) < 2 <= len(speakers.names):
+            self.kept = [
+                relabelled(each, [w.speaker or 1 for w in each.words]) for each in self.kept
+            ]
         self.names = dict(speakers.names)
         corrected = {each.turn: each.speakers for each in speakers.corrected}
         for index in range(len(self.kept) - 1, -1, -1) if corrected else ():

@@ -15,6 +15,7 @@ from media.events import (
     Question,
     Remembered,
 )
+from media.speaker_events import Speakers, TurnSpeakers
 from models.assistant.interface import Moment
 from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller
@@ -190,3 +191,12 @@ async def test_the_newest_moments_are_kept_in_order() -> None:
     kept = [each.moment.number for each in record.moments_after()]
     assert kept == list(range(2, MAX_MOMENTS + 2))
     assert [each.moment.number for each in record.moments_after(after=MAX_MOMENTS)] == kept[-1:]
+
+
+async def test_captions_from_before_a_second_person_spoke_are_the_first_ones() -> None:
+    record = SessionRecord("s", "websocket", 0.0)
+    await record.keep(caption(1))
+    await record.keep(caption(2))
+    await record.keep(Speakers(((1, "Anna"), (2, "Bob")), (TurnSpeakers(2, (2,)),)))
+    assert [each.words[0].speaker for each in record.captions.kept] == [1, 2]
+    assert record.captions.names == {1: "Anna", 2: "Bob"}

@@ -16,6 +16,7 @@ from media.dialogue import AnswerNotice
 from media.events import (
     Answer,
     Caption,
+    CaptionWord,
     Degraded,
     Input,
     ListeningConfig,
@@ -184,8 +185,16 @@ def as_fields(output: Output) -> dict[str, Any]:
         case Relevance():
             values = output.values.round(3).tolist()
             return {"kind": kind, "time": output.time, "about": output.about, "values": values}
+        case Caption():
+            return {"kind": kind, **asdict(output), "words": [_word(each) for each in output.words]}
         case _:
             return {"kind": kind, **asdict(output)}
+
+
+def _word(word: CaptionWord) -> dict[str, Any]:
+    """Return a word as JSON fields; without a speaker if nothing tells, or one speaks alone."""
+    fields = asdict(word)
+    return fields if word.speaker else {k: v for k, v in fields.items() if k != "speaker"}
 
 
 def as_line(output: Output) -> str:

@@ -43,7 +43,7 @@ def speaker_names(
     Those without a name of `given` are "speaker 1" and so on.
     """
     numbers = sorted({word.speaker for word in words} - {0})
-    if len(numbers) < 2:
+    if max(numbers, default=0) < 2:  # who speaks first has no number until somebody else does
         return {}
     return {number: given.get(number, f"speaker {number}") for number in numbers}
 

@@ -76,11 +76,13 @@ class SpeakerLabels:
     async def labelled(self, caption: Caption) -> Caption:
         """Return `caption` with the speaker of each word, once it was sent who speaks.
 
-        A final caption is kept: it may say a name, and it may correct earlier ones.
+        While one person speaks alone, words have none. A final caption is kept: it may say a name,
+        and it may correct earlier ones.
         """
         if self._server is None or not caption.words:
             return caption
-        caption = relabelled(caption, word_speakers(self._voices, _recognized(caption.words)))
+        plain = caption
+        caption = relabelled(plain, word_speakers(self._voices, _recognized(plain.words)))
         corrected: tuple[TurnSpeakers, ...] = ()
         if caption.final:
             found = introduction([word.text for word in caption.words])
@@ -90,7 +92,7 @@ class SpeakerLabels:
             corrected = await self._context.services.media_worker.run(self._corrections)
             self._turns.append(caption)
         await self._send(corrected)
-        return caption
+        return caption if len(self.names) > 1 else plain
 
     async def name(self, given: NameSpeaker) -> None:
         """Give a speaker a name, or with none, take it back."""

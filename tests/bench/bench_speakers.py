@@ -23,7 +23,7 @@ import numpy as np
 from models.asr.speech_activity import FRAME, Samples, detect_speech, speech_regions
 from models.asr.vad import SileroVad, load_silero
 from models.asr.words import RATE
-from models.speakers.clustering import Voices, labelled_by, speakers_at
+from models.speakers.clustering import Voice, Voices, labelled_by, speakers_at
 from models.speakers.encoder import load_encoder
 from models.speakers.tracker import SpeakerTracker
 from models.speakers.windows import VoiceChunk
@@ -53,7 +53,8 @@ def read(path: Path) -> Samples:
         frames = [*container.decode(audio=0), None]
         parts = [out.to_ndarray()[0] for frame in frames for out in resampler.resample(frame)]
     sound = np.concatenate(parts).astype(np.float32)
-    return (sound * (0.05 / (np.sqrt(np.mean(sound**2)) + 1e-9))).astype(np.float32)
+    level = np.float32(0.05 / (np.sqrt(np.mean(sound**2)) + 1e-9))
+    return np.multiply(sound, level)
 
 
 def clips(folder: Path, part: str) -> dict[str, list[Path]]:
@@ -153,7 +154,8 @@ def measure(
         for first, last in speech_regions(probabilities)
         for place in range(first, last, STEP)
     ]
-    state, known, windows = tracker.init_state(), Voices(), {}
+    state, known = tracker.init_state(), Voices()
+    windows: dict[int, Voice] = {}
     shown: list[int] = []
     first_heard: dict[int, float] = {}
     began = time.process_time()

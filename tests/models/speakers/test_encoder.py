@@ -7,6 +7,7 @@ import pytest
 
 from models.asr.words import RATE
 from models.errors import WeightsError
+from models.speakers.clustering import Floats
 from models.speakers.encoder import SIZE, SpeakerEncoder, read_encoder
 from models.speakers.features import mel_energies, raised
 from models.weights.fetch import fetch_weights
@@ -38,9 +39,10 @@ def test_windows_in_a_batch_get_what_each_gets_alone(encoder: SpeakerEncoder) ->
 
 
 def test_a_voice_is_more_like_itself_than_like_another(encoder: SpeakerEncoder) -> None:
-    def vector(name: str, first: int) -> np.ndarray:
+    def vector(name: str, first: int) -> Floats:
         sound = read_clip(name).samples
-        return encoder.embed(sound[None, first : first + RATE * 8 // 5])[0]
+        (found,) = encoder.embed(sound[None, first : first + RATE * 8 // 5])
+        return np.asarray(found, np.float32)
 
     kennedy = [vector("jfk.flac", first) for first in (8_000, 80_000)]
     reader = [vector("LJ001-0006.flac", 8_000), vector("LJ001-0007.flac", 8_000)]

@@ -20,6 +20,7 @@ from models.vision.person_detector import Person
 SPAN = 2.2  # seconds of looks that an action is found in
 GAP = 1.3  # seconds between two looks, from which they are not the same movement
 REACH = 1.2  # heights of a person that they may move in a second and be the same
+BLURRED = 0.2  # score of a keypoint from which it is seen, of a hand that moves
 SWING = 0.2  # of a wrist that waves, in widths of the shoulders
 REVERSALS = 2  # of its direction
 WALK = 0.15  # heights of a person that are walked in a second, at least
@@ -106,23 +107,29 @@ def _signs_of(track: Sequence[tuple[BodyLook, Pose]]) -> frozenset[Sign]:
 
 
 def _waves(track: Sequence[tuple[BodyLook, Pose]], arm: Sequence[int]) -> bool:
-    """Return whether the wrist of `arm` goes to and fro beside or above the elbow."""
-    _, elbow, wrist = arm
+    """Return whether the wrist of `arm` is up and goes to and fro beside the shoulder."""
+    shoulder, _, wrist = arm
     widths = [width for _, pose in track if (width := shoulder_width(pose))]
     if not widths:
         return False
+    width = float(np.median(widths))
     places = [
-        float(pose.points[wrist, 0] - pose.points[elbow, 0])
+        float(pose.points[wrist, 0] - pose.points[shoulder, 0])
         for _, pose in track
-        if _seen(pose, arm) and pose.points[wrist, 1] < pose.points[elbow, 1]
+        if _is_up(pose, arm, width)
     ]
     if len(places) < len(track) - 1 or len(places) < REVERSALS + 2:
         return False
-    return _reversals(places, SWING * float(np.median(widths))) >= REVERSALS
+    return _reversals(places, SWING * width) >= REVERSALS
 
 
-def _seen(pose: Pose, arm: Sequence[int]) -> bool:
-    return all(pose.points[each, 2] >= 0.2 for each in arm[1:])  # a hand that moves is blurred
+def _is_up(pose: Pose, arm: Sequence[int], width: float) -> bool:
+    """Return whether the wrist is above the elbow, which may be below the picture."""
+    shoulder, elbow, wrist = (pose.points[each] for each in arm)
+    if wrist[2] < BLURRED:
+        return False
+    lowest = elbow[1] if elbow[2] >= BLURRED else shoulder[1] + width
+    return bool(wrist[1] < lowest)
 
 
 def _reversals(places: Sequence[float], least: float) -> int:

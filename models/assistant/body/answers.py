@@ -124,9 +124,9 @@ def _before(
 
 
 def _arms_seen(seen: Seen, *, own: bool) -> bool:
-    elbows = (Keypoint.LEFT_ELBOW, Keypoint.RIGHT_ELBOW)
+    arms = (Keypoint.LEFT_ELBOW, Keypoint.RIGHT_ELBOW, Keypoint.LEFT_WRIST, Keypoint.RIGHT_WRIST)
     poses = seen.look.poses[:1] if own else seen.look.poses
-    return any(pose.place(elbow) is not None for pose in poses for elbow in elbows)
+    return any(pose.place(each) is not None for pose in poses for each in arms)
 
 
 def _noun(sign: Sign) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from models.assistant.body.actions import BodyLook, follow, signs
 from models.assistant.body.signs import Sign
+from models.vision.body.pose import Keypoint
 from tests.models.assistant.body.bodies import (
     ARMS_UP,
     HAND_UP,
@@ -55,6 +56,19 @@ def test_waving_is_seen_from_looks_with_a_glance_after_each(hz: float) -> None:
         for phase in range(12)
     ]
     assert sum(found) >= 11
+
+
+def test_a_hand_waves_whose_elbow_is_below_the_picture() -> None:
+    at_the_desk = HEAD_AND_SHOULDERS | {Keypoint.RIGHT_WRIST: (-0.2, -0.25)}
+    looks = [
+        look(
+            step / 5,
+            pose(at_the_desk | {Keypoint.RIGHT_WRIST: (-0.2 - 0.08 * (step % 2), -0.25)}),
+        )
+        for step in range(12)
+    ]
+    assert Sign.WAVING in signs(looks)[0]
+    assert Sign.WAVING not in signs([look(step / 5, pose(at_the_desk)) for step in range(12)])[0]
 
 
 def test_a_hand_that_is_raised_and_still_or_moves_once_does_not_wave() -> None:

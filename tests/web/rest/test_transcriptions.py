@@ -225,6 +225,30 @@ class TestRealWeights:
         assert answer.duration == pytest.approx(2.0, abs=0.01)
 
 
+@pytest.mark.slow
+def test_two_who_speak_in_a_file_are_labelled_unless_the_client_wants_none(
+    models: LoadedModels,
+) -> None:
+    clips = [
+        np.concatenate(list(decode_audio(SPEECH / name, max_duration=60)))
+        for name in ("LJ001-0007.flac", "mfa-61-70968-0000.flac")
+    ]
+    file = encoded(np.concatenate(clips), "wav", "pcm_s16le", RATE, "mono")
+    with TestClient(create_app(Settings(), models)) as client:
+
+        def vtt(**fields: str) -> str:
+            form = {"response_format": "vtt", **fields}
+            files = {"file": ("talk.wav", file)}
+            return client.post("/v1/audio/transcriptions", files=files, data=form).text
+
+        labelled, plain = vtt(), vtt(speakers="off")
+    cues = [line for line in labelled.splitlines() if line.startswith("<v ")]
+    assert cues[0].startswith("<v speaker 1>")
+    assert cues[-1].startswith("<v speaker 2>")
+    assert any("wizard" in cue.lower() and cue.startswith("<v speaker 2>") for cue in cues)
+    assert "<v" not in plain
+
+
 def test_a_damaged_packet_is_passed_over_and_told(models: LoadedModels, tmp_path: Path) -> None:
     path = write_media(tmp_path, "a.mp4")
     place, value = refused_byte(path)

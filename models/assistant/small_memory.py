@@ -42,12 +42,14 @@ def newest_entry(memory: SmallModelMemory) -> LoggedEntry | None:
 
 
 def observation_of(entry: LoggedEntry) -> Observation:
-    return Observation(entry.scene, torch.from_numpy(entry.probabilities))
+    return Observation(
+        entry.scene, torch.from_numpy(entry.probabilities), detections=entry.detections
+    )
 
 
 def entry_of(block: int, observation: Observation, stored_at: float) -> LoggedEntry:
     probabilities = observation.probabilities.numpy().astype(np.float32)
-    return LoggedEntry(block, observation.scene, probabilities, stored_at)
+    return LoggedEntry(block, observation.scene, probabilities, stored_at, observation.detections)
 
 
 def seen_entries(

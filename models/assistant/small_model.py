@@ -45,7 +45,13 @@ from models.memory.retrieved_context import RetrievedContext
 from models.shipped import CHECKPOINTS
 
 ADAPTER = CHECKPOINTS / "text-log.safetensors"
-WEIGHTS = ("smollm2-135m", "efficientnet-lite0", "persons", "body")  # in models.weights.fetch
+WEIGHTS = (  # in models.weights.fetch
+    "smollm2-135m",
+    "efficientnet-lite0",
+    "persons",
+    "things",
+    "body",
+)
 WINDOW = 1024  # tokens of scenes that a new scene is read after
 FIXED_SLOTS = 2048  # of caches that do not grow; the longest question and its scenes take half
 

@@ -6,10 +6,13 @@ Source of the eleven: Berlin and Kay 1969. The bounds in hue, saturation and val
 import torch
 from torch import Tensor
 
+from models.vision.detection import Detection
+
 COLORS = (
     "black", "grey", "white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown",
 )  # fmt: skip
 SURROUNDINGS_WEIGHT = 0.7  # weight of the colors of the surroundings, which are subtracted
+RING = 0.2  # width of the surroundings of a box, as a fraction of its own
 CHROMATIC_WEIGHT = 2.0  # weight of chromatic colors, relative to black, grey and white
 # Upper bounds of hue, in degrees, and the names of chromatic colors.
 HUES = ((14, "red"), (40, "orange"), (66, "yellow"), (165, "green"), (258, "blue"))
@@ -49,14 +52,49 @@ def dominant_color(pixels: Tensor, mask: Tensor, *, min_score: float = 0.1) -> s
     Colors of the image's edge have less weight, and chromatic colors more than black, grey and
     white. The weights were chosen on photographs.
     """
-    thing = color_fractions(pixels, mask.square())
-    around = color_fractions(pixels, _edge(mask) * (1 - mask))
+    return _color_of(pixels, mask.square(), _edge(mask) * (1 - mask), min_score)
+
+
+def _color_of(pixels: Tensor, inside: Tensor, outside: Tensor, min_score: float) -> str:
+    """Return the color that is frequent where `inside` is high, less so where `outside` is."""
+    thing, around = color_fractions(pixels, inside), color_fractions(pixels, outside)
     clear = torch.tensor(
         [1.0 if name in ("black", "grey", "white") else CHROMATIC_WEIGHT for name in COLORS]
     )
     worth = (thing - SURROUNDINGS_WEIGHT * torch.minimum(around, thing)) * clear
     best = int(worth.argmax())
     return COLORS[best] if worth[best] >= min_score else ""
+
+
+def color_in_box(pixels: Tensor, box: Detection, *, min_score: float = 0.1) -> str:
+    """Return the color of the thing in `box` of float32 (3, height, width); empty if unclear.
+
+    The middle of the box weighs most, and the colors of the ring around it are subtracted.
+    """
+    height, width = pixels.shape[1:]
+    rows = (torch.arange(height) + 0.5) / height
+    columns = (torch.arange(width) + 0.5) / width
+    down, across = _bump(rows, box.top, box.bottom), _bump(columns, box.left, box.right)
+    inside = down[:, None] * across
+    wide = _within(rows, box.top, box.bottom, RING)[:, None] & _within(
+        columns, box.left, box.right, RING
+    )
+    narrow = _within(rows, box.top, box.bottom, 0)[:, None] & _within(
+        columns, box.left, box.right, 0
+    )
+    return _color_of(pixels, inside, (wide & ~narrow).float(), min_score)
+
+
+def _bump(at: Tensor, low: float, high: float) -> Tensor:
+    """Return weights that are 1 in the middle between `low` and `high`, and 0 outside."""
+    half = max((high - low) / 2, 1e-6)
+    return (1 - ((at - (low + high) / 2) / half).square()).clamp(min=0)
+
+
+def _within(at: Tensor, low: float, high: float, margin: float) -> Tensor:
+    """Return where `at` is between `low` and `high`, each moved out by `margin` of the length."""
+    more = margin * (high - low)
+    return (at >= low - more) & (at < high + more)
 
 
 def _edge(like: Tensor) -> Tensor:

@@ -7,10 +7,10 @@ Source: Liu et al. 2016 (SSD).
 """
 
 import math
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +25,8 @@ from models.engine import (
     load_in_torch,
 )
 from models.vision import ssdlite
+from models.vision.class_names import PERSON
+from models.vision.detection import Detection, non_max_suppression
 from models.vision.ssdlite import SIDE, SsdLite
 from models.weights.checksums import weights_digest
 
@@ -33,22 +35,6 @@ MAX_BATCH = 16  # images in one run
 LEVELS = (19, 10, 5, 3, 2, 1)  # positions along a side of each feature map
 SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the frame; the last is used for a mean only
 RATIOS = (1.0, 2.0, 0.5, 3.0, 1 / 3)
-MAX_IOU = 0.6  # boxes with a higher IoU count as one, as in the graph
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A box in fractions of the frame's width and height, and its score, 0 to 1."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-    score: float
-
-    @property
-    def area(self) -> float:
-        return (self.right - self.left) * (self.bottom - self.top)
 
 
 class PersonDetectorNetwork(ExportableNetwork):
@@ -101,20 +87,6 @@ def decode_boxes(differences: Tensor, around: Tensor) -> Tensor:
     return torch.cat([center - size / 2, center + size / 2], 1).clamp(0, 1)
 
 
-def non_max_suppression(boxes: Tensor, scores: Tensor, *, max_iou: float = MAX_IOU) -> list[int]:
-    """Return the indexes of boxes that no box with a higher score overlaps, best first."""
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    kept: list[int] = []
-    for index in scores.argsort(descending=True).tolist():
-        low = torch.maximum(boxes[kept, :2], boxes[index, :2])
-        high = torch.minimum(boxes[kept, 2:], boxes[index, 2:])
-        shared = (high - low).clamp(min=0).prod(1)
-        whole = area[kept] + area[index] - shared
-        if not bool((shared > max_iou * whole).any()):
-            kept.append(index)
-    return kept
-
-
 class PersonDetector:
     """Detects persons in images, up to `MAX_BATCH` of them at once."""
 
@@ -122,7 +94,7 @@ class PersonDetector:
         self._network = network
         self._anchors = anchors()
 
-    def detect(self, images: Tensor, *, min_score: float = 0.5) -> list[list[Person]]:
+    def detect(self, images: Tensor, *, min_score: float = 0.5) -> list[list[Detection]]:
         """Return the persons with at least `min_score` in each image, likeliest first.
 
         `images` are float32 (batch, 3, 300, 300), RGB 0 to 255.
@@ -131,13 +103,14 @@ class PersonDetector:
         pairs = zip(made["offsets"], made["scores"], strict=True)
         return [self._persons(offsets, scores, min_score) for offsets, scores in pairs]
 
-    def _persons(self, offsets: Tensor, scores: Tensor, min_score: float) -> list[Person]:
+    def _persons(self, offsets: Tensor, scores: Tensor, min_score: float) -> list[Detection]:
         sure = scores >= min_score
         boxes, scores = decode_boxes(offsets[sure], self._anchors[sure]), scores[sure]
         found = []
-        for index in non_max_suppression(boxes, scores):
+        kinds = np.zeros(len(boxes), np.int64)
+        for index in non_max_suppression(boxes.numpy(), scores.numpy(), kinds):
             top, left, bottom, right = boxes[index].tolist()
-            found.append(Person(left, top, right, bottom, float(scores[index])))
+            found.append(Detection(PERSON, left, top, right, bottom, float(scores[index])))
         return found
 
 

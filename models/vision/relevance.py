@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.vision.class_names import COLUMNS
 from models.vision.classifier import CELLS
-from models.vision.person_detector import Person
+from models.vision.detection import Detection
 
 SHOWN = 3  # classes
 MIN_PROBABILITY = 0.02  # at which a thing may be in the frame
@@ -32,15 +32,15 @@ def relevant_classes(by_class: Tensor, attended: frozenset[int]) -> tuple[Tensor
     return top.indices, top.values
 
 
-def relevance(maps: Tensor, weights: Tensor, persons: Sequence[Person]) -> Tensor:
+def relevance(maps: Tensor, weights: Tensor, boxes: Sequence[Detection]) -> Tensor:
     """Return the relevance map of one frame, float32 (7, 7) in [0, 1].
 
     `maps` (3, 7, 7) are the activation maps of its relevant classes, with their `weights` (3,).
-    `persons` are shown too.
+    `boxes`, of persons and of things that were asked about, are shown too, by their scores.
     """
     shown = normalized((maps * weights[:, None, None]).sum(0))
-    for person in persons:
-        shown = torch.maximum(shown, coverage(person))
+    for box in boxes:
+        shown = torch.maximum(shown, box.score * coverage(box))
     return shown
 
 
@@ -50,10 +50,10 @@ def normalized(seen: Tensor) -> Tensor:
     return ((seen - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
 
 
-def coverage(person: Person) -> Tensor:
-    """Return the fraction of each cell that the box of `person` covers, (7, 7)."""
-    across = _shares(person.left, person.right)
-    down = _shares(person.top, person.bottom)
+def coverage(box: Detection) -> Tensor:
+    """Return the fraction of each cell that `box` covers, (7, 7)."""
+    across = _shares(box.left, box.right)
+    down = _shares(box.top, box.bottom)
     return down[:, None] * across
 
 

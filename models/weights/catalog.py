@@ -94,6 +94,13 @@ HUMAN = NpmPackage(
     sha256="425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7",
 )
 
+_HUMAN_1 = NpmPackage(
+    name="@vladmandic/human",
+    version="1.4.2",
+    size=59_801_278,
+    sha256="7482c80a798d5838789a0e0a0ae294e62ee456a0f2d717a4115640136a9efb0e",
+)
+
 _ALL = (
     PackagedWeights(
         name="tiny.en",
@@ -272,6 +279,26 @@ _ALL = (
         licence="Apache-2.0 (MoveNet, hand landmarks) and MIT (Handtrack.js)",
         source="Google MoveNet SinglePose Lightning 4; Google MediaPipe Hands, lite; Handtrack.js "
         "by Victor Dibia: as converted to TensorFlow.js by Vladimir Mandic",
+    ),
+    PackagedWeights(
+        name="things",
+        summary="NanoDet-G, 3.5 M parameters: detector of COCO's 80 kinds of things, with boxes",
+        files=(
+            _single(
+                _HUMAN_1,
+                "package/models/nanodet.json",
+                "13fd80e63375bc0f825f471faaa22c79a304a9b365b18037513c03cf5e83a4b8",
+                121_683,
+            ),
+            _single(
+                _HUMAN_1,
+                "package/models/nanodet.bin",
+                "5d0e4f8c4eded666287330be03017d494787d35f523fd77ca23f59db984a4ad9",
+                7_574_558,
+            ),
+        ),
+        licence="Apache-2.0",
+        source="RangiLyu NanoDet-G, as converted to TensorFlow.js by Vladimir Mandic",
     ),
 )
 WEIGHTS = {weights.name: weights for weights in _ALL}

@@ -147,7 +147,7 @@ class CachedPerception(Perception):
     """Perception that reuses the observation of an unchanged picture."""
 
     def __init__(self, real: Perception) -> None:
-        super().__init__(real.classifier, real.detector)
+        super().__init__(real.classifier, real.persons, real.things)
         self.shown: Pixels | None = None
 
     def analyze_many(self, looks: Sequence[Look]) -> list[Observation]:

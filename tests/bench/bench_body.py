@@ -22,7 +22,7 @@ from models.assistant.body import watch
 from models.assistant.body.actions import hand_signs
 from models.assistant.body.signs import Sign
 from models.assistant.body.watch import BodyState
-from models.vision.person_detector import Person
+from models.vision.detection import Detection
 from web.config import read_settings
 from web.loading.engines import stored_engines
 
@@ -33,7 +33,7 @@ WALL = (200, 20)  # a pixel of the wall
 THUMBS_UP = {0, *range(13, 24), *range(37, 43)}
 VICTORY = {*range(2, 12), *range(26, 36)}
 RUNS = 10
-MAN = Person(0.1, 0.25, 1.0, 1.0, 0.9)
+MAN = Detection("person", 0.1, 0.25, 1.0, 1.0, 0.9)
 
 
 def frames() -> Iterator[tuple[int, NDArray[np.uint8]]]:

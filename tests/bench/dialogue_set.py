@@ -19,6 +19,7 @@ from models.assistant.scene.perception import Look, Observation, Perception, Pix
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_log import LoggedEntry, from_lines, to_line
 from models.assistant.small_assistant import SmallAssistant, SmallAssistantState
+from models.vision.detection import unplaced_persons
 
 FOLDER = Path("tests/data/dialogue")
 # Words of answers that are names of things, but do not stand for things in view.
@@ -76,7 +77,7 @@ class RecordedPerception(Perception):
             Observation(
                 entry.scene,
                 torch.from_numpy(entry.probabilities),
-                person_scores=tuple(line["person_scores"]),
+                detections=entry.detections or unplaced_persons(line["person_scores"]),
             )
             for entry, line in zip(entries, lines, strict=True)
         ]

@@ -18,6 +18,8 @@ from models.language.decoder import DecoderConfig
 from models.language.decoder_networks import CacheSizes, DecoderNetwork, LayerParts, decoder_spec
 from models.vision.classifier import ActivationMapNetwork, ClassifierNetwork
 from models.vision.efficientnet import EfficientNet
+from models.vision.nanodet import BINS, KINDS, STRIDES, NanoDet
+from models.vision.object_detector import ObjectDetectorNetwork
 from models.vision.person_detector import PersonDetectorNetwork
 from models.vision.ssdlite import SsdLite, SsdSizes
 from tests.models.asr.ancat.test_network import tiny_ancat
@@ -97,6 +99,23 @@ def detector() -> SsdLite:
     return model
 
 
+class DetectorLevels(nn.Module):
+    """A convolution for each output of NanoDet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = nn.ModuleList(nn.Conv2d(3, KINDS, each, each) for each in STRIDES)
+        self.sides = nn.ModuleList(nn.Conv2d(3, 4 * BINS, each, each) for each in STRIDES)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        scores = [part(images).sigmoid() for part in self.scores]
+        return (*scores, *(part(images) for part in self.sides))
+
+
+def object_detector() -> NanoDet:
+    return NanoDet(DetectorLevels()).eval().requires_grad_(False)
+
+
 # Each call makes new weights, the same after `torch.manual_seed(0)`.
 BUILDS: dict[str, Callable[[], ExportableNetwork]] = {
     "whisper-encoder": lambda: WhisperEncoderNetwork(tiny_whisper()),
@@ -110,6 +129,7 @@ BUILDS: dict[str, Callable[[], ExportableNetwork]] = {
     "classifier": lambda: ClassifierNetwork(classifier()),
     "activation-maps": lambda: ActivationMapNetwork(classifier()),
     "person-detector": lambda: PersonDetectorNetwork(detector()),
+    "object-detector": lambda: ObjectDetectorNetwork(object_detector()),
     "smollm2": decoder_network,
     "drawing-denoising": lambda: DenoisingNetwork(deepcopy(tiny.dit()), DIT_SIZE),
     "drawing-text": lambda: TextNetwork(deepcopy(tiny.dit())),

@@ -15,7 +15,7 @@ from models.vision.body.fingers import Gesture, fingers_up, gesture
 from models.vision.body.hands import Hand
 from models.vision.body.pose import Pose
 from models.vision.body.posture import ARMS, Posture, points, posture, raised_arms, shoulder_width
-from models.vision.person_detector import Person
+from models.vision.detection import Detection
 
 SPAN = 2.2  # seconds of looks that an action is found in
 GAP = 1.3  # seconds between two looks, from which they are not the same movement
@@ -163,15 +163,15 @@ def _walks(track: Sequence[tuple[BodyLook, Pose]]) -> bool:
     return bool(max(growth, 1 / max(growth, 1e-6)) >= APPROACH**time)
 
 
-def _moved(one: Person, other: Person, aspect: float) -> float:
+def _moved(one: Detection, other: Detection, aspect: float) -> float:
     """Return how far apart the middles of two boxes are, in heights of the larger one."""
     way = np.subtract(_middle(one, aspect), _middle(other, aspect))
     return float(np.linalg.norm(way)) / max(_height(one), _height(other), 1e-6)
 
 
-def _middle(person: Person, aspect: float) -> tuple[float, float]:
+def _middle(person: Detection, aspect: float) -> tuple[float, float]:
     return (person.left + person.right) / 2 * aspect, (person.top + person.bottom) / 2
 
 
-def _height(person: Person) -> float:
+def _height(person: Detection) -> float:
     return person.bottom - person.top

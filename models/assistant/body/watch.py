@@ -21,7 +21,7 @@ from models.engine import EngineLoader, load_in_torch
 from models.vision.body import hands, pose
 from models.vision.body.hands import HandFinder
 from models.vision.body.pose import PoseEstimator
-from models.vision.person_detector import Person
+from models.vision.detection import Detection
 
 WEIGHTS = "body"  # in models.weights.catalog
 KEPT = 8.0  # seconds of looks
@@ -79,7 +79,7 @@ class BodyWatch:
         state: BodyState,
         pixels: Pixels,
         time: float,
-        persons: Sequence[Person],
+        persons: Sequence[Detection],
         *,
         hands: bool = False,
     ) -> Seen:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from models.assistant.body.signs import Sign
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
+from models.vision.class_names import NAMES
 
 MIN_PROBABILITY = 1e-3  # probabilities are clipped to this distance from 0 and 1
 SIGN_GAIN, SIGN_LOSS = 3.5, 2.0  # of a look that shows a sign, or does not: two looks decide
@@ -70,7 +71,11 @@ def log_odds(target: Target, observation: Observation, config: EvidenceConfig) -
     if target.people:
         found = config.person.log_odds(person_probability(observation, target.people))
     if target.name_ids:
-        thing = config.thing.log_odds(thing_probability(observation, target.name_ids))
+        thing = (
+            config.thing.log_odds(thing_probability(observation, target.name_ids))
+            if target.count == 1
+            else config.person.log_odds(count_probability(observation, target))
+        )
         found = max(found, thing)
         if target.colour and found > 0 and observation.scene.colour != target.colour:
             found = -config.wrong_color
@@ -88,9 +93,16 @@ def person_probability(observation: Observation, count: int) -> float:
     return scores[count - 1] if len(scores) >= count else NOT_FOUND
 
 
+def count_probability(observation: Observation, target: Target) -> float:
+    """Return the detector's score for at least as many things as `target` says."""
+    names = {NAMES[column] for column in target.name_ids}
+    scores = [each.score for each in observation.detections if each.name in names]
+    return scores[target.count - 1] if len(scores) >= target.count else NOT_FOUND
+
+
 def thing_probability(observation: Observation, name_ids: frozenset[int]) -> float:
     """Return the sum of the probabilities of `name_ids`."""
-    return float(observation.probabilities[sorted(name_ids)].sum())
+    return min(1.0, float(observation.probabilities[sorted(name_ids)].sum()))
 
 
 def accumulated(total: float, added: float, cap: float) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from models.assistant.body.signs import Sign
 from models.assistant.scene.query_parsing import find_name_ids, parse_query
 from models.errors import TargetError
-from models.vision.class_names import NAMES
+from models.vision.class_names import COUNTABLE, NAMES
 from models.vision.colors import COLORS
 
 KNOWN = "I know people and about 600 kinds of things, such as cups, dogs and cars"
@@ -31,6 +31,7 @@ SPECIFIC_PERSONS = frozenset(
         "grandma", "grandpa", "nurse", "driver", "thief", "burglar", "intruder", "toddler",
     }
 )  # fmt: skip
+MAX_THINGS = 6  # of one kind: boxes of more hide each other
 ALL = frozenset({"everyone", "everybody", "all"})
 NOT_IN_NAME = frozenset({"who", "whom", "us"})  # pronouns for any person
 MASS = frozenset(
@@ -59,15 +60,16 @@ TAIL = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Columns of `NAMES`, at least `people` persons (0: no persons) or a `sign`, a color if given.
+    """At least `count` of some columns of `NAMES`, `people` persons (0: none) or a `sign`.
 
-    `label` is its name in a sentence. `specific` is whether one certain person or thing is meant,
-    which perception cannot distinguish from others of its kind.
+    `colour` is empty if none is given. `label` is its name in a sentence. `specific` is whether
+    one certain person or thing is meant, which perception cannot distinguish from others.
     """
 
     label: str
     name_ids: frozenset[int] = frozenset()
     people: int = 0
+    count: int = 1
     colour: str = ""
     specific: bool = False
     definite: str = ""  # its name once it was seen: `the cup`
@@ -85,7 +87,7 @@ def parse_target(phrase: str) -> Target:
     parts = [_parse_one(part.strip()) for part in re.split(r"\bor\b", phrase)]
     if len(parts) == 1:
         return parts[0]
-    if any(part.people > 1 or part.colour for part in parts):
+    if any(part.people > 1 or part.count > 1 or part.colour for part in parts):
         raise TargetError(ONE_AT_A_TIME)
     return Target(
         label=" or ".join(part.label for part in parts),
@@ -149,34 +151,45 @@ def _color(words: list[str]) -> str:
 
 
 def _person_target(match: re.Match[str], *, specific: bool) -> Target:
-    ordinal = {"a second": 2, "another": 2, "a third": 3}
-    number = match["number"] or ""
-    people = ordinal.get(number) or NUMBERS.get(number) or int(number or 1)
-    how = match["how"] or ""
-    if how in ("exactly", "only", "just"):
-        raise TargetError(
-            "I can tell you when there are at least so many people, or fewer, not exactly so many."
-        )
-    if match["rest"].endswith(" else"):
-        people = 2
-    people += how in ("more than", "over")
+    people = 2 if match["rest"].endswith(" else") else _asked_count(match, "people")
     if people >= len(COUNTED):
         raise TargetError(f"I can count up to {len(COUNTED) - 1} people only.")
     label = COUNTED[people]
     return Target(label=label, people=people, specific=specific, definite=label)
 
 
-def _object_target(match: re.Match[str], before: list[str], noun: str, *, specific: bool) -> Target:
-    if match["number"] not in (None, "one", "1", "another") or match["how"]:
+def _asked_count(match: re.Match[str], what: str) -> int:
+    """Return how many there must be at least."""
+    ordinal = {"a second": 2, "another": 2, "a third": 3}
+    number, how = match["number"] or "", match["how"] or ""
+    if how in ("exactly", "only", "just"):
         raise TargetError(
-            f"I can count people, not things. I can tell you when I see {with_article(noun)}."
+            f"I can tell you when there are at least so many {what}, or fewer, not exactly so many."
         )
-    colour = _color(before)
+    return (ordinal.get(number) or NUMBERS.get(number) or int(number or 1)) + (
+        how in ("more than", "over")
+    )
+
+
+def _object_target(match: re.Match[str], before: list[str], noun: str, *, specific: bool) -> Target:
+    count = 1 if match["number"] == "another" else _asked_count(match, "things")
+    colour, columns = _color(before), _name_ids(noun)
     called = f"{colour} {noun}".strip()
-    return Target(
-        label=with_article(called), name_ids=_name_ids(noun), colour=colour, specific=specific,
-        definite=f"the {called}",
-    )  # fmt: skip
+    if count == 1:
+        return Target(
+            label=with_article(called), name_ids=columns, colour=colour, specific=specific,
+            definite=f"the {called}",
+        )  # fmt: skip
+    if not columns & COUNTABLE or colour:
+        raise TargetError(
+            "I can count people and common things such as cups, chairs or cars, without their "
+            f"colors. I can tell you when I see {with_article(called)}."
+        )
+    if count > MAX_THINGS:
+        raise TargetError(f"I can count up to {MAX_THINGS} things only.")
+    number = next((word for word, value in NUMBERS.items() if value == count), str(count))
+    label = f"{number} {noun}"
+    return Target(label=label, name_ids=columns, count=count, specific=specific, definite=label)
 
 
 def _name_ids(noun: str) -> frozenset[int]:

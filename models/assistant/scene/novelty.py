@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from models.assistant.scene.perception import MAIN_PROBABILITY, Observation
+from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SceneEntry
+from models.assistant.scene.scene_making import MAIN_PROBABILITY
 from models.vision.class_names import NAMES
 
 MIN_DURATION = 0.9  # seconds that an unclear change must last: two observations at 2 a second

@@ -7,7 +7,7 @@ entries are selected by time alone.
 import re
 from dataclasses import dataclass
 
-from models.vision.class_names import DETAILS, NAMES, SPOKEN
+from models.vision.class_names import DETAILS, DETECTED, DETECTED_DETAILS, NAMES, SPOKEN
 
 # Synonyms of names in `NAMES`.
 SYNONYMS = {
@@ -36,12 +36,12 @@ PERSON_WORDS = frozenset(
 )  # fmt: skip
 # Kinds of things, as ranges of ImageNet's classes and further names.
 KINDS: dict[str, tuple[range, tuple[str, ...]]] = {
-    "animal": (range(398), ()),
+    "animal": (range(398), ("horse", "sheep", "cow", "giraffe")),
     "pet": (range(151, 286), ("dog", "cat", "rabbit", "hamster")),
     "bird": (range(7, 25), ("parrot", "duck", "swan", "penguin", "owl", "heron", "stork")),
     "insect": (range(300, 327), ()),
-    "fruit": (range(948, 958), ()),
-    "food": (range(923, 970), ()),
+    "fruit": (range(948, 958), ("apple",)),
+    "food": (range(923, 970), ("sandwich", "donut", "cake", "carrot", "apple")),
     "vehicle": (range(0), ("car", "bus", "truck", "bicycle", "motorcycle", "train", "tram",
                            "taxi", "van", "tractor", "ambulance")),
     "furniture": (range(0), ("chair", "table", "sofa", "bed", "desk", "bench", "bookcase",
@@ -56,10 +56,12 @@ KINDS: dict[str, tuple[range, tuple[str, ...]]] = {
     "reptile": (range(33, 69), ()),
     "tool": (range(0), ("hammer", "screwdriver", "drill", "plane", "shovel", "hatchet", "nail",
                         "screw", "pick", "corkscrew", "can opener", "chain saw", "ruler")),
-    "toy": (range(0), ("teddy bear", "ball", "jigsaw puzzle", "balloon", "pinwheel")),
+    "toy": (range(0), ("teddy bear", "ball", "jigsaw puzzle", "balloon", "pinwheel", "frisbee",
+                       "kite")),
     "clothes": (range(0), ("shirt", "coat", "sweater", "dress", "skirt", "jeans", "suit", "sock",
                            "hat", "shoe", "glove", "tie", "pajama", "kimono", "cloak", "poncho")),
-    "vegetable": (range(936, 947), ("cabbage", "broccoli", "cauliflower", "zucchini", "corn")),
+    "vegetable": (range(936, 947), ("cabbage", "broccoli", "cauliflower", "zucchini", "corn",
+                                    "carrot")),
     "weapon": (range(0), ("rifle", "assault rifle", "revolver", "cannon", "knife", "bow")),
     "computer": (range(0), ("computer", "laptop", "keyboard", "screen", "hand-held computer")),
 }  # fmt: skip
@@ -194,7 +196,8 @@ def _name_index() -> dict[str, set[int]]:
     for kind, (classes, names) in KINDS.items():
         spoken = [SPOKEN[index] for index in classes]
         table[kind] = {NAMES.index(name) for name in (*spoken, *names) if name in NAMES}
-    for spoken_name, detail in zip(SPOKEN, DETAILS, strict=True):
+    spoken_names, details = SPOKEN + DETECTED[1:], DETAILS + DETECTED_DETAILS[1:]
+    for spoken_name, detail in zip(spoken_names, details, strict=True):
         column = NAMES.index(spoken_name)
         for form in (spoken_name, detail.lower()):
             table.setdefault(form, set()).add(column)

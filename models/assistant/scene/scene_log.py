@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from models.assistant.scene.query_parsing import ParsedQuery, QueryTerm
 from models.assistant.scene.scene_entry import SceneEntry, SearchResult
-from models.vision.class_names import NAMES
+from models.vision.class_names import NAMES, PERSON
+from models.vision.detection import Detection
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ SEEN_PROBABILITY = 0.1
 PRESUMED_PROBABILITY = 0.02
 MAX_PRESUMED_NAMES = 5  # names of a term, up to which the lower probability applies
 NOTHING = "nothing"
-PERSON = "person"  # the name of the main thing if it is a person
+LOGGED_SCORE = 0.2  # of a box, from which it is kept in the file
 PEOPLE = QueryTerm("people", frozenset())
 
 
@@ -38,12 +39,14 @@ class LoggedEntry:
     """A scene, the block of keys and values that holds it, and the probabilities, (names,).
 
     `stored_at` is the time in seconds at which it was stored; a change is confirmed first.
+    `detections` are the boxes in it, the likeliest first.
     """
 
     block: int
     scene: SceneEntry
     probabilities: NDArray[np.float32]
     stored_at: float
+    detections: tuple[Detection, ...] = ()
 
     @property
     def main(self) -> str:
@@ -64,10 +67,11 @@ class SceneLog:
 
 
 def to_line(entry: LoggedEntry) -> str:
-    """Return `entry` as one line of JSON, without probabilities below 0.5 %."""
+    """Return `entry` as one line of JSON, without probabilities below 0.5 % and unlikely boxes."""
     kept = np.flatnonzero(entry.probabilities >= 0.005)
     shares = [[NAMES[index], round(float(entry.probabilities[index]), 3)] for index in kept]
-    head = {"block": entry.block, "known": entry.stored_at, "shares": shares}
+    boxes = [_to_json(each) for each in entry.detections if each.score >= LOGGED_SCORE]
+    head = {"block": entry.block, "known": entry.stored_at, "shares": shares, "boxes": boxes}
     return json.dumps(head | asdict(entry.scene))
 
 
@@ -95,7 +99,26 @@ def _from_json(stored: dict[str, Any]) -> LoggedEntry:  # any JSON object
         people=int(stored["people"]),
         actions=tuple(str(each) for each in stored.get("actions", ())),
     )
-    return LoggedEntry(int(stored["block"]), scene, probabilities, float(stored["known"]))
+    detections = tuple(  # logs of earlier versions have none
+        Detection(
+            str(name),
+            float(left),
+            float(top),
+            float(right),
+            float(bottom),
+            float(score),
+            str(colour),
+        )
+        for name, colour, score, left, top, right, bottom in stored.get("boxes", ())
+    )
+    return LoggedEntry(
+        int(stored["block"]), scene, probabilities, float(stored["known"]), detections
+    )
+
+
+def _to_json(box: Detection) -> list[str | float]:
+    numbers = (box.score, box.left, box.top, box.right, box.bottom)
+    return [box.name, box.colour, *(round(each, 3) for each in numbers)]
 
 
 def select_entries(

@@ -5,11 +5,12 @@ import re
 Rule = tuple[str, str]  # a pattern, and a sentence without its full stop
 
 CAN = (
-    "I can say what is in view, how many people there are, when I saw a thing, what came before or "
-    "after it, and I can tell you when something comes into view"
+    "I can say what is in view, how many people or cups there are, when I saw a thing, what came "
+    "before or after it, and I can tell you when something comes into view"
 )
 CANNOT = (
-    "I recognize no faces, moods or text, only a few actions, and I count people and fingers only"
+    "I recognize no faces, moods or text, only a few actions, and I count people, fingers and common "
+    "things only"
 )
 WHO_I_AM = "I am eyeline, a program that watches the video and answers questions about it"
 DRAWS = (
@@ -58,7 +59,10 @@ ABILITY: tuple[Rule, ...] = (
         "Your words reach me as text, whether you say or type them",
     ),
     (r"\bread\b|\btext\b", "No, I cannot read text"),
-    (r"\bcount\b", "I can count people, but no other things"),
+    (
+        r"\bcount\b",
+        "I can count people, and 79 kinds of things such as cups, chairs or cars",
+    ),
     (
         r"\b(?:faces?|people)\b",
         "I can see that there are people and how many, but not who they are",

@@ -1,15 +1,18 @@
-"""Answers about the place and the color of things: those of the main thing of a frame are known."""
+"""Answers about the place and the color of things: those with boxes, and the main thing's."""
 
 from collections import Counter
 
 from models.assistant.scene.query_parsing import QueryTerm
 from models.assistant.scene.scene_entry import format_time
-from models.assistant.scene.scene_log import PEOPLE
+from models.assistant.scene.scene_log import PEOPLE, LoggedEntry
+from models.assistant.scene.scene_making import PERSON_SCORE, place_name
+from models.assistant.talk.box_answers import things
 from models.assistant.talk.present_answers import NOTHING
 from models.assistant.talk.scene_view import (
     SUPPOSED,
     SceneAnswer,
     SceneView,
+    boxes_of,
     cannot_know,
     confidence_of,
     is_main,
@@ -30,11 +33,8 @@ def where(view: SceneView, form: Form) -> SceneAnswer:
         return SceneAnswer(unseen(term))
     row, it = rows[-1], "someone" if term is PEOPLE else f"the {term.word}"
     entry, now = view.entries[row], view.is_now(rows[-1])
-    side = (
-        f"{_side(entry.scene.place)} of the picture"
-        if is_main(entry, term) and entry.scene.place
-        else ""
-    )
+    place = place_of(entry, term)
+    side = f"{_side(place)} of the picture" if place else ""
     if now:
         be = "are" if it.endswith("s") and not it.endswith("ss") else "is"
         text = f"{it} {be} {side}" if side else f"I see {it}, but I cannot tell on which side"
@@ -46,9 +46,15 @@ def where(view: SceneView, form: Form) -> SceneAnswer:
 
 
 def side(view: SceneView, form: Form) -> SceneAnswer:
-    """Return what is on one side of the picture: only the place of the main thing is known."""
+    """Return what is on one side of the picture: things with boxes, and the main thing."""
     entry, last = view.newest, len(view.entries) - 1
     wanted = "middle" if form.word.startswith("cent") else form.word
+    boxes = [each for each in entry.detections if each.score >= PERSON_SCORE]
+    there = [each for each in boxes if place_name(each.center[0]) == wanted]
+    if there:
+        return SceneAnswer(sentence(f"{_side(wanted)} I see {things(there)}"), (last,))
+    if boxes and entry.scene.place != wanted:
+        return SceneAnswer(f"I recognize nothing {_side(wanted)}.", (last,))
     if entry.main and entry.scene.place == wanted:
         return SceneAnswer(sentence(f"{_side(wanted)} I see {main_thing(entry)}"), (last,))
     if not entry.main:
@@ -65,9 +71,9 @@ def is_side(view: SceneView, form: Form) -> SceneAnswer:
     term = PEOPLE if form.persons and not form.terms else form.terms[0]
     wanted = "middle" if form.word.startswith("cent") else form.word
     rows = view.rows(term, present=True) if term is PEOPLE or term.name_ids else []
-    if not rows or not is_main(view.entries[rows[-1]], term) or not view.is_now(rows[-1]):
+    if not rows or not view.is_now(rows[-1]):
         return where(view, form)
-    place = view.newest.scene.place
+    place = place_of(view.newest, term)
     if place == wanted:
         return SceneAnswer(f"Yes, {_side(place)}.", (rows[-1],))
     return SceneAnswer(
@@ -113,10 +119,22 @@ def is_colour(view: SceneView, form: Form) -> SceneAnswer:
 
 def colour_of(view: SceneView, term: QueryTerm) -> str:
     """Return the color that most entries with `term` as their main thing have; empty if none."""
-    rows = [row for row in view.rows(term) if is_main(view.entries[row], term)] or view.rows(term)
-    colors = Counter(view.entries[row].scene.colour for row in rows)
+    rows = view.rows(term)
+    main = [row for row in rows if is_main(view.entries[row], term)]
+    boxes = [next(iter(boxes_of(view.entries[row], term)), None) for row in rows]
+    colors = Counter(view.entries[row].scene.colour for row in main)
+    colors = colors or Counter(box.colour for box in boxes if box is not None)
+    colors = colors or Counter(view.entries[row].scene.colour for row in rows)
     colors.pop("", None)
     return colors.most_common(1)[0][0] if colors else ""
+
+
+def place_of(entry: LoggedEntry, term: QueryTerm) -> str:
+    """Return where `term` is in `entry`, by its largest box or as the main thing, if known."""
+    box = next(iter(boxes_of(entry, term)), None)
+    if box is not None:
+        return place_name(box.center[0])
+    return entry.scene.place if is_main(entry, term) else ""
 
 
 def _side(place: str) -> str:

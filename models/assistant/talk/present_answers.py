@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from models.assistant.scene.query_parsing import QueryTerm
 from models.assistant.scene.scene_entry import format_time
-from models.assistant.scene.scene_log import PEOPLE, PERSON, LoggedEntry
+from models.assistant.scene.scene_log import PEOPLE, LoggedEntry
 from models.assistant.talk.scene_view import (
     SUPPOSED,
     SURE,
@@ -23,6 +23,7 @@ from models.assistant.talk.scene_view import (
 )
 from models.assistant.talk.wording import people, sentence, span, with_article
 from models.assistant.understanding.wanted import Form, Scope, Wanted
+from models.vision.class_names import PERSON
 
 NOTHING = "I see nothing now: the picture is dark or empty"
 

@@ -8,6 +8,7 @@ from models.assistant.interface import NOTHING_YET, Exchange
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_entry import format_time
 from models.assistant.talk import (
+    box_answers,
     history,
     place_answers,
     present_answers,
@@ -35,7 +36,12 @@ from models.assistant.understanding.wanted import Form
 ABOUT_THING = re.compile(
     r"^(?:(?:what can you )?tell (?:me|us) (?:\w+ )*about|talk about|say something about) "
 )
-ANSWERS = {**present_answers.ANSWERS, **place_answers.ANSWERS, **time_answers.ANSWERS}
+ANSWERS = {
+    **present_answers.ANSWERS,
+    **place_answers.ANSWERS,
+    **time_answers.ANSWERS,
+    **box_answers.ANSWERS,
+}
 
 
 def reply(

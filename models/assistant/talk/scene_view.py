@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from models.assistant.scene.perception import COARSE_KINDS
 from models.assistant.scene.query_parsing import ParsedQuery, QueryTerm, find_name_ids
-from models.assistant.scene.scene_log import PEOPLE, PERSON, LoggedEntry, matching_rows
+from models.assistant.scene.scene_log import PEOPLE, LoggedEntry, matching_rows
+from models.assistant.scene.scene_making import COARSE_KINDS, PERSON_SCORE
 from models.assistant.talk.wording import listed, people, plural, with_article
-from models.vision.class_names import NAMES
+from models.vision.class_names import NAMES, PERSON
+from models.vision.detection import Detection
 
 UNNAMED = "something"
 SURE = 0.5  # probability from which a name is stated, not only supposed
@@ -83,7 +84,7 @@ def probability(entry: LoggedEntry, name: str = "") -> float:
     if name == PERSON:
         return 1.0
     columns = [NAMES.index(name)] if name in NAMES else sorted(find_name_ids(name))
-    return float(entry.probabilities[columns].sum())
+    return min(1.0, float(entry.probabilities[columns].sum()))
 
 
 def seen_as(entry: LoggedEntry, term: QueryTerm) -> str:
@@ -134,6 +135,15 @@ def main_thing(entry: LoggedEntry) -> str:
     return f"something that may be {listed(likely or [with_article(main)], 'or')}"
 
 
+def boxes_of(
+    entry: LoggedEntry, term: QueryTerm, *, min_score: float = PERSON_SCORE
+) -> list[Detection]:
+    """Return the boxes of `term` in `entry`, the largest first."""
+    names = {PERSON} if term is PEOPLE else {NAMES[column] for column in term.name_ids}
+    found = [each for each in entry.detections if each.name in names and each.score >= min_score]
+    return sorted(found, key=lambda each: -each.area)
+
+
 def people_in(entry: LoggedEntry) -> int:
     return max(entry.scene.people, 1 if entry.main == PERSON else 0)
 
@@ -180,4 +190,4 @@ def confidence_of(view: SceneView, rows: Sequence[int], term: QueryTerm) -> floa
     if term is PEOPLE or not rows or not term.name_ids:
         return None
     columns = sorted(term.name_ids)
-    return max(float(view.entries[row].probabilities[columns].sum()) for row in rows)
+    return min(1.0, max(float(view.entries[row].probabilities[columns].sum()) for row in rows))

@@ -97,17 +97,9 @@ def feeling(words: str, view: SceneView | None) -> str:
 
 
 def count(words: str, view: SceneView | None) -> str:
-    """Return that only people are counted, and whether such things are in view."""
-    term = next((each for each in parse_query(words).terms), None)
-    head = "I can count people only"
-    if view is None or term is None:
-        return f"{head}. {_sight(view)}".strip()
-    if not term.name_ids:
-        return f"{head}. {_sight(view)}".strip()
-    rows = view.rows(term, present=True)
-    if rows and view.is_now(rows[-1]):
-        return f"{head}, but I see at least one {_one(term.word)}."
-    return f"{head}, and I recognize no {plural(_one(term.word))} now."
+    """Return what can be counted: the question is about something else."""
+    del words
+    return f"I can count people and common things only, such as cups or chairs. {_sight(view)}"
 
 
 def language(text: str) -> str:

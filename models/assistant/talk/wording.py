@@ -44,6 +44,13 @@ def people(count: int) -> str:
     return "one person" if count == 1 else f"{about}{number} people"
 
 
+def counted(number: int, name: str) -> str:
+    """Return no cups, a cup or two cups."""
+    if number == 1:
+        return with_article(name)
+    return f"{NUMBERS[number] if number < len(NUMBERS) else number} {plural(name)}"
+
+
 def listed(parts: Sequence[str], last: str = "and") -> str:
     """Return a, b and c."""
     if len(parts) < 2:

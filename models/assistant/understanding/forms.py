@@ -18,7 +18,6 @@ from models.assistant.understanding.scene_patterns import (
     PATTERNS,
     PRESENCE,
     SIDE_STATED,
-    WHO_IN_VIEW,
     YES_NO,
 )
 from models.assistant.understanding.scope import scope_of
@@ -28,7 +27,7 @@ from models.vision.colors import COLORS
 
 _PATTERNS = tuple((wanted, compiled(patterns)) for wanted, patterns in PATTERNS)
 _NAMES, _NOT_NAMES, _PRESENCE, _YES_NO = map(compiled, (NAMES, NOT_NAMES, PRESENCE, YES_NO))
-_ME, _WHO_IN_VIEW = compiled(ME), compiled(WHO_IN_VIEW)
+_ME = compiled(ME)
 _SIDE_STATED, _COLOUR_STATED = compiled(SIDE_STATED), compiled(COLOUR_STATED)
 _SHOWN_AT = re.compile(r"\b(?:see|saw|seen|was|were|there|view|visible|shown?|happened|did)\b")
 _VIEW = re.compile(
@@ -100,8 +99,8 @@ def _complete(form: Form, words: str) -> bool:
         case Wanted.DURATION:
             watched = r"\byou\b.*\b(?:watch|look|been|on|run|see)"
             return about or re.search(watched, words) is not None
-        case Wanted.WHO:
-            return _WHO_IN_VIEW.search(words) is not None
+        case Wanted.COUNT:
+            return known(form.terms) or (form.persons and bool(form.word))
         case Wanted.ENDS:
             return not known(form.terms)
         case _:

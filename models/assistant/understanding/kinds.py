@@ -73,9 +73,7 @@ PRONOUN_QUESTION = compiled(patterns.PRONOUN_QUESTION)
 DEICTIC = compiled(patterns.DEICTIC)  # points at what is in view, not back at what was said
 EXPLETIVE = compiled(patterns.EXPLETIVE)
 JOINED = re.compile(r"^(?:and|but|what about|how about)\b")
-COUNTED = frozenset(
-    {Wanted.PEOPLE, Wanted.TIMES, Wanted.LIST}
-)  # how many, and not of things in view
+COUNTED = frozenset({Wanted.PEOPLE, Wanted.TIMES, Wanted.LIST, Wanted.COUNT})  # how many, and known
 SHRUGGED = re.compile(r"^never ?mind(?: that| it)?$")
 
 
@@ -115,6 +113,8 @@ def _analyze_plain(words: str) -> tuple[TextKind, str, Form | None]:
 
 def kind_of(form: Form) -> TextKind:
     """Return the kind of a question about the scene."""
+    if form.wanted is Wanted.COUNT:
+        return TextKind.COUNT
     present = form.scope is Scope.NOW or (form.wanted is Wanted.WHERE and form.scope is Scope.BOTH)
     return TextKind.NOW if present else TextKind.PAST
 

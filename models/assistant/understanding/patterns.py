@@ -99,7 +99,8 @@ NOT_ACTION = (
     r"\byou (?:doing|looking|working|sleeping|going|talking|playing|awake)\b",
     r"\bcoming (?:in|back)\b",
     r"^(?:is|are) (?:any\w+|there)\b.*\bwatching\b",
-    r"\bi (?:looking at|holding)\b",
+    r"\bi looking at\b",
+    r"^(?:and )?what \b.*\bholding$",
     r"\bgoing to (?:rain|snow|be)\b",
 )
 NOT_COUNT = (r"^how many(?: (?:were|are|was|is|did|do|of them|there|you|see|saw))*$",)

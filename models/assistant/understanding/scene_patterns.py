@@ -21,6 +21,15 @@ NAMES = (
     r"^what (?:does|do) (?:this|that|it|the \w+|these) (?:show|look like)\b",
     r"^what about (?:this|that)\b",
 )
+WHO_IN_VIEW = (
+    r"^(?:and )?who(?: else)?$",
+    r"^(?:and )?who(?:m)? (?:is|was|are|were) (?:there|here|this|that|it|he|she|they|these|"
+    r"those|in|on|at|"
+    r"around|with|visible|near|left|still)\b",
+    r"^(?:and )?who(?:m)? (?:is|was|are|were) the (?:<people>|guy|boy|girl|child)\b",
+    r"^(?:and )?who(?:m)? (?:can|do|did|have|has|else|came|went|left) (?!you (?!see|saw|seen|"
+    r"notice))",
+)
 PATTERNS: tuple[tuple[Wanted, tuple[str, ...]], ...] = (
     (
         Wanted.TIMES,
@@ -36,6 +45,33 @@ PATTERNS: tuple[tuple[Wanted, tuple[str, ...]], ...] = (
             r"\bhow many (?:\w+ )?<people>\b",
             r"\bnumber of <people>\b",
             r"\bcount (?:the |all )?<people>\b",
+        ),
+    ),
+    (
+        Wanted.COUNT,
+        (
+            r"^(?:and )?how many (?!times|different|kinds|things|objects)",
+            r"^(?:please )?count (?:the|these|those|all|my|his|her)\b",
+            r"^(?:can|could|would|will) you (?:please )?count (?:the|these|those|all|my|his|her)\b",
+            r"\bnumber of\b",
+            r"^(?:is|are) there (?:exactly |only |just )?"
+            r"(?P<word>(?:(?:more|fewer|less) than |at least )?"
+            r"(?:one|two|three|four|five|six|seven|\d{1,3}))\b",
+        ),
+    ),
+    (
+        Wanted.ON,
+        (
+            r"^(?:and )?what (?:else )?(?:is|are|lies|stands) (?:there )?on "
+            r"(?:the|my|your|this|that) (?:dining )?(?:table|desk|bed|sofa|couch|chair|bench)$",
+        ),
+    ),
+    (
+        Wanted.HOLDING,
+        (
+            r"^(?:and )?what (?:am|is|are) (?:i|we|he|she|they|you|(?:the|this|that) <people>|"
+            r"<people>) (?:now )?holding\b",
+            r"^(?:and )?what (?:do i have|have i got|is) in (?:my|his|her|their|the) hands?$",
         ),
     ),
     (
@@ -127,7 +163,7 @@ PATTERNS: tuple[tuple[Wanted, tuple[str, ...]], ...] = (
     ),
     (
         Wanted.WHO,
-        (r"^(?:and )?who(?:m|ever)?\b",),
+        WHO_IN_VIEW,
     ),
 )
 NOT_NAMES = (
@@ -138,15 +174,6 @@ ME = (
     r"\b(?:see|notice|recogni[sz]e|spot|find) (?:me|us)\b",
     r"\bam i (?:in|visible|there|here|on)\b",
     r"\bare we (?:in|visible)\b",
-)
-WHO_IN_VIEW = (
-    r"^(?:and )?who(?: else)?$",
-    r"^(?:and )?who(?:m)? (?:is|was|are|were) (?:there|here|this|that|it|he|she|they|these|"
-    r"those|in|on|at|"
-    r"around|with|visible|near|left|still)\b",
-    r"^(?:and )?who(?:m)? (?:is|was|are|were) the (?:<people>|guy|boy|girl|child)\b",
-    r"^(?:and )?who(?:m)? (?:can|do|did|have|has|else|came|went|left) (?!you (?!see|saw|seen|"
-    r"notice))",
 )
 YES_NO = (
     r"^(?:and )?(?:is|are|was|were|am|do|does|did|have|has|can|could|any(?:one|body|thing)?|"

@@ -13,6 +13,9 @@ class Wanted(StrEnum):
     PRESENCE = "presence"  # whether a thing or person is in view
     CHOICE = "choice"  # which of several things it is
     PEOPLE = "people"  # how many persons
+    COUNT = "count"  # how many things, or whether as many as the question says
+    ON = "on"  # what is on a table
+    HOLDING = "holding"  # what somebody holds
     WHO = "who"
     WHEN = "when"
     WHERE = "where"
@@ -45,7 +48,8 @@ class Form:
     """A question about the scene.
 
     `terms` are its things, `persons` is whether it is about people. `word` is a color, a side,
-    `before`, `after`, `first`, `last`, `count`, `this`, `gone` or `and`, if the form has one.
+    `before`, `after`, `first`, `last`, `count`, `this`, `gone`, `and`, or a number such as
+    `more than two`, if the form has one.
     `time` is in seconds of the stream; if `ago`, in seconds before the question. What came before
     or after an `anchor`, in seconds, is that of a moment which was named.
     """

@@ -21,6 +21,7 @@ from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
+from models.vision.detection import unplaced_persons
 
 FOLDER = Path(".cache/eyeline/standing")
 RATE = 2.0  # observations a second
@@ -118,7 +119,9 @@ def _look(row: dict[str, Any], shares: NDArray[np.float32]) -> Observation:
     stored = row["moment"]
     names = tuple((name, share) for name, share in stored["names"])
     moment = SceneEntry(**(stored | {"names": names, "others": tuple(stored["others"])}))
-    return Observation(moment, torch.from_numpy(shares), person_scores=tuple(row["persons"]))
+    return Observation(
+        moment, torch.from_numpy(shares), detections=unplaced_persons(row["persons"])
+    )
 
 
 def compose(

@@ -10,10 +10,10 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from models.assistant.scene.perception import COARSE_KINDS, SOMETHING
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_entry import SceneEntry, question_text
 from models.assistant.scene.scene_log import search
+from models.assistant.scene.scene_making import COARSE_KINDS, SOMETHING
 from models.language.smollm2 import question_prompt
 from models.training.text_log.questions import QUESTION_WEIGHTS
 from models.training.text_log.world import (

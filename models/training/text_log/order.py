@@ -1,6 +1,6 @@
 """Questions about the order of things in synthetic logs, with their answers."""
 
-from models.assistant.scene.perception import SOMETHING
+from models.assistant.scene.scene_making import SOMETHING
 from models.training.text_log.world import QuestionAnswer, World, a, as_sentence
 
 

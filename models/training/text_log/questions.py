@@ -5,8 +5,8 @@ Answers come from the same search as at run time, so the model learns to answer 
 
 from collections.abc import Callable
 
-from models.assistant.scene.perception import SOMETHING
 from models.assistant.scene.scene_entry import format_time
+from models.assistant.scene.scene_making import SOMETHING
 from models.training.text_log.order import ends, neighbor, which_first
 from models.training.text_log.world import (
     KINDS,

@@ -13,7 +13,7 @@ from models.engine import Engine, EngineLoader, load_in_torch
 from models.vision.body.crops import Square, cut
 from models.vision.body.networks import MAX_BATCH, POSE_SIDE, PoseNetwork
 from models.vision.body.networks import load as load_network
-from models.vision.person_detector import Person
+from models.vision.detection import Detection
 
 MARGIN = 1.25  # of the square, in the longer side of the person's box
 VISIBLE = 0.3  # score from which a keypoint is in the picture
@@ -49,7 +49,7 @@ class Pose:
     """
 
     points: NDArray[np.float32]
-    person: Person
+    person: Detection
 
     def place(self, keypoint: Keypoint) -> NDArray[np.float32] | None:
         """Return x and y of a keypoint, None if it cannot be seen."""
@@ -63,7 +63,7 @@ class PoseEstimator:
     def __init__(self, network: Engine) -> None:
         self._network = network
 
-    def estimate(self, picture: Tensor, persons: Sequence[Person]) -> list[Pose]:
+    def estimate(self, picture: Tensor, persons: Sequence[Detection]) -> list[Pose]:
         """Return the pose of each of `persons`; `picture` is float32 (3, height, width), 0 to 255.
 
         Of more than `MAX_BATCH` persons, the largest have poses.
@@ -81,7 +81,7 @@ class PoseEstimator:
         return poses
 
 
-def _around(person: Person, picture: Tensor) -> Square:
+def _around(person: Detection, picture: Tensor) -> Square:
     height, width = picture.shape[1:]
     x = (person.left + person.right) / 2 * width
     y = (person.top + person.bottom) / 2 * height

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from models.vision.colors import COLORS, classify_pixels, color_fractions, dominant_color
+from models.vision.colors import (
+    COLORS,
+    classify_pixels,
+    color_fractions,
+    color_in_box,
+    dominant_color,
+)
+from models.vision.detection import Detection
 
 CLEAR = {
     "black": (12, 12, 14), "white": (245, 244, 240), "grey": (128, 127, 130),
@@ -45,3 +52,13 @@ def test_shares_count_only_where_the_thing_is() -> None:
 
 def test_no_thing_has_no_color() -> None:
     assert dominant_color(patch("red"), torch.zeros(36, 36)) == ""
+
+
+@pytest.mark.parametrize("name", COLORS)
+@pytest.mark.parametrize("around", ["grey", "green", "black"])
+def test_the_color_in_a_box_is_that_of_its_middle(name: str, around: str) -> None:
+    pixels = patch(around, 60).clone()
+    pixels[:, 20:40, 10:30] = patch(name, 20)
+    box = Detection("cup", 8 / 60, 18 / 60, 32 / 60, 42 / 60, 0.9)
+    assert color_in_box(pixels, box) == name
+    assert color_in_box(pixels, Detection("cup", 0.5, 0.5, 0.5, 0.5, 0.9)) == ""

@@ -17,7 +17,6 @@ from models.vision.person_detector import (
     anchors,
     decode_boxes,
     load,
-    non_max_suppression,
 )
 from models.vision.ssdlite import SsdLite, read
 from tests.models.packaged import folder
@@ -42,12 +41,6 @@ def test_no_difference_is_the_anchor_itself(index: int) -> None:
     assert right == pytest.approx(min(1, x + width / 2), abs=1e-6)
     assert (left, bottom) >= (0, 0)
     assert max(right, bottom) <= 1
-
-
-def test_of_boxes_over_each_other_the_surest_stays() -> None:
-    boxes = torch.tensor([[0, 0, 1, 0.5], [0, 0, 1, 0.48], [0, 0.5, 1, 1], [0, 0, 0.5, 0.5]])
-    assert non_max_suppression(boxes, torch.tensor([0.6, 0.9, 0.7, 0.5])) == [1, 2, 3]
-    assert non_max_suppression(boxes[:0], torch.zeros(0)) == []
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from models.assistant.scene import perception
 from models.assistant.scene.perception import Perception
 from models.vision.class_names import NAMES, SPOKEN
-from models.vision.person_detector import Person
+from models.vision.detection import Detection
 from models.vision.relevance import coverage, normalized, relevance, relevant_classes
 from tests.models.assistant.scene.test_perception import photograph
 from tests.models.packaged import folder
@@ -20,7 +20,7 @@ CUP, DOG = SPOKEN.index("cup"), SPOKEN.index("dog")
 NOTHING: frozenset[int] = frozenset()
 
 
-def shown(attended: frozenset[int], persons: list[Person]) -> torch.Tensor:
+def shown(attended: frozenset[int], boxes: list[Detection]) -> torch.Tensor:
     """Return the map of a frame with a cup on the left and, less surely, a dog on the right."""
     at = {CUP: 0, DOG: 6}
     by_class = torch.zeros(1000)
@@ -30,7 +30,7 @@ def shown(attended: frozenset[int], persons: list[Person]) -> torch.Tensor:
     for each, found in zip(maps, classes.tolist(), strict=True):
         if found in at:
             each[3, at[found]] = 1.0
-    return relevance(maps, weights, persons)
+    return relevance(maps, weights, boxes)
 
 
 def highest(shown: torch.Tensor) -> int:
@@ -44,7 +44,7 @@ def test_the_thing_asked_about_matters_and_without_a_question_the_main_thing() -
 
 
 def test_a_person_matters_besides_the_thing() -> None:
-    person = Person(3 / 7, 0.0, 4 / 7, 1.0, 0.9)
+    person = Detection("person", 3 / 7, 0.0, 4 / 7, 1.0, 1.0)
     relevant = shown(NOTHING, [person])
     assert float(relevant[:, 3].min()) == pytest.approx(1.0)
     assert float(relevant[3, 0]) == 1.0
@@ -55,7 +55,7 @@ def test_a_person_matters_besides_the_thing() -> None:
 def test_a_box_covers_as_much_of_the_map_as_of_the_picture(
     across: list[float], down: list[float]
 ) -> None:
-    box = Person(across[0], down[0], across[1], down[1], 1.0)
+    box = Detection("cup", across[0], down[0], across[1], down[1], 1.0)
     covered = coverage(box)
     assert 0 <= float(covered.min()) <= float(covered.max()) <= 1
     assert float(covered.mean()) == pytest.approx(box.area, abs=1e-5)  # float32
@@ -70,6 +70,7 @@ def test_a_map_without_any_difference_matters_nowhere() -> None:
 def test_a_real_cheetah_matters_where_it_is(shift: int, side: slice) -> None:
     home = folder("efficientnet-lite0").parent
     folder("persons")
+    folder("things")
     real: Perception = perception.load(home)
     cheetah = np.array(Image.fromarray(photograph("cheetah1.jpg")).resize((240, 240)))
     wide = np.full((240, 520, 3), 128, np.uint8)

@@ -1,4 +1,4 @@
-"""The classifier, its maps and the person detector: small variants in ONNX Runtime.
+"""The classifier, its maps and the detectors: small variants in ONNX Runtime.
 
 Weights and statistics of batch normalization are random; the images are noise.
 """
@@ -11,9 +11,10 @@ import torch
 from models.engine import Engine, ExportableNetwork, TorchEngine
 from models.errors import EngineError
 from models.vision.classifier import ActivationMapNetwork, ClassifierNetwork
+from models.vision.object_detector import ObjectDetectorNetwork
 from models.vision.person_detector import PersonDetectorNetwork
 from tests.trt_engines.compiled import assert_compiles
-from tests.trt_engines.small_networks import classifier, detector
+from tests.trt_engines.small_networks import classifier, detector, object_detector
 from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.export import export
 
@@ -33,6 +34,7 @@ def networks() -> tuple[ExportableNetwork, ...]:
         ClassifierNetwork(shared),
         ActivationMapNetwork(shared),
         PersonDetectorNetwork(detector()),
+        ObjectDetectorNetwork(object_detector()),
     )
 
 
@@ -69,6 +71,7 @@ def test_each_network_computes_the_same_in_onnx_runtime(pairs: Pairs, batch: int
             "classes": torch.arange(4 * batch).view(batch, 4) * 80,
         },
         "person-detector": {"images": images(batch, 300)},
+        "object-detector": {"images": images(batch, 416)},
     }
     for name, (reference, engine) in pairs.items():
         wanted, found = reference.run(inputs[name]), engine.run(inputs[name])
@@ -81,7 +84,7 @@ def test_each_network_computes_the_same_in_onnx_runtime(pairs: Pairs, batch: int
 def test_an_image_gives_the_same_in_a_batch_as_alone(
     pairs: Pairs,
 ) -> None:
-    for name, side in (("classifier", 224), ("person-detector", 300)):
+    for name, side in (("classifier", 224), ("person-detector", 300), ("object-detector", 416)):
         for engine in pairs[name]:
             together = engine.run({"images": images(3, side)})
             alone = engine.run({"images": images(3, side)[1:2]})

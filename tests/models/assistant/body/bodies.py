@@ -4,7 +4,7 @@ import numpy as np
 
 from models.assistant.body.actions import BodyLook
 from models.vision.body.pose import Keypoint, Pose
-from models.vision.person_detector import Person
+from models.vision.detection import Detection
 
 STANDING = {
     Keypoint.NOSE: (0.0, -0.42),
@@ -38,7 +38,9 @@ def pose(places: Places, x: float = 0.7, *, height: float = 0.8) -> Pose:
     for key, (across, down) in places.items():
         points[key] = x + across, 0.5 + down, 0.9
     half = height / 2
-    return Pose(points, Person(x / 1.4 - 0.1, 0.5 - half, x / 1.4 + 0.1, 0.5 + half, 0.9))
+    return Pose(
+        points, Detection("person", x / 1.4 - 0.1, 0.5 - half, x / 1.4 + 0.1, 0.5 + half, 0.9)
+    )
 
 
 def look(time: float, *poses: Pose) -> BodyLook:

@@ -12,7 +12,7 @@ from models.assistant.body.watch import BodyState, BodyWatch
 from models.assistant.small_assistant import SmallAssistant, SmallAssistantState
 from models.assistant.small_model import SmallModel
 from models.vision.body.pose import Keypoint
-from models.vision.person_detector import Person
+from models.vision.detection import Detection
 from tests.models.assistant.test_small_model import CUP, model, picture
 from tests.models.packaged import folder
 
@@ -75,7 +75,7 @@ def test_a_standing_request_for_a_gesture_is_met_when_it_is_shown(
 
 def test_the_pose_of_a_person_is_where_the_person_is(bodies: BodyWatch) -> None:
     pixels = frame("thumbs-up")
-    seen = bodies.look(BodyState(), pixels, 0.0, [Person(0.1, 0.25, 1.0, 1.0, 0.9)])
+    seen = bodies.look(BodyState(), pixels, 0.0, [Detection("person", 0.1, 0.25, 1.0, 1.0, 0.9)])
     (found,) = seen.look.poses
     nose = found.place(Keypoint.NOSE)
     assert nose is not None

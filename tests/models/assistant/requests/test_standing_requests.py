@@ -24,6 +24,7 @@ from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SceneEntry
 from models.errors import TooManyRequestsError
 from models.vision.class_names import NAMES
+from models.vision.detection import Detection, unplaced_persons
 from tests.models.packaged import folder
 
 STANDING = RequestTracker()
@@ -39,7 +40,7 @@ def observation(
         seen[NAMES.index(name)] = probability
     main = max(probabilities, key=lambda name: probabilities[name], default="wall")
     moment = SceneEntry(time=time, names=((main, 1.0),), colour=colour, people=people)
-    return Observation(moment, seen, person_scores=(0.95,) * people)
+    return Observation(moment, seen, detections=unplaced_persons([0.95] * people))
 
 
 def parsed(text: str) -> Request:
@@ -94,6 +95,36 @@ def test_a_thing_in_view_already_counts_if_seeing_it_is_requested() -> None:
     _, met = shown(tracking("let me know when you see my cup"), scene(0, 10, cup=0.9))
     assert [note.sentence for note in met] == ["A cup is in view."]
     assert met[0].time <= 1
+
+
+def cups(start: float, count: int, number: int) -> list[Observation]:
+    """Return `count` observations, two a second, with boxes of `number` cups."""
+    boxes = tuple(
+        Detection("cup", each / 9, 0.4, each / 9 + 0.1, 0.6, 0.9) for each in range(number)
+    )
+    return [replace(each, detections=boxes) for each in scene(start, count, cup=0.9)]
+
+
+def test_a_number_of_things_is_announced_when_there_are_as_many() -> None:
+    state = tracking("tell me when there are two cups")
+    state, met = shown(state, cups(0, 20, 1) + cups(10, 20, 2))
+    assert [note.sentence for note in met] == ["Two cups have come into view."]
+    assert 10 <= met[0].time <= 13
+    assert state.requests == ()
+
+
+def test_fewer_things_are_announced_when_one_is_gone() -> None:
+    state = tracking("tell me when there are fewer than two cups")
+    _, met = shown(state, cups(0, 20, 2) + cups(10, 20, 1))
+    assert [note.sentence for note in met] == ["I no longer see two cups."]
+    assert 10 <= met[0].time <= 13
+
+
+def test_two_people_are_announced_and_one_is_not() -> None:
+    state = tracking("tell me when there are two people")
+    _, met = shown(state, scene(0, 20, people=1) + scene(10, 20, people=2))
+    assert [note.sentence for note in met] == ["Two people have come into view."]
+    assert 10 <= met[0].time <= 13
 
 
 def test_each_time_means_each_time() -> None:
@@ -218,6 +249,7 @@ def test_a_cheetah_on_a_real_photograph_is_announced_within_two_seconds() -> Non
 
     home = folder("efficientnet-lite0").parent
     folder("persons")
+    folder("things")
     model = perception.load(home)
     pictures = Path(gradio.__file__).parent / "media_assets/images"
     tower, cheetah = (

@@ -18,6 +18,7 @@ from models.training.requests.alarms import NoticeScore, judge, trials
 from models.training.requests.timelines import LabeledPicture, compose, targets, whole
 from models.training.requests.tune import best, crossings, fitted, logistic
 from models.vision.class_names import NAMES
+from models.vision.detection import unplaced_persons
 from tests.bench.notice_detectors import in_a_row, scored, watched
 
 CUP = Target(label="a cup", name_ids=find_name_ids("cup"))
@@ -28,7 +29,7 @@ def observation(cup: float, person: float = 0.0, time: float = 0.0) -> Observati
     shares = torch.zeros(len(NAMES))
     shares[NAMES.index("cup")] = cup
     moment = SceneEntry(time=time, names=(("cup", 1.0),), people=int(person >= 0.5))
-    return Observation(moment, shares, person_scores=(person,) if person else ())
+    return Observation(moment, shares, detections=unplaced_persons([person] if person else []))
 
 
 def picture(

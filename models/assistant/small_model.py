@@ -1,7 +1,7 @@
 """The small model that watches and answers on a CPU: perception, ReKV memory, SmolLM2.
 
-It can tell which of about 600 kinds of things was seen, its color and side, how many people
-there were, when, and in which order. Colors and order are often wrong, see docs/benchmarks.md.
+It can tell which of about 620 kinds of things was seen, its color and side, how many people and
+common things there were, when, and in which order. Colors and order are often wrong, see docs/benchmarks.md.
 It does not recognize actions, text, faces or fine detail.
 """
 

@@ -105,7 +105,7 @@ def banner(settings: Settings) -> str:
     video = f"  video       {settings.video_model}\n"
     if settings.video_model == SMALL:
         video = (
-            "  video       about 600 kinds of objects, persons, times; often wrong: colors, order\n"
+            "  video       about 620 kinds of objects, persons, times; often wrong: colors, order\n"
             "  answers     SmolLM2 135M, a small model: few actions, no text, faces or details\n"
         )
     generation = f"  generation  {settings.drawing_model}\n"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from models.assistant.scene.query_parsing import QueryTerm
 from models.assistant.scene.scene_entry import format_time
@@ -87,7 +88,10 @@ def holding(view: SceneView, form: Form) -> SceneAnswer:
     person = largest_box(entry.detections, PERSON)
     held = [] if person is None else [each for each in entry.detections if _held(each, person)]
     if not held:
-        return name(view, Form(wanted=Wanted.NAME, scope=form.scope))
+        found = name(view, Form(wanted=Wanted.NAME, scope=form.scope))
+        if not form.persons:  # whoever asks holds it into the camera
+            return found
+        return replace(found, text=f"I cannot tell what they are holding. {found.text}")
     best = max(held, key=lambda each: each.score * each.area)
     thing = with_article(best.name)
     text = f"it is {thing}" if best.score >= PERSON_SCORE else f"it looks like {thing} to me"

@@ -9,8 +9,8 @@ CAN = (
     "before or after it, and I can tell you when something comes into view"
 )
 CANNOT = (
-    "I recognize no faces, moods or text, only a few actions, and I count people, fingers and common "
-    "things only"
+    "I recognize no faces, moods or text, only a few actions, and I count people, fingers and "
+    "common things only"
 )
 WHO_I_AM = "I am eyeline, a program that watches the video and answers questions about it"
 DRAWS = (

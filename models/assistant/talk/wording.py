@@ -45,10 +45,9 @@ def people(count: int) -> str:
 
 
 def counted(number: int, name: str) -> str:
-    """Return no cups, a cup or two cups."""
-    if number == 1:
-        return with_article(name)
-    return f"{NUMBERS[number] if number < len(NUMBERS) else number} {plural(name)}"
+    """Return no cups, one cup or two cups."""
+    said = NUMBERS[number] if number < len(NUMBERS) else number
+    return f"{said} {name if number == 1 else plural(name)}"
 
 
 def listed(parts: Sequence[str], last: str = "and") -> str:

@@ -111,13 +111,12 @@ class ObjectDetector:
         size = torch.tensor([place.width, place.height] * 2)
         parts = ((boxes[cells].cpu() - offset) / size).clamp(0, 1).numpy()
         sure = likely.values[: len(found)].cpu().numpy()
-        kept = non_max_suppression(parts, sure, kinds.cpu().numpy())
-        names = kinds.tolist()
-        edges = ((index, *map(float, parts[index])) for index in kept)
-        return tuple(
-            Detection(DETECTED[names[index]], left, top, right, bottom, float(sure[index]))
-            for index, left, top, right, bottom in edges
-        )
+        things = []
+        for index in non_max_suppression(parts, sure, kinds.cpu().numpy()):
+            left, top, right, bottom = parts[index].tolist()
+            name, score = DETECTED[int(kinds[index])], float(sure[index])
+            things.append(Detection(name, left, top, right, bottom, score))
+        return tuple(things)
 
 
 def load(folder: Path, load_engine: EngineLoader = load_in_torch) -> ObjectDetector:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from models.assistant.scene.query_parsing import QueryTerm
+from models.assistant.scene.query_parsing import QueryTerm, find_name_ids
 from models.assistant.scene.scene_entry import format_time
 from models.assistant.scene.scene_log import LoggedEntry
 from models.assistant.scene.scene_making import PERSON_SCORE, largest_box
@@ -73,13 +73,14 @@ def count(view: SceneView, form: Form) -> SceneAnswer:
 def on(view: SceneView, form: Form) -> SceneAnswer:
     """Return what is on a table or another large thing, from where the boxes end."""
     last, entry = len(view.entries) - 1, view.newest
-    support = next(iter(boxes_of(entry, form.terms[0])), None) if form.terms else None
+    word = form.terms[0].word if form.terms else ""  # which a query takes for a place
+    support = next(iter(boxes_of(entry, QueryTerm(word, find_name_ids(word)))), None)
     if support is None:
         return name(view, Form(wanted=Wanted.NAME, scope=form.scope))
     there = [each for each in _sure(entry) if each is not support and _stands_on(each, support)]
     if not there:
-        return SceneAnswer(f"I recognize nothing on the {form.terms[0].word}.", (last,))
-    return SceneAnswer(sentence(f"I see {things(there)} on the {form.terms[0].word}"), (last,))
+        return SceneAnswer(f"I recognize nothing on the {word}.", (last,))
+    return SceneAnswer(sentence(f"I see {things(there)} on the {word}"), (last,))
 
 
 def holding(view: SceneView, form: Form) -> SceneAnswer:

@@ -1,8 +1,8 @@
 """The small model that watches and answers on a CPU: perception, ReKV memory, SmolLM2.
 
 It can tell which of about 620 kinds of things was seen, its color and side, how many people and
-common things there were, when, and in which order. Colors and order are often wrong, see docs/benchmarks.md.
-It does not recognize actions, text, faces or fine detail.
+common things there were, when, and in which order. Colors and order are often wrong, see
+docs/benchmarks.md. It does not recognize actions, text, faces or fine detail.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -45,12 +45,16 @@ def unplaced_persons(scores: Iterable[float]) -> tuple[Detection, ...]:
 def non_max_suppression(
     boxes: NDArray[np.float32],
     scores: NDArray[np.float32],
-    kinds: NDArray[np.int64],
+    kinds: NDArray[np.int64] | None = None,
     *,
     max_iou: float = MAX_IOU,
     max_iou_of_kinds: float = MAX_IOU_OF_KINDS,
 ) -> list[int]:
-    """Return the indexes of boxes (count, 4) that no box with a higher score takes, best first."""
+    """Return the indexes of boxes (count, 4) that no box with a higher score takes, best first.
+
+    Boxes of two `kinds` may overlap by more; without them all are of one.
+    """
+    kinds = np.zeros(len(boxes), np.int64) if kinds is None else kinds
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     shared = (high - low).clip(min=0).prod(2)

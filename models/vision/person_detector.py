@@ -10,7 +10,6 @@ import math
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -107,8 +106,7 @@ class PersonDetector:
         sure = scores >= min_score
         boxes, scores = decode_boxes(offsets[sure], self._anchors[sure]), scores[sure]
         found = []
-        kinds = np.zeros(len(boxes), np.int64)
-        for index in non_max_suppression(boxes.numpy(), scores.numpy(), kinds):
+        for index in non_max_suppression(boxes.numpy(), scores.numpy()):
             top, left, bottom, right = boxes[index].tolist()
             found.append(Detection(PERSON, left, top, right, bottom, float(scores[index])))
         return found

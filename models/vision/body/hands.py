@@ -26,7 +26,7 @@ from models.vision.body.networks import (
     HandLandmarkNetwork,
 )
 from models.vision.body.networks import load as load_network
-from models.vision.person_detector import non_max_suppression
+from models.vision.detection import non_max_suppression
 
 LEVELS = (40, 20, 10, 5, 3)  # positions along a side of each feature map
 STRIDES = (8, 16, 32, 64, 128)  # pixels between them
@@ -105,8 +105,8 @@ class HandFinder:
         scores = kinds[:, :FACE].amax(1)
         sure = (scores >= MIN_SCORE) & (scores > kinds[:, FACE])
         boxes = _decoded(made["offsets"][0][sure], self._anchors[sure])
-        kept = non_max_suppression(boxes, scores[sure], max_iou=MAX_IOU)[:MAX_BATCH]
-        return [_square(boxes[index], square) for index in kept]
+        kept = non_max_suppression(boxes.numpy(), scores[sure].numpy(), max_iou=MAX_IOU)
+        return [_square(boxes[index], square) for index in kept[:MAX_BATCH]]
 
     def _read(
         self, picture: Tensor, squares: Sequence[Square]

@@ -27,8 +27,9 @@ UNKNOWN_PROBABILITY = 0.1  # below which the main thing is `something`
 COARSE_KINDS = ("animal", "building", "vehicle", "furniture", "fruit")  # used instead of a name
 SOMETHING = "something"
 PERSON_SCORE = 0.5  # at which a detection counts as a person
-DENIED = 0.01  # probability of a name, below which the classifier does not see it
-DOUBT = 2.0  # of a large box that it does not see, in log odds
+DENIED = 0.01  # probability of a name, below which the classifier does not see it,
+OUTDONE = 0.1  # or below this fraction of the likeliest name's
+DOUBT = 2.5  # of a large box that it does not see, in log odds
 LARGE = 0.1  # area of a box, as a fraction of the frame, from which it counts in full
 MAX_OTHERS = 2  # further things in a scene
 MIDDLE_RANGE = 0.12  # widths to each side of the center that count as the middle
@@ -87,7 +88,8 @@ def _doubted(box: Detection, classified: Tensor) -> Detection:
     Names that the classifier does not know are not doubted.
     """
     column = NAMES.index(box.name) if box.name in NAMES else -1
-    if column not in CLASSIFIED or float(classified[column]) >= DENIED:
+    least = max(DENIED, OUTDONE * float(classified.max()))
+    if column not in CLASSIFIED or float(classified[column]) >= least:
         return box
     odds = math.log(box.score / max(1 - box.score, 1e-6)) - DOUBT * min(1.0, box.area / LARGE)
     return replace(box, score=1 / (1 + math.exp(-odds)))

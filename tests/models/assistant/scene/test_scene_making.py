@@ -45,7 +45,7 @@ def test_a_large_thing_that_only_the_detector_knows_has_its_place_and_color() ->
 def test_a_large_thing_that_the_classifier_should_see_is_doubted() -> None:
     box = Detection("banana", 0.1, 0.1, 0.9, 0.9, 0.8)
     (doubted,) = fuse(by_class(flower=0.6), [box]).detections
-    (believed,) = fuse(by_class(flower=0.6, banana=0.05), [box]).detections
+    (believed,) = fuse(by_class(flower=0.6, banana=0.1), [box]).detections
     assert doubted.score < 0.5 < believed.score == 0.8
     (small,) = fuse(by_class(flower=0.6), [Detection("banana", 0.1, 0.1, 0.2, 0.2, 0.8)]).detections
     assert small.score > 0.75

@@ -110,6 +110,7 @@ def test_missing_weights_are_noted_with_the_size_of_what_will_be_fetched(
         "efficientnet-lite0",
         "persons",
         "things",
+        "body",
     )
     for name in names[1:]:
         assert f"; {name}: " in finding.found

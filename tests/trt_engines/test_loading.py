@@ -83,6 +83,18 @@ def test_a_stored_engine_is_loaded_without_building_the_network(loader: Loader, 
     assert torch.allclose(outputs(engine), outputs(TorchEngine(TinyAttention())), atol=1e-5)
 
 
+def test_an_engine_for_later_is_made_now_and_loaded_when_it_first_runs(
+    loader: Loader, made: Path
+) -> None:
+    load_engine = loader(made)
+    engine = load_engine.later(source(same_code(not_built)))
+    assert load_engine.loaded == []
+    first, second = outputs(engine), outputs(engine)
+    assert [each.name for each in load_engine.loaded] == ["tiny-attention"]
+    assert torch.equal(first, second)
+    assert torch.allclose(first, outputs(TorchEngine(TinyAttention())), atol=1e-5)
+
+
 def test_in_torch_nothing_is_stored(loader: Loader, tmp_path: Path) -> None:
     load_engine = loader(tmp_path, "torch")
     assert load_engine(source()).backend == load_engine.loaded[0].backend == "torch"

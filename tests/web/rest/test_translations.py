@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 import webvtt
+from httpx import Response
 from openai import BadRequestError, OpenAI
+from openai.types.audio import TranslationVerbose
 from starlette.testclient import TestClient
 
 from tests.paths import DATA
@@ -18,9 +20,14 @@ SAID = "Désolé, je n'ai pas bien compris votre réponse."
 
 
 @pytest.fixture(scope="module")
-def openai(models: LoadedModels) -> Iterator[OpenAI]:
+def client(models: LoadedModels) -> Iterator[TestClient]:
     with TestClient(create_app(Settings(), models)) as client:
-        yield OpenAI(api_key="any", base_url=f"{client.base_url}/v1", http_client=client)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def openai(client: TestClient) -> OpenAI:
+    return OpenAI(api_key="any", base_url=f"{client.base_url}/v1", http_client=client)
 
 
 @pytest.mark.slow
@@ -36,15 +43,18 @@ def test_a_file_is_transcribed_in_its_language_named_or_detected(openai: OpenAI)
 
 
 @pytest.mark.slow
-def test_a_file_is_translated_as_text_and_as_subtitles(openai: OpenAI) -> None:
-    create = openai.audio.translations.create
-    text = create(file=FRENCH, model="whisper-1", response_format="verbose_json")
+def test_a_file_is_translated_as_text_and_as_subtitles(client: TestClient) -> None:
+    def translated(format: str) -> Response:
+        files = {"file": (FRENCH.name, FRENCH.read_bytes())}
+        data = {"model": "whisper-1", "response_format": format}
+        return client.post("/v1/audio/translations", files=files, data=data)
+
+    text = TranslationVerbose.model_validate(translated("verbose_json").json())
     assert text.language == "english"
     assert "understand" in text.text
-    subtitles = create(file=FRENCH, model="whisper-1", response_format="vtt")
-    (cue,) = webvtt.from_string(str(subtitles)).captions
+    (cue,) = webvtt.from_string(translated("vtt").text).captions
     assert cue.text == text.text
-    assert 0 <= cue.start_in_seconds < cue.end_in_seconds <= text.duration
+    assert 0 <= cue.start_in_seconds < cue.end_in_seconds <= float(text.duration)
 
 
 def test_a_language_that_the_service_does_not_have_is_refused() -> None:

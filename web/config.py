@@ -25,6 +25,7 @@ from web.settings.answers import AnswerSettings
 from web.settings.errors import describe, refuse_unknown
 from web.settings.languages import LanguageSettings
 from web.settings.operation import OperationSettings
+from web.settings.seeing import SeeingSettings
 from web.settings.speakers import SpeakerSettings
 from web.settings.weights import WeightSettings
 
@@ -32,7 +33,12 @@ PREFIX = "EYELINE_"
 
 
 class Settings(
-    LanguageSettings, OperationSettings, AnswerSettings, SpeakerSettings, WeightSettings
+    LanguageSettings,
+    OperationSettings,
+    AnswerSettings,
+    SeeingSettings,
+    SpeakerSettings,
+    WeightSettings,
 ):
     """The settings of the service; each is an environment variable EYELINE_<NAME>."""
 
@@ -178,17 +184,6 @@ class Settings(
     questions: int = Field(16, ge=1)
     """maximum number of /v1/chat/completions questions answered at once; others wait in the
     order of arrival"""
-    look_every: float = Field(0.5, gt=0)
-    """minimum interval between analyzed frames in seconds, if the scene changes"""
-    look_attentive: float = Field(0.5, gt=0)
-    """the same while someone speaks or a standing request is active"""
-    look_glance: float = Field(0.2, ge=0, le=1)
-    """seconds after the analysis of a frame with a person at which the body alone is looked at
-    again, to tell waving and walking; 0 looks only once"""
-    look_still: float = Field(2.0, gt=0)
-    """interval between analyzed frames in seconds, if the scene does not change"""
-    look_wait: float = Field(0.5, gt=0)
-    """seconds that a frame waits at most for its analysis, which other work comes before"""
     longest_turn: float = Field(30.0, ge=5, le=30)
     """seconds of speech after which a short silence ends a turn"""
     longest_gap: float = Field(1.0, gt=0, le=30)
@@ -233,14 +228,6 @@ class Settings(
     one for each address of the machine, a viewer too"""
     gathering_timeout: float = Field(0.5, gt=0, le=10)
     """seconds that STUN servers have to tell the service its addresses before a call is answered"""
-
-    @model_validator(mode="after")
-    def _check_looks(self) -> Self:
-        if not self.look_attentive <= self.look_every <= self.look_still:
-            raise ValueError(
-                f"expected {PREFIX}LOOK_ATTENTIVE <= {PREFIX}LOOK_EVERY <= {PREFIX}LOOK_STILL"
-            )
-        return self
 
     @model_validator(mode="after")
     def _check_turn(self) -> Self:

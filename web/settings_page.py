@@ -10,11 +10,13 @@ from web.config import PREFIX, Settings
 from web.settings.answers import AnswerSettings
 from web.settings.languages import LanguageSettings
 from web.settings.operation import OperationSettings
+from web.settings.seeing import SeeingSettings
 from web.settings.speakers import SpeakerSettings
 from web.settings.weights import WeightSettings
 
 # In this order after the others.
 GROUPS: tuple[type[BaseSettings], ...] = (
+    SeeingSettings,
     LanguageSettings,
     WeightSettings,
     OperationSettings,

@@ -115,6 +115,18 @@ class Glances(Protocol):
         ...
 
 
+class ReadsText(Protocol):
+    """An assistant that reads text in what it saw."""
+
+    def read_text(self, state: Any, question: str, time: float) -> Iterator[FrameAnalysis | None]:
+        """Read what is needed to answer `question`, or, if it is empty, for standing requests.
+
+        Yields None after each step, so that others may run in between, and at the end what came of
+        it, if anything was read.
+        """
+        ...
+
+
 class AnswersTogether(Protocol):
     """An assistant that generates the next pieces of up to `max_answers` answers at once."""
 

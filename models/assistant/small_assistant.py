@@ -7,14 +7,14 @@ The folder holds the blocks of keys and values, and a scene log with one line fo
 stream that is interrupted can continue in the same folder, and can be asked about later.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from models.assistant.answer_pieces import AnswerPieces, next_pieces
 from models.assistant.body.observing import answer_about_bodies, with_body
-from models.assistant.body.watch import BodyState, BodyWatch
+from models.assistant.body.watch import BodyWatch
 from models.assistant.interface import (
     AssistantAnswer,
     Exchange,
@@ -23,8 +23,9 @@ from models.assistant.interface import (
     StorageProblem,
 )
 from models.assistant.requests.session_requests import (
-    SessionRequests,
     check_requests,
+    check_text,
+    numbered,
     update_requests,
 )
 from models.assistant.requests.standing_requests import RequestTracker
@@ -32,17 +33,16 @@ from models.assistant.scene.log_file import SceneLogFile
 from models.assistant.scene.perception import Observation, Pixels
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_entry import describe
-from models.assistant.scene.scene_log import LoggedEntry, select_entries
-from models.assistant.small_memory import (
-    NOT_STORED,
-    SmallModelMemory,
-    newest_entry,
-    seen_entries,
-)
+from models.assistant.scene.scene_log import LoggedEntry, select_entries, with_text
+from models.assistant.scene.seen_text import SceneReading
+from models.assistant.small_memory import SmallModelMemory, seen_entries
 from models.assistant.small_model import SmallModel
+from models.assistant.small_state import SmallAssistantState, moment_of, stored_row
 from models.assistant.talk.checking import is_supported
 from models.assistant.talk.replies import reply
 from models.assistant.talk.scene_view import SceneView
+from models.assistant.text_reading import SceneReader
+from models.assistant.understanding.kinds import TextKind, classify
 from models.assistant.understanding.question_scope import read_question
 from models.errors import StoreError
 from models.language.decoder_networks import MAX_BATCH
@@ -50,19 +50,13 @@ from models.memory.kv_store.tiers import BlockStore, StoreBudget, open_store
 from models.vision.class_names import NAMES
 
 BLOCKS = "blocks"
+ABOUT = (
+    "answers come from a small model: by rule from what it sees, some 600 kinds of things, "
+    "persons, left and right, and when, what fingers show, and a few actions; names and colors "
+    "are often wrong; nothing of {}faces or fine detail"
+)
 NO_BLOCK = -1  # the number of a moment that is not stored
 MAX_QUESTION_WORDS = 200  # a longer question would take many seconds to read
-
-
-@dataclass(slots=True, eq=False)
-class SmallAssistantState:
-    """The state of one stream; the first `reported` entries of its log have been reported."""
-
-    memory: SmallModelMemory
-    reported: int = 0
-    log_file: SceneLogFile | None = None
-    requests: SessionRequests = field(default_factory=SessionRequests)
-    body: BodyState = field(default_factory=BodyState)
 
 
 class SmallAssistant:
@@ -71,11 +65,6 @@ class SmallAssistant:
     stand_in = False
     max_answers = MAX_BATCH  # that are generated at the same time
     max_looks = 4  # at once: more take longer than speech should wait
-    about = (
-        "answers come from a small model: by rule from what it sees, some 600 kinds of things, "
-        "persons, left and right, and when, what fingers show, and a few actions; names and colors "
-        "are often wrong; nothing of text, faces or fine detail"
-    )
 
     def __init__(
         self,
@@ -83,12 +72,16 @@ class SmallAssistant:
         budget: StoreBudget | None = None,
         wall_clock: Callable[[], datetime] = datetime.now,
         body: BodyWatch | None = None,
+        reader: SceneReader | None = None,
     ) -> None:
+        """Without a `reader` no text is read."""
         self.model = model
         self.body = body
         self.wall_clock = wall_clock
         self.budget = budget or StoreBudget()
-        self.tracker = RequestTracker()
+        self.reader = reader
+        self.tracker = RequestTracker(reads=reader is not None)
+        self.about = ABOUT.format("" if reader else "text, ")
 
     def init_state(self, folder: Path | None, *, durable: bool = False) -> SmallAssistantState:
         """Return the memory in `folder`, or a new one; without a folder it stays in RAM.
@@ -122,6 +115,9 @@ class SmallAssistant:
     ) -> list[tuple[SmallAssistantState, FrameAnalysis]]:
         """Analyze a frame of each of several streams; perception looks at all of them at once."""
         observed = self.model.observe([state.memory for state in states], frames)
+        if self.reader is not None:
+            for state, (pixels, time) in zip(states, frames, strict=True):
+                state.memory.looks.add(pixels, time)
         if self.body is not None:
             observed = [
                 with_body(self.body, state.body, observation, pixels, state.requests.tracked)
@@ -138,16 +134,16 @@ class SmallAssistant:
             self.model.remember(memory, observation)
         except StoreError as error:
             problem = StorageProblem(forgotten=True, reason=str(error))
-        added = self._write_new_entries(state)
+        added = state.write_new_entries()
         entries = memory.log.entries
         number = entries[-1].block if entries else NO_BLOCK
         return FrameAnalysis(
-            remembered=tuple(map(_moment, added)),
+            remembered=tuple(map(moment_of, added)),
             met_requests=check_requests(self.tracker, state.requests, observation, number),
             relevance=observation.relevance.numpy(),
             relevance_topic=", ".join(sorted(NAMES[index] for index in memory.attended)),
             confidence=observation.confidence,
-            problem=problem or _unwritten(state),
+            problem=problem or state.unwritten(),
             bodies=bool(observation.persons) and self.body is not None,
         )
 
@@ -164,6 +160,44 @@ class SmallAssistant:
         if reply is None:
             self.model.attend(state.memory, text)
         return state, reply
+
+    def read_text(
+        self, state: SmallAssistantState, question: str, time: float
+    ) -> Iterator[FrameAnalysis | None]:
+        """Read the text in the last look if `question` at `time` asks about it.
+
+        An empty one is for standing requests, at intervals. Yields None after each step, so that
+        others may run in between, and at the end what is remembered and which requests are met.
+        """
+        if self.reader is None:
+            return
+        about_text = state.requests.about_text
+        for reading in self.reader.steps(state.memory, question, time, watching=about_text):
+            yield None if reading is None else self._note_reading(state, reading, question)
+
+    def _note_reading(
+        self, state: SmallAssistantState, reading: SceneReading, question: str
+    ) -> FrameAnalysis:
+        """Check the standing requests; what was read is remembered for them and for `question`."""
+        memory, problem = state.memory, None
+        assert memory.latest is not None, "text was read in a look"
+        scene = replace(memory.latest.scene, text=reading.text)
+        met = check_text(self.tracker, state.requests, scene)
+        kept = bool(reading.text) and bool(met or question)
+        if kept:
+            try:
+                self.model.note_text(memory, reading.text)
+            except StoreError as error:
+                problem = StorageProblem(forgotten=True, reason=str(error))
+        entries, added = memory.log.entries, state.write_new_entries()
+        if kept and not added:
+            state.write_last_again()
+        number = entries[-1].block if entries else NO_BLOCK
+        return FrameAnalysis(
+            remembered=tuple(map(moment_of, added)),
+            met_requests=tuple(numbered(each, number) for each in met),
+            problem=problem or state.unwritten(),
+        )
 
     def standing_requests(self, state: SmallAssistantState) -> tuple[str, ...]:
         """Return the standing requests, oldest first."""
@@ -185,16 +219,20 @@ class SmallAssistant:
             long = f"That question has {count} words. I can take in {MAX_QUESTION_WORDS} at most."
             return AssistantAnswer(iter([long]))
         entries, _ = seen_entries(state.memory, time)
-        view = SceneView(entries, time) if entries else None
-        found = None
+        view = self._view(state.memory, entries, time) if entries else None
+        found, reads = None, self.reader is not None
         if self.body is not None:
             found = answer_about_bodies(self.body, state.body, text, time, entries)
-        said = found or reply(text, view, conversation, self.wall_clock())
+        said = found or reply(text, view, conversation, self.wall_clock(), reads=reads)
         if view is not None and said.open:
             return self._generated(state, text, view, said.text)
-        shown = {row for row in (_stored(entries, row) for row in said.rows) if row is not None}
-        moments = tuple(_moment(entries[row]) for row in sorted(shown))
+        shown = {row for row in (stored_row(entries, row) for row in said.rows) if row is not None}
+        moments = tuple(moment_of(entries[row]) for row in sorted(shown))
         return AssistantAnswer(iter([said.text]), moments, confidence=lambda: said.confidence)
+
+    def _view(self, memory: SmallModelMemory, entries: list[LoggedEntry], time: float) -> SceneView:
+        reading = next((each for each in tuple(memory.readings) if each.time == time), None)
+        return SceneView(entries, time, reading)
 
     def _generated(
         self, state: SmallAssistantState, text: str, view: SceneView, otherwise: str
@@ -227,7 +265,10 @@ class SmallAssistant:
         entries = [
             entry for entry in seen_entries(state.memory, until)[0] if entry.scene.time >= since
         ]
-        return tuple(map(_moment, select_entries(entries, parse_query(text), count=count)))
+        said = with_text(entries)[-(count // 2) :] if classify(text) is TextKind.TEXT else []
+        others = select_entries(entries, parse_query(text), count=max(1, count - len(said)))
+        chosen = {entry.scene.time: entry for entry in (*others, *said)}
+        return tuple(moment_of(chosen[time]) for time in sorted(chosen))
 
     def next_pieces(self, answers: Sequence[AssistantAnswer]) -> list[str | None]:
         """Return the next piece of each answer, or None if it is complete.
@@ -257,35 +298,8 @@ class SmallAssistant:
         try:
             if state.memory.log.entries:
                 self.model.flush(state.memory)
-            self._write_new_entries(state)
+            state.write_new_entries()
         finally:
             state.memory.rekv.store.close()
             if state.log_file is not None:
                 state.log_file.close()
-
-    def _write_new_entries(self, state: SmallAssistantState) -> list[LoggedEntry]:
-        """Append the new entries to the log file, and return them."""
-        added = state.memory.log.entries[state.reported :]
-        state.reported += len(added)
-        if state.log_file is not None:
-            state.log_file.write(added, newest_entry(state.memory))
-        return added
-
-
-def _unwritten(state: SmallAssistantState) -> StorageProblem | None:
-    """Return why new moments are only in RAM, None if they are on disk as they should be."""
-    error = state.memory.rekv.store.write_error
-    reason = str(error) if error else state.log_file.error if state.log_file else ""
-    return StorageProblem(forgotten=False, reason=reason) if reason else None
-
-
-def _stored(entries: Sequence[LoggedEntry], row: int) -> int | None:
-    """Return `row`, or the one before if that shows the same and `row` is not stored yet."""
-    if entries[row].block != NOT_STORED:
-        return row
-    before = row - 1
-    return before if before >= 0 and entries[before].main == entries[row].main else None
-
-
-def _moment(entry: LoggedEntry) -> Moment:
-    return Moment(entry.block, entry.scene.time, describe(entry.scene))

@@ -3,17 +3,21 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 import torch
 
 from models.assistant.scene.novelty import NoveltyState
 from models.assistant.scene.perception import Observation
+from models.assistant.scene.recent_looks import RecentLooks
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog
+from models.assistant.scene.seen_text import SceneReading
 from models.memory.prefill import RekvState
 
 NOT_STORED = -1  # the block of an observation that is not stored yet
 RECENT = 60.0  # seconds for which all observations are kept, stored or not
+MAX_READINGS = 8  # questions that may wait for their answer
 
 
 @dataclass(slots=True, eq=False)
@@ -21,7 +25,9 @@ class SmallModelMemory:
     """The memory of one stream; `recent` are all observations of the last minute.
 
     A question may refer to a time that has passed, because speech recognition takes a while.
-    `attended` are the names of the last question, see `SmallModel.attend`.
+    `attended` are the names of the last question, see `SmallModel.attend`. `looks` are the pictures
+    of the last looks, `readings` what was read in them for the last questions. `watched_at` is when
+    they were last read for standing requests, in seconds.
     """
 
     rekv: RekvState
@@ -29,6 +35,9 @@ class SmallModelMemory:
     recent: deque[Observation] = field(default_factory=deque)
     attended: frozenset[int] = frozenset()
     novelty: NoveltyState = field(default_factory=NoveltyState)
+    looks: RecentLooks = field(default_factory=RecentLooks)
+    readings: deque[SceneReading] = field(default_factory=lambda: deque(maxlen=MAX_READINGS))
+    watched_at: float = -inf
 
     @property
     def latest(self) -> Observation | None:

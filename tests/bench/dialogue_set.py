@@ -18,7 +18,8 @@ from models.assistant.interface import Exchange
 from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_log import LoggedEntry, from_lines, to_line
-from models.assistant.small_assistant import SmallAssistant, SmallAssistantState
+from models.assistant.small_assistant import SmallAssistant
+from models.assistant.small_state import SmallAssistantState
 from models.vision.detection import unplaced_persons
 
 FOLDER = Path("tests/data/dialogue")

@@ -21,6 +21,7 @@ from models.assistant.blind import BlindAssistant
 from models.assistant.body import watch
 from models.assistant.scene import perception
 from models.assistant.small_assistant import SmallAssistant
+from models.assistant.text_reading import ReadingLimits, SceneReader
 from models.engine import EngineLoader
 from models.errors import WeightsError
 from models.memory.kv_store.fewer_bits import Bits
@@ -28,6 +29,8 @@ from models.memory.kv_store.tiers import StoreBudget
 from models.memory.rekv import RekvConfig
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
+from models.vision.text import reader
+from models.vision.text.reader import ReaderConfig
 from trt_engines.choice import choose_device
 from trt_engines.loading import LoadedEngine
 from web.config import PREFIX, Settings
@@ -120,6 +123,13 @@ def memory_budget(settings: Settings) -> StoreBudget:
     return StoreBudget(ram=settings.memory_ram << 20, disk=settings.memory_disk << 20)
 
 
+def text_reading(settings: Settings) -> SceneReader:
+    """Return what reads text; its networks are loaded when they are needed."""
+    config = ReaderConfig(side=settings.text_side, max_lines=settings.text_lines)
+    limits = ReadingLimits(interval=settings.text_every)
+    return SceneReader(lambda: reader.load(settings.weights, config), limits)
+
+
 def load_assistant(
     settings: Settings,
     load_engine: EngineLoader,
@@ -140,7 +150,8 @@ def load_assistant(
             settings.weights, load_engine=load_engine, fixed_caches=fixed_caches
         )
         body = watch.load(settings.weights, load_later)
-        return SmallAssistant(small, memory_budget(settings), body=body)
+        reading = text_reading(settings) if settings.read_text else None
+        return SmallAssistant(small, memory_budget(settings), body=body, reader=reading)
     folder = settings.video_model_folder
     from models.assistant import video_llm_loading  # slow to import
     from models.assistant.video_llm_assistant import VideoLlmConfig

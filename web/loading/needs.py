@@ -16,6 +16,7 @@ from models.asr.streaming.causal_loading import adapter_file
 from models.assistant import small_model
 from models.errors import WeightsError
 from models.speakers import encoder
+from models.vision.text import reader
 from models.weights.catalog import WEIGHTS
 from models.weights.fetch import fetch_weights
 from models.weights.hub import model_folder
@@ -75,8 +76,10 @@ def hearing(settings: Settings) -> Needs:
 def seeing(settings: Settings) -> Needs:
     """Return what the assistant needs: eyes, and a model that answers."""
     pulled = (settings.video_model,) if settings.video_model in HUB_MODELS else ()
-    shipped = (small_model.ADAPTER,) if settings.video_model == SMALL else ()
-    return Needs(small_model.WEIGHTS, pulled, shipped)
+    if settings.video_model != SMALL:
+        return Needs(small_model.WEIGHTS, pulled)
+    texts = (reader.WEIGHTS,) if settings.read_text else ()
+    return Needs((*small_model.WEIGHTS, *texts), pulled, (small_model.ADAPTER,))
 
 
 def generating(settings: Settings) -> Needs:

@@ -105,6 +105,7 @@ class PackagedAnswerer:
             time = float(number)
             pixels = await self.images.read(file)
             await memory.analyze_frame(pixels, time, Urgency.ANSWER)
+        await memory.read_text(question.text, time)
         answer = await memory.answer(question.text, time, exchanges(question.dialogue.before))
         answer.moments = ()
         return answer

@@ -28,10 +28,13 @@ from models.assistant.interface import (
     Glances,
     LooksTogether,
     Moment,
+    ReadsText,
     next_pieces,
 )
 
 logger = logging.getLogger(__name__)
+
+STOP = object()  # after the last step
 
 
 class AssistantServer:
@@ -143,6 +146,22 @@ class AssistantHandle:
 
         answer = await self._server.looks.run(note, Urgency.ANSWER)
         return None if answer is None else AnswerHandle(self._server, answer)
+
+    async def read_text(
+        self, question: str, time: float, urgency: Urgency = Urgency.ANSWER
+    ) -> FrameAnalysis | None:
+        """Read what `question` asks about, or standing requests if it is empty.
+
+        Return what came of it; None if nothing was to be read. Others run between its steps.
+        """
+        model, looks = self._server.model, self._server.looks
+        if not hasattr(model, "read_text"):
+            return None
+        steps = cast("ReadsText", model).read_text(self.state, question, time)
+        while True:
+            found = await looks.run(partial(next, steps, STOP), urgency)
+            if found is not None:
+                return None if found is STOP else cast("FrameAnalysis", found)
 
     def standing_requests(self) -> tuple[str, ...]:
         return self._server.model.standing_requests(self.state)

@@ -152,8 +152,19 @@ class VisionStage:
         while len(self._thumbnails) > MAX_THUMBNAILS:
             del self._thumbnails[min(self._thumbnails)]
         await self._send_analysis(analysis, frame.time)
+        if memory.standing_requests():
+            await self._read(memory, "", frame.time, urgency)
         await self._send_requests(memory)
         await self._report(analysis.problem)
+
+    async def _read(
+        self, memory: AssistantHandle, question: str, time: float, urgency: Urgency
+    ) -> None:
+        """Read text in the last frames if `question`, or a standing request, is about text."""
+        read = await memory.read_text(question, time, urgency)
+        if read is not None:
+            await self._send_analysis(read, time)
+            await self._report(read.problem)
 
     async def _send_analysis(self, analysis: FrameAnalysis, time: float) -> None:
         send = self._context.send
@@ -193,6 +204,8 @@ class VisionStage:
                 await self._analyze(newest, AnalyzedFrame.at(newest), memory, Urgency.ANSWER)
             answer = await memory.note_request(question.text, question.time)
             await self._send_requests(memory)
+            if answer is None:
+                await self._read(memory, question.text, question.time, Urgency.ANSWER)
         pending = PendingQuestion(question, memory.snapshot(), answer)
         if repeatable:
             await self._answering.answer(pending)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from models.assistant.body.questions import SOMEONE, find_sign, is_posture
 from models.assistant.requests.clauses import parse_clause
 from models.assistant.requests.targets import KNOWN, NO_CLOTHING, Target, parse_target
+from models.assistant.requests.text_clauses import parse_text_clause
 from models.assistant.scene.query_parsing import parse_query
 from models.errors import TargetError
 from models.vision.colors import COLORS
@@ -19,7 +20,7 @@ WHOSE = "I cannot tell whose it is."
 WHERE = "I go by what is in the picture, not by where it is."
 CANNOT = (
     "I cannot watch for that: I see what comes and goes, waving, walking, pointing, raised hands "
-    f"and fingers, but no other actions, faces or text. {KNOWN}."
+    f"and fingers, but no other actions or faces. {KNOWN}."
 )
 
 SHORT = {
@@ -61,6 +62,7 @@ PAST = re.compile(
     r"(?:left|entered|arrived|appeared|disappeared|returned|"
     r"vanished|walked|showed|joined|exited)\b"
 )
+ASKING = re.compile(r"(?:did|was|were|does|do|is|are|has|have|had)\b")  # when did it say exit?
 # `Tell me if there is a dog` is a question about now; `tell me if a dog comes in` is a request.
 NOW = re.compile(
     r"^(?:there (?:is|are)|you (?:can )?see|(?!.*any more).+ (?:is|are) (?!gone|back))"
@@ -114,22 +116,28 @@ class UnsupportedRequest:
 
 @dataclass(frozen=True, slots=True)
 class StopRequest:
-    """Ends the requests about these columns of `NAMES` or persons; all if neither is given."""
+    """Ends the requests about these columns of `NAMES`, persons or text; all if none is given."""
 
     name_ids: frozenset[int] = frozenset()
     persons: bool = False
+    reads: bool = False
 
 
 def parse_request(text: str) -> Request | UnsupportedRequest | StopRequest | None:
     """Return the standing request that `text` makes or ends; None for an ordinary question."""
     words = normalized(text)
     if any(pattern.match(words) for pattern in STOPS):
-        asked = parse_query(" ".join(re.split(r"\b(?:for|when|about|if)\b", words, maxsplit=1)[1:]))
+        about = " ".join(re.split(r"\b(?:for|when|about|if)\b", words, maxsplit=1)[1:]).strip()
+        if parse_text_clause(about) or parse_text_clause(f"you see {about}"):
+            return StopRequest(reads=True)
+        asked = parse_query(about)
         return StopRequest(asked.name_ids, asked.persons)
     order = ORDERS[0].match(words)
     if order and _is_question(order):
         return None
     order = order or ORDERS[1].match(words)
+    if order and ASKING.match(order["clause"]):
+        return None
     if order is None:
         watch = WATCH.match(words)
         return None if watch is None else _request(_as_clause(watch["clause"]))
@@ -180,6 +188,10 @@ def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | 
             target=Target(label=label, sign=sign, definite=label),
             on_change=changed or is_posture(sign), repeat=repeat, phrase=word,
         )  # fmt: skip
+    text = parse_text_clause(" ".join(words.replace(",", " ").split()))
+    if text is not None:
+        target, gone = text
+        return Request(target=target, absent=gone, on_change=gone, repeat=repeat, phrase=word)
     try:
         found = parse_clause(" ".join(words.replace(",", " ").split()))
     except TargetError as error:

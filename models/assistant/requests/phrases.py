@@ -3,13 +3,17 @@
 They are templates instead of generated text, so each says only what was asked for and seen.
 """
 
+from collections.abc import Sequence
+
 from models.assistant.requests.parsing import Request
 from models.assistant.requests.targets import with_article
 from models.assistant.scene.scene_entry import SceneEntry
+from models.assistant.scene.seen_text import says
 from models.vision.class_names import NAMES
 
 STOPPED = "I have stopped watching for that."
 NOTHING_STANDS = "I am not watching for anything."
+CANNOT_READ = "I cannot watch for that: I cannot read text here."
 
 
 def confirmation(request: Request) -> str:
@@ -24,6 +28,8 @@ def condition(request: Request) -> str:
     when = "each time" if request.repeat else "when"
     if target.sign is not None:
         return f"{when} I see {target.label}"
+    if target.reads:
+        return f"{when} I {'no longer read' if request.absent else 'read'} {target.label}"
     if request.absent and target.people == 1:
         return f"{when} nobody is in view{' any more' if request.on_change else ''}"
     if request.absent:
@@ -45,6 +51,15 @@ def notice(request: Request, scene: SceneEntry, *, earlier: bool) -> str:
         else _present_sentence(request, scene, earlier=earlier)
     )
     return word + seen
+
+
+def text_notice(request: Request, texts: Sequence[str]) -> str:
+    """Return the sentence for a request about text that is met, which `texts` say."""
+    word = f"{request.phrase[0].upper()}{request.phrase[1:]}! " if request.phrase else ""
+    if request.absent:
+        return f"{word}I no longer read {request.target.label}."
+    found = next((text for text in texts if says([text], request.target.phrase)), "")
+    return f'{word}I read "{found or " ".join(texts)}".'
 
 
 def _absent_sentence(request: Request, *, earlier: bool) -> str:

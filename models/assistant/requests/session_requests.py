@@ -1,6 +1,7 @@
 """Standing requests of a session: from what the user says to the messages when they are met."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from models.assistant.interface import AssistantAnswer, MetRequest, Moment
 from models.assistant.requests.parsing import (
@@ -9,11 +10,22 @@ from models.assistant.requests.parsing import (
     UnsupportedRequest,
     parse_request,
 )
-from models.assistant.requests.phrases import NOTHING_STANDS, STOPPED, confirmation
-from models.assistant.requests.standing_requests import RequestTracker, TrackedRequests
+from models.assistant.requests.phrases import (
+    CANNOT_READ,
+    NOTHING_STANDS,
+    STOPPED,
+    confirmation,
+)
+from models.assistant.requests.standing_requests import (
+    RequestDecision,
+    RequestTracker,
+    TrackedRequests,
+)
 from models.assistant.scene.perception import Observation
-from models.assistant.scene.scene_entry import describe
+from models.assistant.scene.scene_entry import SceneEntry, describe
 from models.errors import TooManyRequestsError
+
+NOT_STORED = -1  # the number of a moment
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +39,11 @@ class SessionRequests:
     def standing(self) -> tuple[str, ...]:
         """The texts of the standing requests, oldest first."""
         return tuple(self.texts[request.id] for request in self.tracked.requests)
+
+    @property
+    def about_text(self) -> bool:
+        """Whether one of them is about text."""
+        return any(tracked.request.target.reads for tracked in self.tracked.requests)
 
 
 def update_requests(
@@ -44,6 +61,25 @@ def check_requests(
 ) -> tuple[MetRequest, ...]:
     """Return the requests that `observation` meets; `number` is that of the last stored moment."""
     state.tracked, decisions = tracker.step(state.tracked, observation)
+    return _met(state, decisions, number)
+
+
+def check_text(
+    tracker: RequestTracker, state: SessionRequests, scene: SceneEntry
+) -> tuple[MetRequest, ...]:
+    """Return the requests about text that `scene`, which was read and is not stored, meets."""
+    state.tracked, decisions = tracker.step_text(state.tracked, scene)
+    return _met(state, decisions, NOT_STORED)
+
+
+def numbered(met: MetRequest, number: int) -> MetRequest:
+    """Return `met` with the number of its moment once that is stored."""
+    return replace(met, moment=replace(met.moment, number=number))
+
+
+def _met(
+    state: SessionRequests, decisions: Sequence[RequestDecision], number: int
+) -> tuple[MetRequest, ...]:
     met = tuple(
         MetRequest(state.texts[d.id], d.sentence, Moment(number, d.time, describe(d.scene)))
         for d in decisions
@@ -67,6 +103,8 @@ def _apply(
         for request in ended:
             del state.texts[request.id]
         return STOPPED if ended else NOTHING_STANDS
+    if parsed.target.reads and not tracker.reads:
+        return CANNOT_READ
     try:
         state.tracked = tracker.add(state.tracked, parsed, time)
     except TooManyRequestsError as error:

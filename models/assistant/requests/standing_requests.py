@@ -16,13 +16,16 @@ from dataclasses import dataclass, field, replace
 
 from models.assistant.requests.evidence import EvidenceConfig, accumulated, in_view, log_odds
 from models.assistant.requests.parsing import Request, StopRequest
-from models.assistant.requests.phrases import notice
+from models.assistant.requests.phrases import notice, text_notice
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SceneEntry
+from models.assistant.scene.seen_text import says
 from models.errors import TooManyRequestsError
 
 INTERVAL = 0.5  # seconds between the observations that the evidence was measured on
+# Evidence of one reading: text that was read is there, and what was missed twice is gone.
+READ, MISSED, TEXT_CAP = 7.0, -3.5, 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +63,12 @@ class RequestDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestTracker:
-    """Checks requests against observations; one serves all sessions, at `limit` requests each."""
+    """Checks requests against observations; one serves all sessions, at `limit` requests each.
 
+    Requests about text are refused unless it `reads`: unless `step_text` is called, too.
+    """
+
+    reads: bool = False
     config: EvidenceConfig = field(default_factory=EvidenceConfig)
     limit: int = 8
 
@@ -101,17 +108,36 @@ class RequestTracker:
         weight = 1.0 if state.time is None else min((time - state.time) / INTERVAL, 1.0)
         kept, decisions = [], []
         for before in state.requests:
-            after = self._updated(before, observation, weight)
-            if not _is_met(before, after):
-                kept.append(after)
+            if before.request.target.reads:
+                kept.append(before)
                 continue
-            sentence = notice(before.request, observation.scene, earlier=before.in_view is not None)
-            decisions.append(
-                RequestDecision(id=before.id, time=time, sentence=sentence, scene=observation.scene)
-            )
-            if before.request.repeat:
+            after = self._updated(before, observation, weight)
+            met = _is_met(before, after)
+            if met:
+                earlier = before.in_view is not None
+                sentence = notice(before.request, observation.scene, earlier=earlier)
+                decisions.append(_decision(before, observation.scene, sentence))
+            if not met or before.request.repeat:
                 kept.append(after)
         return replace(seen, requests=tuple(kept)), decisions
+
+    def step_text(
+        self, state: TrackedRequests, scene: SceneEntry
+    ) -> tuple[TrackedRequests, Sequence[RequestDecision]]:
+        """Add the evidence of `scene`, whose text was read; return the requests that it meets."""
+        texts = [text for text, _ in scene.text]
+        kept, decisions = [], []
+        for before in state.requests:
+            if not before.request.target.reads:
+                kept.append(before)
+                continue
+            after = self._read(before, texts)
+            met = _is_met(before, after)
+            if met:
+                decisions.append(_decision(before, scene, text_notice(before.request, texts)))
+            if not met or before.request.repeat:
+                kept.append(after)
+        return replace(state, requests=tuple(kept)), decisions
 
     def flush(self, state: TrackedRequests) -> tuple[()]:
         """Return nothing: a request that is not met by the end of the stream has no message."""
@@ -127,6 +153,17 @@ class RequestTracker:
         now = in_view(tracked.in_view, total, self.config.threshold)
         return replace(tracked, log_odds=total, in_view=now)
 
+    def _read(self, tracked: TrackedRequest, texts: Sequence[str]) -> TrackedRequest:
+        phrase = tracked.request.target.phrase
+        there = says(texts, phrase) if phrase else bool(texts)
+        total = accumulated(tracked.log_odds, READ if there else MISSED, TEXT_CAP)
+        now = in_view(tracked.in_view, total, self.config.threshold)
+        return replace(tracked, log_odds=total, in_view=now)
+
+
+def _decision(tracked: TrackedRequest, scene: SceneEntry, sentence: str) -> RequestDecision:
+    return RequestDecision(id=tracked.id, time=scene.time, sentence=sentence, scene=scene)
+
 
 def _is_met(before: TrackedRequest, after: TrackedRequest) -> bool:
     request = before.request
@@ -136,6 +173,8 @@ def _is_met(before: TrackedRequest, after: TrackedRequest) -> bool:
 
 
 def _matches(stop: StopRequest, target: Target) -> bool:
+    if stop.reads:
+        return target.reads
     if not stop.name_ids and not stop.persons:
         return True
     return bool(stop.name_ids & target.name_ids) or (stop.persons and target.people > 0)

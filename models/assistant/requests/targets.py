@@ -62,6 +62,8 @@ TAIL = re.compile(
 class Target:
     """At least `count` of some columns of `NAMES`, `people` persons (0: none) or a `sign`.
 
+    If it `reads`, it is text instead: the words of `phrase`, or any text.
+
     `colour` is empty if none is given. `label` is its name in a sentence. `specific` is whether
     one certain person or thing is meant, which perception cannot distinguish from others.
     """
@@ -74,6 +76,8 @@ class Target:
     specific: bool = False
     definite: str = ""  # its name once it was seen: `the cup`
     sign: Sign | None = None  # what somebody does or shows
+    reads: bool = False
+    phrase: str = ""
 
 
 def parse_target(phrase: str) -> Target:

@@ -33,7 +33,7 @@ class SceneLogFile:
         self.error = ""
         self._newest = folder / NEWEST_FILE
         self._durable = durable
-        self._waiting: list[LoggedEntry] = []
+        self._waiting: list[str] = []
         try:
             self._file = (folder / LOG_FILE).open("ab+", buffering=0)
             self._end = self._end_of_lines()
@@ -53,10 +53,18 @@ class SceneLogFile:
 
     def write(self, added: Sequence[LoggedEntry], newest: LoggedEntry | None) -> None:
         """Append the entries `added`; a durable log also keeps the `newest` observation."""
-        self._waiting += added
+        self._waiting += map(to_line, added)
+        self._write(newest)
+
+    def write_again(self, last: LoggedEntry) -> None:
+        """Append the last entry once more, in which text was read."""
+        self._waiting.append(to_line(last, again=True))
+        self._write(None)
+
+    def _write(self, newest: LoggedEntry | None) -> None:
         try:
             if self._waiting:
-                self._append("".join(f"{to_line(entry)}\n" for entry in self._waiting).encode())
+                self._append("".join(f"{line}\n" for line in self._waiting).encode())
                 self._waiting.clear()
             if self._durable and newest is not None:
                 partial = self._newest.with_suffix(".new")

@@ -10,6 +10,8 @@ texts here are part of the prompt that the adapter was trained on.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.assistant.scene.seen_text import TextWithScore
+
 SYSTEM = "Each line is a moment of a video. Answer in one short sentence."
 COUNTS = ("nobody", "one person", "two people", "three people", "four people", "five people")
 MANY_PEOPLE = "many people"
@@ -22,7 +24,8 @@ class SceneEntry:
     `names` are candidate names of the main thing with probabilities that sum to 1, the likeliest
     first; empty if nothing can be seen. `others` are further things. `place` is left, right or
     middle, or empty if the thing fills the frame. `actions` are what persons do, see
-    `models.assistant.body.signs`.
+    `models.assistant.body.signs`. `text` is what was read in the frame, if that was asked for:
+    blocks of lines with their scores.
     """
 
     time: float
@@ -32,6 +35,7 @@ class SceneEntry:
     others: tuple[str, ...] = ()
     people: int = 0
     actions: tuple[str, ...] = ()
+    text: tuple[TextWithScore, ...] = ()
 
 
 def format_time(time: float) -> str:
@@ -60,7 +64,9 @@ def describe(scene: SceneEntry) -> str:
     """Return `scene` for the user, without its time: red cup, left; one person."""
     name = scene.names[0][0] if scene.names else "nothing to be seen"
     line = f"{scene.colour} {name}{text_after_name(scene)}".strip().removesuffix(".")
-    return ", ".join([line, *scene.actions])
+    seen = ", ".join([line, *scene.actions])
+    said = " ".join(f'"{text}"' for text, _ in scene.text)
+    return f"{seen}; text {said}" if said else seen
 
 
 def people_text(count: int) -> str:

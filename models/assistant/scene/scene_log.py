@@ -66,21 +66,31 @@ class SceneLog:
         return [e for e in self.entries if e.stored_at <= limit and e.block in blocks]
 
 
-def to_line(entry: LoggedEntry) -> str:
-    """Return `entry` as one line of JSON, without probabilities below 0.5 % and unlikely boxes."""
+def to_line(entry: LoggedEntry, *, again: bool = False) -> str:
+    """Return `entry` as one line of JSON, without probabilities below 0.5 % and unlikely boxes.
+
+    If it is written `again`, it takes the place of the last line.
+    """
     kept = np.flatnonzero(entry.probabilities >= 0.005)
     shares = [[NAMES[index], round(float(entry.probabilities[index]), 3)] for index in kept]
     boxes = [_to_json(each) for each in entry.detections if each.score >= LOGGED_SCORE]
     head = {"block": entry.block, "known": entry.stored_at, "shares": shares, "boxes": boxes}
-    return json.dumps(head | asdict(entry.scene))
+    return json.dumps(head | asdict(entry.scene) | ({"again": True} if again else {}))
 
 
 def from_lines(lines: Iterable[str]) -> SceneLog:
-    """Return the log of `lines` from `to_line`; a line that a crash cut short is left out."""
+    """Return the log of `lines` from `to_line`; a line that a crash cut short is left out.
+
+    A line may take the place of the one before: text was read in it.
+    """
     log = SceneLog()
     for line in lines:
         try:
-            log.entries.append(_from_json(json.loads(line)))
+            stored = json.loads(line)
+            entry = _from_json(stored)
+            if stored.get("again") and log.entries and log.entries[-1].block == entry.block:
+                log.entries.pop()
+            log.entries.append(entry)
         except (ValueError, KeyError, TypeError):
             logger.warning("left a damaged line out of a scene log: %.60s", line)
     return log
@@ -98,6 +108,7 @@ def _from_json(stored: dict[str, Any]) -> LoggedEntry:  # any JSON object
         others=tuple(str(name) for name in stored["others"]),
         people=int(stored["people"]),
         actions=tuple(str(each) for each in stored.get("actions", ())),
+        text=tuple((str(text), float(score)) for text, score in stored.get("text", ())),
     )
     detections = tuple(  # logs of earlier versions have none
         Detection(
@@ -119,6 +130,11 @@ def _from_json(stored: dict[str, Any]) -> LoggedEntry:  # any JSON object
 def _to_json(box: Detection) -> list[str | float]:
     numbers = (box.score, box.left, box.top, box.right, box.bottom)
     return [box.name, box.colour, *(round(each, 3) for each in numbers)]
+
+
+def with_text(entries: Sequence[LoggedEntry]) -> list[LoggedEntry]:
+    """Return the entries in which text was read."""
+    return [entry for entry in entries if entry.scene.text]
 
 
 def select_entries(

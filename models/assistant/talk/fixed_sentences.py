@@ -8,10 +8,12 @@ CAN = (
     "I can say what is in view, how many people or cups there are, when I saw a thing, what came "
     "before or after it, and I can tell you when something comes into view"
 )
+CAN_READ = "I can read text: hold it still, and ask what it says"
 CANNOT = (
-    "I recognize no faces, moods or text, only a few actions, and I count people, fingers and "
-    "common things only"
+    "I recognize no faces or moods, only a few actions, and I count people, fingers and common "
+    "things only"
 )
+CANNOT_READ = "I cannot read text"
 WHO_I_AM = "I am eyeline, a program that watches the video and answers questions about it"
 DRAWS = (
     "I answer in words and do not draw. Where video can be generated, the page draws it from the "
@@ -58,7 +60,6 @@ ABILITY: tuple[Rule, ...] = (
         r"^(?:can|are|do) you (?:\w+ )*hear\b",
         "Your words reach me as text, whether you say or type them",
     ),
-    (r"\bread\b|\btext\b", "No, I cannot read text"),
     (
         r"\bcount\b",
         "I can count people, and 79 kinds of things such as cups, chairs or cars",

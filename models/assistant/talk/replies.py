@@ -22,6 +22,7 @@ from models.assistant.talk.scene_view import (
     contents,
     subject,
 )
+from models.assistant.talk.text_answers import text_answer
 from models.assistant.talk.wording import is_plural, sentence, span
 from models.assistant.understanding.follow_ups import (
     PRONOUN,
@@ -45,9 +46,17 @@ ANSWERS = {
 
 
 def reply(
-    text: str, view: SceneView | None, conversation: Sequence[Exchange], now: datetime
+    text: str,
+    view: SceneView | None,
+    conversation: Sequence[Exchange],
+    now: datetime,
+    *,
+    reads: bool = False,
 ) -> SceneAnswer:
-    """Return the answer to `text`; `view` is None before the first frame."""
+    """Return the answer to `text`; `view` is None before the first frame.
+
+    `reads` is whether text in the picture can be read.
+    """
     kind, words, form = analyze(text)
     if kind is TextKind.FOLLOW_UP:
         context = read_context(conversation)
@@ -55,6 +64,10 @@ def reply(
         if resolved.special:
             return _special(resolved, view, context)
         kind, words, form = resolved.kind, resolved.words, resolved.form
+    if kind is TextKind.TEXT:
+        return SceneAnswer(NOTHING_YET) if view is None else text_answer(words, view, reads=reads)
+    if kind is TextKind.ABILITY:
+        return SceneAnswer(small_talk.ability(words, reads=reads))
     if form is not None:
         return SceneAnswer(NOTHING_YET) if view is None else _of_scene(view, form)
     if kind is TextKind.UNKNOWN and view is not None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from models.assistant.scene.query_parsing import ParsedQuery, QueryTerm, find_name_ids
 from models.assistant.scene.scene_log import PEOPLE, LoggedEntry, matching_rows
 from models.assistant.scene.scene_making import COARSE_KINDS, PERSON_SCORE
+from models.assistant.scene.seen_text import SceneReading
 from models.assistant.talk.wording import listed, people, plural, with_article
 from models.vision.class_names import NAMES, PERSON
 from models.vision.detection import Detection
@@ -22,10 +23,14 @@ LIKELY = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneView:
-    """Entries in order of time, at least one; `now` is the time of the question in seconds."""
+    """Entries in order of time, at least one; `now` is the time of the question in seconds.
+
+    `reading` is what was read for the question, if text was searched.
+    """
 
     entries: Sequence[LoggedEntry]
     now: float
+    reading: SceneReading | None = None
 
     @property
     def newest(self) -> LoggedEntry:

@@ -8,7 +8,9 @@ from models.assistant.scene.query_parsing import parse_query
 from models.assistant.talk.fixed_sentences import (
     ABILITY,
     CAN,
+    CAN_READ,
     CANNOT,
+    CANNOT_READ,
     DRAWS,
     GREETINGS,
     JOKES,
@@ -75,10 +77,6 @@ def joke(count: int) -> str:
     return JOKES[count % len(JOKES)]
 
 
-def reading(view: SceneView | None) -> str:
-    return f"I cannot read text. {_sight(view)}".strip()
-
-
 def action(words: str, view: SceneView | None) -> str:
     """Return that actions are not recognized, and what is in view."""
     if re.search(r"\b(?:happen\w*|going on)\b", words):
@@ -120,12 +118,18 @@ def request() -> str:
     return "I can watch for something only while a session is live: ask me there."
 
 
-def ability(words: str) -> str:
-    """Return what the assistant can do, and what it cannot."""
+def ability(words: str, *, reads: bool) -> str:
+    """Return what the assistant can do, and what it cannot; `reads` is whether text is read."""
+    reading = CAN_READ if reads else CANNOT_READ
+    if re.search(r"\b(?:read|text)\b", words):
+        return f"Yes. {reading}." if reads else f"No. {reading}."
     found = first_match(ABILITY, words)
     if found and found != CANNOT:
         return sentence(found)
-    return f"{CANNOT}. {CAN}." if found else f"{CAN}. {CANNOT}."
+    can = [CAN, CAN_READ] if reads else [CAN]
+    cannot = [CANNOT] if reads else [CANNOT, CANNOT_READ]
+    parts = [*cannot, *can] if found else [*can, *cannot]
+    return " ".join(f"{part}." for part in parts)
 
 
 def about_itself(words: str) -> str:
@@ -138,12 +142,10 @@ FIXED: dict[TextKind, Callable[[str], str]] = {
     TextKind.THANKS: lambda words: "You are welcome.",
     TextKind.FAREWELL: lambda words: "Good night!" if "night" in words else "Goodbye!",
     TextKind.SELF: about_itself,
-    TextKind.ABILITY: ability,
     TextKind.DRAW: lambda words: f"{DRAWS}.",
 }
 SEEN: dict[TextKind, Callable[[str, SceneView | None], str]] = {
     TextKind.GREETING: greeting,
-    TextKind.TEXT: lambda words, view: reading(view),
     TextKind.ACTION: action,
     TextKind.FEELING: feeling,
     TextKind.COUNT: count,

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from models.assistant.requests.parsing import parse_request
 from models.assistant.scene.query_parsing import parse_query
-from models.assistant.understanding import patterns, social_patterns
+from models.assistant.understanding import patterns, social_patterns, text_questions
 from models.assistant.understanding.forms import known, parse_form
 from models.assistant.understanding.languages import foreign_language
 from models.assistant.understanding.patterns import compiled
@@ -59,7 +59,7 @@ SPOKEN = tuple(
         (TextKind.TIME, patterns.TIME, patterns.NOT_TIME),
         (TextKind.DRAW, patterns.DRAW, patterns.NOT_DRAW),
         (TextKind.FEELING, patterns.FEELING, ()),
-        (TextKind.TEXT, patterns.TEXT, patterns.NOT_TEXT),
+        (TextKind.TEXT, text_questions.PATTERNS, text_questions.EXCEPTIONS),
         (TextKind.ABILITY, social_patterns.ABILITY, social_patterns.NOT_ABILITY),
         (TextKind.SELF, social_patterns.SELF, social_patterns.NOT_SELF),
         (TextKind.ACTION, patterns.ACTION, patterns.NOT_ACTION),

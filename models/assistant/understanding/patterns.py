@@ -58,26 +58,6 @@ NOT_TIME = (
     r"\b(?:did|see|saw|seen|last|first|were|was|came|zone|payday|vacation|birthday|due|"
     r"expire)\b",
 )
-TEXT = (
-    r"\b(?:read|reads|spell)\b(?! (?:my|your) (?:mind|thoughts?))(?!ing the news)",
-    r"\b(?:written|writing|printed|letters?|words?|text|caption|inscription|subtitle|"
-    r"spelled|title)\b",
-    r"\bwhat (?:does|do|did) (?!i\b|you\b|we\b|he\b|she\b|they\b)(?:\w+ ){1,4}say\b",
-    r"\bwhat (?:\w+ )?number (?:is|are)\b",
-    r"\bwhat is the (?:\w+ )?number (?:on|plate)",
-    r"\blicen[cs]e plate\b",
-    r"\bbarcode\b",
-    r"\bqr code\b",
-)
-NOT_TEXT = (
-    r"\b(?:text me|send|message|in other words|last words?|my words?|your words?|title to|"
-    r"write (?:me|a)|letter to)\b",
-    r"^can you read$",
-    r"\bword for\b",
-    r"\bdefin",
-    r"\bspell\b.*\b(?!this|that)\w+$",
-    r"^what is the meaning",
-)
 ACTION = (
     r"\bwhat (?:\w+ ){1,4}(?:is |are |was |were )?(?:doing|up to)\b",
     r"\bwhat (?:is|are|was|were|am) (?:\w+ ){1,4}(?:doing|up to)\b",

@@ -5,8 +5,9 @@ import pytest
 from models.assistant.answer_pieces import AnswerPieces
 from models.assistant.interface import AssistantAnswer
 from models.assistant.scene.scene_entry import SYSTEM
-from models.assistant.small_assistant import SmallAssistant, SmallAssistantState
+from models.assistant.small_assistant import SmallAssistant
 from models.assistant.small_model import SmallModel
+from models.assistant.small_state import SmallAssistantState
 from models.language import smollm2
 from models.language.smollm2 import system_prompt
 from tests.models.assistant.test_small_model import BALL, CUP, DOG, model, picture

@@ -9,11 +9,8 @@ import pytest
 from models.assistant.interface import NOTHING_YET, AssistantAnswer, FrameAnalysis
 from models.assistant.requests.phrases import NOTHING_STANDS, STOPPED
 from models.assistant.scene.log_file import LOG_FILE
-from models.assistant.small_assistant import (
-    MAX_QUESTION_WORDS,
-    SmallAssistant,
-    SmallAssistantState,
-)
+from models.assistant.small_assistant import MAX_QUESTION_WORDS, SmallAssistant
+from models.assistant.small_state import SmallAssistantState
 from models.errors import StoreError, StoreFullError
 from models.memory.kv_store.tiers import StoreBudget
 from models.vision.class_names import NAMES

@@ -9,8 +9,9 @@ from PIL import Image
 
 from models.assistant.body import watch
 from models.assistant.body.watch import BodyState, BodyWatch
-from models.assistant.small_assistant import SmallAssistant, SmallAssistantState
+from models.assistant.small_assistant import SmallAssistant
 from models.assistant.small_model import SmallModel
+from models.assistant.small_state import SmallAssistantState
 from models.vision.body.pose import Keypoint
 from models.vision.detection import Detection
 from tests.models.assistant.test_small_model import CUP, model, picture

@@ -1,0 +1,78 @@
+"""Reading text in what a stream shows: when, in which look, and how much.
+
+The networks are loaded when text is asked for the first time.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from models.assistant.scene.perception import Pixels
+from models.assistant.scene.scene_log import with_text
+from models.assistant.scene.seen_text import SceneReading
+from models.assistant.small_memory import SmallModelMemory
+from models.assistant.understanding.kinds import TextKind, analyze
+from models.assistant.understanding.text_questions import parse_text_question
+from models.assistant.understanding.wanted import Scope
+from models.vision.text.reader import Reading, TextReader
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingLimits:
+    """For standing requests text is read every `interval` seconds at most, `lines` each time."""
+
+    interval: float = 2.0
+    lines: int = 8
+
+
+class SceneReader:
+    """Reads text for questions and standing requests; one serves every session, on one thread."""
+
+    def __init__(self, load: Callable[[], TextReader], limits: ReadingLimits | None = None) -> None:
+        self._load = load
+        self._reader: TextReader | None = None
+        self.limits = limits or ReadingLimits()
+
+    def steps(
+        self, memory: SmallModelMemory, question: str, time: float, *, watching: bool
+    ) -> Iterator[SceneReading | None]:
+        """Read the sharpest of the last looks if `question` is about text.
+
+        An empty one is for standing requests: if one is `watching` for text, and it is time again.
+        Yields None after each step, and the result at the end, which `memory` keeps for the answer.
+
+        Raises:
+            WeightsError: the networks cannot be loaded.
+            EngineError: a network failed.
+        """
+        pixels = memory.looks.sharpest() if self._wanted(memory, question, time, watching) else None
+        if pixels is None:
+            return
+        if not question:
+            memory.watched_at = time
+        for reading in self._read(pixels, None if question else self.limits.lines):
+            if reading is None:
+                yield None
+                continue
+            text = tuple((block.text, round(block.score, 3)) for block in reading.blocks)
+            found = SceneReading(time, text, reading.unread)
+            if question:
+                memory.readings.append(found)
+            yield found
+
+    def _wanted(self, memory: SmallModelMemory, question: str, time: float, watching: bool) -> bool:
+        if not question:
+            return watching and time - memory.watched_at >= self.limits.interval
+        kind, words, _ = analyze(question)
+        if kind is not TextKind.TEXT:
+            return False
+        past = parse_text_question(words).scope is Scope.PAST
+        return not (past and with_text(memory.log.entries))
+
+    def _read(self, pixels: Pixels, max_lines: int | None) -> Iterator[Reading | None]:
+        if self._reader is None:
+            self._reader = self._load()
+            logger.info("loaded the networks that read text: it was asked for")
+        return self._reader.steps(pixels, max_lines)

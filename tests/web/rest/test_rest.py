@@ -14,7 +14,7 @@ from openai import OpenAI
 from PIL import Image
 from starlette.testclient import TestClient
 
-from models.assistant.small_assistant import SmallAssistant
+from models.assistant.small_assistant import ABOUT
 from tests.web.served import scripted_models
 from web.app import create_app
 from web.config import Settings
@@ -54,7 +54,7 @@ def test_health_reports_free_sessions(client: TestClient) -> None:
 
 def test_the_small_model_is_described(client: TestClient) -> None:
     services = client.app.state.context.models.services  # type: ignore[attr-defined]  # FastAPI
-    assistant, answerer, about = services.assistant.model, services.answerer, SmallAssistant.about
+    assistant, answerer, about = services.assistant.model, services.answerer, ABOUT.format("")
     before, answerer.about = answerer.about, about
     assistant.stand_in = False
     try:
@@ -70,9 +70,9 @@ def test_the_small_model_is_described(client: TestClient) -> None:
         "tools": False,
         "small": True,
         "stand_in": False,
-        "about": SmallAssistant.about,
+        "about": about,
     }
-    assert "small" in SmallAssistant.about
+    assert "small" in about
     assert listed == [one]
     assert one["eyeline"].items() >= health.items()
     assert "/v1/chat/completions" in one["eyeline"]["endpoints"]

@@ -5,7 +5,7 @@ question, and goes to the model. A request that cannot be watched for gets a rep
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.assistant.body.questions import SOMEONE, find_sign, is_posture
 from models.assistant.requests.clauses import parse_clause
@@ -180,20 +180,12 @@ def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | 
         r"\b(?:any more|again|now|actually|suddenly|finally|still|ever|ever again)\b", "", clause
     )
     changed = " any more" in clause or " again" in clause
-    signing = SIGNING.match(" ".join(words.replace(",", " ").split()))
-    sign = find_sign(signing["sign"]) if signing else None
-    if sign is not None:
-        label = f"somebody {sign}"
-        return Request(
-            target=Target(label=label, sign=sign, definite=label),
-            on_change=changed or is_posture(sign), repeat=repeat, phrase=word,
-        )  # fmt: skip
-    text = parse_text_clause(" ".join(words.replace(",", " ").split()))
-    if text is not None:
-        target, gone = text
-        return Request(target=target, absent=gone, on_change=gone, repeat=repeat, phrase=word)
+    plain = " ".join(words.replace(",", " ").split())
+    special = _of_sign(plain, changed=changed) or _of_text(plain)
+    if special is not None:
+        return replace(special, repeat=repeat, phrase=word)
     try:
-        found = parse_clause(" ".join(words.replace(",", " ").split()))
+        found = parse_clause(plain)
     except TargetError as error:
         return UnsupportedRequest(str(error))
     if found is None:
@@ -214,6 +206,26 @@ def _request(clause: str, *, repeat: bool = False, word: str = "") -> Request | 
         target=what, absent=absent, on_change=change or changed, repeat=repeat, phrase=word,
         caveats=tuple(caveats),
     )  # fmt: skip
+
+
+def _of_sign(clause: str, *, changed: bool) -> Request | None:
+    """Return the request of a clause about what somebody does or shows."""
+    signing = SIGNING.match(clause)
+    sign = find_sign(signing["sign"]) if signing else None
+    if sign is None:
+        return None
+    label = f"somebody {sign}"
+    target = Target(label=label, sign=sign, definite=label)
+    return Request(target=target, on_change=changed or is_posture(sign))
+
+
+def _of_text(clause: str) -> Request | None:
+    """Return the request of a clause about text."""
+    found = parse_text_clause(clause)
+    if found is None:
+        return None
+    target, gone = found
+    return Request(target=target, absent=gone, on_change=gone)
 
 
 def _suggestion(clause: str) -> str:

@@ -33,9 +33,9 @@ from models.assistant.scene.log_file import SceneLogFile
 from models.assistant.scene.perception import Observation, Pixels
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_entry import describe
-from models.assistant.scene.scene_log import LoggedEntry, select_entries, with_text
+from models.assistant.scene.scene_log import select_entries, with_text
 from models.assistant.scene.seen_text import SceneReading
-from models.assistant.small_memory import SmallModelMemory, seen_entries
+from models.assistant.small_memory import seen_entries
 from models.assistant.small_model import SmallModel
 from models.assistant.small_state import SmallAssistantState, moment_of, stored_row
 from models.assistant.talk.checking import is_supported
@@ -219,7 +219,7 @@ class SmallAssistant:
             long = f"That question has {count} words. I can take in {MAX_QUESTION_WORDS} at most."
             return AssistantAnswer(iter([long]))
         entries, _ = seen_entries(state.memory, time)
-        view = self._view(state.memory, entries, time) if entries else None
+        view = SceneView(entries, time, state.memory.reading_at(time)) if entries else None
         found, reads = None, self.reader is not None
         if self.body is not None:
             found = answer_about_bodies(self.body, state.body, text, time, entries)
@@ -229,10 +229,6 @@ class SmallAssistant:
         shown = {row for row in (stored_row(entries, row) for row in said.rows) if row is not None}
         moments = tuple(moment_of(entries[row]) for row in sorted(shown))
         return AssistantAnswer(iter([said.text]), moments, confidence=lambda: said.confidence)
-
-    def _view(self, memory: SmallModelMemory, entries: list[LoggedEntry], time: float) -> SceneView:
-        reading = next((each for each in tuple(memory.readings) if each.time == time), None)
-        return SceneView(entries, time, reading)
 
     def _generated(
         self, state: SmallAssistantState, text: str, view: SceneView, otherwise: str

@@ -43,6 +43,10 @@ class SmallModelMemory:
     def latest(self) -> Observation | None:
         return self.recent[-1] if self.recent else None
 
+    def reading_at(self, time: float) -> SceneReading | None:
+        """Return what was read for the question at `time`; None if text was not searched."""
+        return next((each for each in tuple(self.readings) if each.time == time), None)
+
 
 def newest_entry(memory: SmallModelMemory) -> LoggedEntry | None:
     """Return the newest observation, stored or not, as an entry without a block."""

@@ -1,4 +1,4 @@
-"""Reading text in what a stream shows: when, in which look, and how much.
+"""TextReading text in what a stream shows: when, in which look, and how much.
 
 The networks are loaded when text is asked for the first time.
 """
@@ -14,7 +14,7 @@ from models.assistant.small_memory import SmallModelMemory
 from models.assistant.understanding.kinds import TextKind, analyze
 from models.assistant.understanding.text_questions import parse_text_question
 from models.assistant.understanding.wanted import Scope
-from models.vision.text.reader import Reading, TextReader
+from models.vision.text.reader import TextReader, TextReading
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class SceneReader:
         past = parse_text_question(words).scope is Scope.PAST
         return not (past and with_text(memory.log.entries))
 
-    def _read(self, pixels: Pixels, max_lines: int | None) -> Iterator[Reading | None]:
+    def _read(self, pixels: Pixels, max_lines: int | None) -> Iterator[TextReading | None]:
         if self._reader is None:
             self._reader = self._load()
             logger.info("loaded the networks that read text: it was asked for")

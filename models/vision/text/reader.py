@@ -36,7 +36,7 @@ class ReaderConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class TextReading:
     """The legible text in reading order; `unread` counts further lines that were found."""
 
     blocks: tuple[TextBlock, ...] = ()
@@ -57,7 +57,7 @@ class TextReader:
         self._recognizer = recognizer
         self.config = config or ReaderConfig()
 
-    def read(self, pixels: NDArray[np.uint8]) -> Reading:
+    def read(self, pixels: NDArray[np.uint8]) -> TextReading:
         """Return the text of a picture, uint8 (height, width, 3) RGB.
 
         Raises:
@@ -69,7 +69,7 @@ class TextReader:
 
     def steps(
         self, pixels: NDArray[np.uint8], max_lines: int | None = None
-    ) -> Iterator[Reading | None]:
+    ) -> Iterator[TextReading | None]:
         """Yield None after the search and after each line, and the reading at the end.
 
         At most `max_lines` are read if that is given.
@@ -85,7 +85,7 @@ class TextReader:
             if line.text and line.score >= SHORT.get(len(line.text), self.config.min_score):
                 legible.append(line)
             yield None
-        yield Reading(tuple(in_reading_order(legible)), len(found) - len(legible))
+        yield TextReading(tuple(in_reading_order(legible)), len(found) - len(legible))
 
     def _read_line(self, pixels: NDArray[np.uint8], box: TextBox) -> TextLine:
         corners = along_writing(box.corners)

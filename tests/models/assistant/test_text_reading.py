@@ -11,7 +11,7 @@ from models.assistant.interface import NOTHING_YET, FrameAnalysis
 from models.assistant.small_assistant import SmallAssistant
 from models.assistant.small_state import SmallAssistantState
 from models.assistant.text_reading import ReadingLimits, SceneReader
-from models.vision.text.reader import Reading, TextReader
+from models.vision.text.reader import TextReader, TextReading
 from models.vision.text.reading_order import TextBlock, TextLine
 from tests.models.assistant.test_small_model import CUP, DOG, model, picture
 
@@ -27,13 +27,13 @@ class ScriptedReader(TextReader):
 
     def steps(
         self, pixels: NDArray[np.uint8], max_lines: int | None = None
-    ) -> Iterator[Reading | None]:
+    ) -> Iterator[TextReading | None]:
         self.read_pictures.append(pixels)
         self.limits.append(max_lines)
         yield None
         corners = np.zeros((4, 2))
         lines = [TextLine(text, score, corners) for text, score in self.text]
-        yield Reading(tuple(TextBlock((line,)) for line in lines), self.unread)
+        yield TextReading(tuple(TextBlock((line,)) for line in lines), self.unread)
 
 
 @pytest.fixture

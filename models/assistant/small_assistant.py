@@ -181,10 +181,9 @@ class SmallAssistant:
         """Check the standing requests; what was read is remembered for them and for `question`."""
         memory, problem = state.memory, None
         assert memory.latest is not None, "text was read in a look"
-        scene = replace(memory.latest.scene, text=reading.text)
-        met = check_text(self.tracker, state.requests, scene)
-        kept = bool(reading.text) and bool(met or question)
-        if kept:
+        seen = replace(memory.latest.scene, text=reading.text)
+        met = check_text(self.tracker, state.requests, seen)
+        if kept := bool(reading.text) and bool(met or question):
             try:
                 self.model.note_text(memory, reading.text)
             except StoreError as error:

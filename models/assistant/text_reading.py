@@ -1,4 +1,4 @@
-"""TextReading text in what a stream shows: when, in which look, and how much.
+"""Reading text in what a stream shows: when, in which look, and how much.
 
 The networks are loaded when text is asked for the first time.
 """

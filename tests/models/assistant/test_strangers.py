@@ -7,8 +7,8 @@ import pytest
 
 from models.assistant.interface import Exchange
 from models.assistant.small_assistant import SmallAssistant
-from models.assistant.small_state import SmallAssistantState
 from models.assistant.small_model import SmallModel
+from models.assistant.small_state import SmallAssistantState
 from tests.bench.dialogue_set import RecordedPerception
 from tests.models.assistant.tiny_chat import chat
 

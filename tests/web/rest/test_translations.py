@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 import webvtt
-from httpx import Response
 from openai import BadRequestError, OpenAI
 from openai.types.audio import TranslationVerbose
 from starlette.testclient import TestClient
@@ -44,15 +43,15 @@ def test_a_file_is_transcribed_in_its_language_named_or_detected(openai: OpenAI)
 
 @pytest.mark.slow
 def test_a_file_is_translated_as_text_and_as_subtitles(client: TestClient) -> None:
-    def translated(format: str) -> Response:
+    def translated(format: str) -> bytes:
         files = {"file": (FRENCH.name, FRENCH.read_bytes())}
         data = {"model": "whisper-1", "response_format": format}
-        return client.post("/v1/audio/translations", files=files, data=data)
+        return client.post("/v1/audio/translations", files=files, data=data).content
 
-    text = TranslationVerbose.model_validate(translated("verbose_json").json())
+    text = TranslationVerbose.model_validate_json(translated("verbose_json"))
     assert text.language == "english"
     assert "understand" in text.text
-    (cue,) = webvtt.from_string(translated("vtt").text).captions
+    (cue,) = webvtt.from_string(translated("vtt").decode()).captions
     assert cue.text == text.text
     assert 0 <= cue.start_in_seconds < cue.end_in_seconds <= float(text.duration)
 

@@ -269,11 +269,13 @@ def load(
     checkpoint: Path = ADAPTER,
     load_engine: EngineLoader = load_in_torch,
     *,
+    load_later: EngineLoader | None = None,
     fixed_caches: bool = False,
 ) -> SmallModel:
     """Return the model with the packaged weights in `weights` and the adapter `checkpoint`.
 
-    TensorRT needs `fixed_caches`; others read no more of them than is in use.
+    TensorRT needs `fixed_caches`; others read no more of them than is in use. `load_later` is for
+    networks that may not be needed.
 
     Raises:
         WeightsError: a file is missing, damaged, or from another network.
@@ -286,4 +288,4 @@ def load(
         slots=FIXED_SLOTS if fixed_caches else None,
         load_engine=load_engine,
     )
-    return SmallModel(chat, scene_perception.load(weights, load_engine))
+    return SmallModel(chat, scene_perception.load(weights, load_engine, load_later))

@@ -147,7 +147,10 @@ def load_assistant(
     fetch(seeing(settings), settings)
     if settings.video_model == SMALL:
         small = small_model.load(
-            settings.weights, load_engine=load_engine, fixed_caches=fixed_caches
+            settings.weights,
+            load_engine=load_engine,
+            load_later=load_later,
+            fixed_caches=fixed_caches,
         )
         body = watch.load(settings.weights, load_later)
         reading = text_reading(settings) if settings.read_text else None
@@ -160,7 +163,7 @@ def load_assistant(
     logger.info("loading %s on %s", folder, device)
     return video_llm_loading.load(
         folder,
-        perception.load(settings.weights, load_engine),
+        perception.load(settings.weights, load_engine, load_later),
         VideoLlmConfig(
             rekv=RekvConfig(bits=BITS[settings.memory_bits]),
             looks=max(1, settings.answers_looks),

@@ -171,8 +171,14 @@ def _colored(detections: Sequence[Detection], image: Tensor) -> tuple[Detection,
     )
 
 
-def load(folder: Path, load_engine: EngineLoader = load_in_torch) -> Perception:
-    """Return the classifier and the detector with the weights in `folder`.
+def load(
+    folder: Path,
+    load_engine: EngineLoader = load_in_torch,
+    load_later: EngineLoader | None = None,
+) -> Perception:
+    """Return the classifier and the detectors with the weights in `folder`.
+
+    `load_later` is for the largest network, which only sessions with pictures need.
 
     Raises:
         WeightsError: a file is missing, damaged, or from another network.
@@ -181,7 +187,7 @@ def load(folder: Path, load_engine: EngineLoader = load_in_torch) -> Perception:
     return Perception(
         classifier.load(folder / "efficientnet-lite0", load_engine),
         person_detector.load(folder / "persons", load_engine),
-        object_detector.load(folder / "things", load_engine),
+        object_detector.load(folder / "things", load_later or load_engine),
     )
 
 

@@ -111,6 +111,7 @@ def test_missing_weights_are_noted_with_the_size_of_what_will_be_fetched(
         "persons",
         "things",
         "body",
+        "pp-ocrv6",
     )
     for name in names[1:]:
         assert f"; {name}: " in finding.found

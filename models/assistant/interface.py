@@ -127,6 +127,13 @@ class ReadsText(Protocol):
         ...
 
 
+def read_at_once(assistant: object, state: Any, question: str, time: float) -> None:
+    """Let `assistant` read what it needs to answer `question`, if it reads text."""
+    if hasattr(assistant, "read_text"):
+        for _ in cast("ReadsText", assistant).read_text(state, question, time):
+            pass
+
+
 class AnswersTogether(Protocol):
     """An assistant that generates the next pieces of up to `max_answers` answers at once."""
 

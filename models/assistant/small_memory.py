@@ -45,7 +45,7 @@ class SmallModelMemory:
 
     def reading_at(self, time: float) -> SceneReading | None:
         """Return what was read for the question at `time`; None if text was not searched."""
-        return next((each for each in tuple(self.readings) if each.time == time), None)
+        return next((each for each in reversed(tuple(self.readings)) if each.time == time), None)
 
 
 def newest_entry(memory: SmallModelMemory) -> LoggedEntry | None:

@@ -20,7 +20,7 @@ from media.pipeline.interfaces import VideoAssistant
 from media.pipeline.limits import Sampling
 from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.recording.layout import MEMORY_FOLDER, VIDEO_FILE
-from models.assistant.interface import Exchange, Moment
+from models.assistant.interface import Exchange, Moment, read_at_once
 from models.errors import StoreError
 from web.cli.sound_track import checked_media, tell
 from web.config import Settings
@@ -162,8 +162,12 @@ def answer(
     time: float,
     before: Sequence[AnsweredQuestion] = (),
 ) -> AnsweredQuestion:
-    """Return the answer to `question` from the frames up to `time`, and what was asked before."""
+    """Return the answer to `question` from the frames up to `time`, and what was asked before.
+
+    Text is read in the last frames, if the question is about text.
+    """
     conversation = [Exchange(each.question, each.answer) for each in before]
+    read_at_once(assistant, state, question, time)
     result = assistant.answer(state, question, time, conversation)
     return AnsweredQuestion(question, "".join(result.pieces), result.moments)
 

@@ -25,7 +25,7 @@ def text_answer(words: str, view: SceneView, *, reads: bool) -> SceneAnswer:
     """Return the answer to plain `words`, a question about text; `reads` is whether it is read."""
     question = parse_text_question(words)
     rows = [row for row, entry in enumerate(view.entries) if entry.scene.text]
-    if view.reading is not None:
+    if view.reading is not None and question.scope is not Scope.PAST:
         return _of_now(view, question)
     if not reads and not rows:
         return SceneAnswer(f"{CANNOT_READ}.")
@@ -33,24 +33,21 @@ def text_answer(words: str, view: SceneView, *, reads: bool) -> SceneAnswer:
 
 
 def _of_now(view: SceneView, question: TextQuestion) -> SceneAnswer:
-    """Return what was read for the question; one about the past has no earlier text."""
+    """Return what was read for the question."""
     reading, last = view.reading, len(view.entries) - 1
     assert reading is not None
     text = reading.text
-    earlier = "I had not read anything before. " if question.scope is Scope.PAST else ""
     if not text:
-        if earlier:
-            return SceneAnswer(NEVER, (last,))
         no = "No. " if question.yes_no or question.phrase else ""
         return SceneAnswer(f"{no}{ILLEGIBLE if reading.unread else NOTHING}", (last,))
     sure = min(score for _, score in text)
     if question.phrase:
-        return SceneAnswer(f"{earlier}{_whether(text, question.phrase)}", (last,), sure)
+        return SceneAnswer(_whether(text, question.phrase), (last,), sure)
     head = "Yes. " if question.yes_no else ""
     chosen = _with_digits(text) if question.number else text
     if question.number and not chosen:
         return SceneAnswer(f"I see no number. {_stated(text)}", (last,), sure)
-    return SceneAnswer(f"{head}{earlier}{_stated(chosen)}", (last,), sure)
+    return SceneAnswer(f"{head}{_stated(chosen)}", (last,), sure)
 
 
 def _whether(text: Sequence[TextWithScore], phrase: str) -> str:

@@ -163,6 +163,18 @@ def test_the_past_is_answered_from_the_log_without_pictures(
     plain.close(again)
 
 
+def test_the_past_has_what_is_read_first_for_a_question_about_it(
+    assistant: SmallAssistant, scripted: ScriptedReader
+) -> None:
+    state = assistant.init_state(None)
+    look(assistant, state, 3.0)
+    assert asked(assistant, state, "What did the sign say?", 3.0).startswith("I have not read any")
+    scripted.text = [("EXIT", 0.99)]
+    for question in ("What did the sign say?", "What does it say?", "What did the sign say?"):
+        expected = 'At 0:03 I read "EXIT".' if "did" in question else 'I read "EXIT".'
+        assert asked(assistant, state, question, 3.0) == expected
+
+
 def test_recall_has_what_was_read(assistant: SmallAssistant, scripted: ScriptedReader) -> None:
     state = assistant.init_state(None)
     look(assistant, state, 0.0)

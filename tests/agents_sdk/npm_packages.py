@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from models.errors import WeightsError
-from models.weights.catalog import NpmPackage
 from models.weights.npm import download_tarball
+from models.weights.packages import NpmPackage
 
 PACKAGES = Path(__file__).with_name("packages.json")  # the Agents SDK, and what it imports
 

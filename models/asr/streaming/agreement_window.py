@@ -4,7 +4,7 @@ Long audio is cut after a committed word, at the end of a sentence if there is o
 the cut becomes the prompt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -151,3 +151,19 @@ def cuts_after(spans: Sequence[WordSpan], count: int, start: int) -> tuple[int, 
         later = spans[index + 1].start if index + 1 < len(spans) else span.end
         cuts.append(start + (span.end + later) // 2 * FRAME)
     return tuple(cuts)
+
+
+def is_within(word: RecognizedWord, part: Region) -> bool:
+    """Return whether the middle of `word` is in `part`."""
+    return part[0] <= (word.start + word.end) / 2 < part[1]
+
+
+def punctuation_without_time(
+    spans: Iterable[WordSpan], is_word: Callable[[Sequence[int]], bool]
+) -> list[WordSpan]:
+    """Return `spans` in which punctuation is at the end of the word before it."""
+    kept: list[WordSpan] = []
+    for span in spans:
+        end = kept[-1].end if kept else span.start
+        kept.append(span if is_word(span.tokens) else WordSpan(span.tokens, end, end))
+    return kept

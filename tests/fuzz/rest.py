@@ -48,7 +48,7 @@ def _as_text(_: schemathesis.SerializationContext, value: object) -> bytes:
 @contextlib.contextmanager
 def fuzzed_service() -> Iterator[tuple[Served, str]]:
     """Yield a service, and the id of a session that has ended."""
-    with scripted_models() as models, served(Settings(), models) as service:
+    with scripted_models() as models, served(Settings(languages=("en",)), models) as service:
         with connect(f"{service.ws}/v1/realtime") as client:
             created = json.loads(client.recv(PATIENCE))
         yield service, created["session"]["id"]

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from web.context import service_context
 from web.operation.metrics import exposition
@@ -10,7 +10,7 @@ from web.operation.metrics import exposition
 router = APIRouter()
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Report the metrics of the service in the text format of Prometheus."""
     return Response(exposition(service_context(request)), media_type=CONTENT_TYPE_LATEST)

@@ -43,9 +43,15 @@ def asked_language(context: ServiceContext, named: str, task: Task) -> str:
     A translation is of any language. What is not among the service's languages is refused.
 
     Raises:
-        ProblemError: the service does not have that language.
+        ProblemError: the service does not have that language, or none to translate from.
     """
     capabilities = context.capabilities
+    if task == "translate" and capabilities.languages == (ENGLISH,):
+        raise ProblemError(
+            400,
+            "this service knows English only, so there is nothing to translate: EYELINE_LANGUAGES",
+            code="language_not_available",
+        )
     language = named or (AUTO if task == "translate" else capabilities.language)
     if language in (AUTO, *capabilities.languages):
         return language

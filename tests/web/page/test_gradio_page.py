@@ -197,7 +197,7 @@ def test_every_input_and_picture_has_a_name_for_those_who_do_not_see_it() -> Non
     parts = Parts()
     parts.feed((STATIC / "page.html").read_text())
     unnamed = [each for each in parts.inputs if not each.get("aria-label")]
-    assert {each["data-part"] for each in unnamed} == {"sample", "talk", "look"} | {
+    assert {each["data-part"] for each in unnamed} == {"sample", "talk", "look", "translate"} | {
         *("thing-first", "thing-second", "prompt-second", "blend"),
         *("from-camera", "strength", "steps", "seed"),
     }  # in labels

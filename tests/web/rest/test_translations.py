@@ -76,3 +76,14 @@ def test_a_model_that_cannot_be_loaded_is_said() -> None:
         answer = client.post("/v1/audio/translations", files={"file": file})
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "language_unavailable"
+
+
+def test_a_service_of_english_alone_has_nothing_to_translate() -> None:
+    with (
+        scripted_models() as models,
+        TestClient(create_app(Settings(languages=("en",)), models)) as client,
+        FRENCH.open("rb") as file,
+    ):
+        answer = client.post("/v1/audio/translations", files={"file": file})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "language_not_available"

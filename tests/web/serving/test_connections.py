@@ -39,7 +39,7 @@ async def main():
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
-_configure_logging("info")
+_configure_logging("info", "text")
 asyncio.run(main())
 """
 

@@ -23,6 +23,7 @@ KINDS = {
     "/v1/realtime/calls": "application/sdp",
     "/whip": "application/sdp",
     "/v1/audio/transcriptions": "multipart/form-data; boundary=x",
+    "/v1/audio/translations": "multipart/form-data; boundary=x",
 }
 
 

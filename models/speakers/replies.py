@@ -18,7 +18,7 @@ _WHO_NOW = re.compile(
 )
 _HOW_MANY = re.compile(
     r"^how many (?:different )?(?:people|persons|speakers|voices)\b.*"
-    r"\b(?:spoke|speak|speaking|spoken|talk|talked|talking|hear|heard|there|said)\b",
+    r"\b(?:spoke|speak|speaking|spoken|talk|talked|talking|hear|heard)\b",
     re.IGNORECASE,
 )
 _WHO_SPOKE = re.compile(r"^who (?:all )?(?:has spoken|spoke so far|has talked)\b", re.IGNORECASE)

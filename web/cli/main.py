@@ -106,7 +106,7 @@ def banner(settings: Settings) -> str:
     if settings.video_model == SMALL:
         video = (
             "  video       about 620 kinds of objects, persons, times; often wrong: colors, order\n"
-            "  answers     SmolLM2 135M, a small model: few actions, no text, faces or details\n"
+            "  answers     SmolLM2 135M, a small model: few actions, no faces or details\n"
         )
     generation = f"  generation  {settings.drawing_model}\n"
     if settings.drawing_model == SMALL:

@@ -61,7 +61,7 @@ def count(view: SceneView, form: Form) -> SceneAnswer:
         if not most:
             return SceneAnswer(f"I have not recognized {with_article(_one(term))}.")
         when = format_time(view.time(-row))
-        return SceneAnswer(f"I saw {counted(most, term.word)}, at {when}.", (-row,))
+        return SceneAnswer(f"I saw {counted(most, _one(term))}, at {when}.", (-row,))
     found, sure = numbers[-1]
     if form.word:
         return _compared(found, _said(found, term, sure=sure), view, form)
@@ -88,6 +88,8 @@ def holding(view: SceneView, form: Form) -> SceneAnswer:
     last, entry = len(view.entries) - 1, view.newest
     person = largest_box(entry.detections, PERSON)
     held = [] if person is None else [each for each in entry.detections if _held(each, person)]
+    if not held and entry.main == PERSON and not form.persons:
+        return SceneAnswer("I cannot see what you are holding.", (last,))
     if not held:
         found = name(view, Form(wanted=Wanted.NAME, scope=form.scope))
         if not form.persons:  # whoever asks holds it into the camera

@@ -40,6 +40,7 @@ def test_all_that_somebody_said_is_the_last_of_it() -> None:
 @pytest.mark.parametrize(
     "asked",
     ["What did the sign say?", "What do you see?", "How many people are in the picture?",
+     "How many people are there?", "How many people are standing there?",
      "Who is in the room?", "What did you say?", "What did I say?", "How many cups are there?",
      "What does Anna hold?"],
 )  # fmt: skip

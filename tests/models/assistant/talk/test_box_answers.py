@@ -63,6 +63,9 @@ def test_people_are_compared_too() -> None:
 def test_the_most_at_once_is_the_count_of_the_past() -> None:
     log = [seen(0.0, LEFT_CUP), seen(4.0, LEFT_CUP, RIGHT_CUP), seen(9.0)]
     assert answer("How many cups did you see?", log) == "I saw two cups, at 0:04."
+    assert answer("How many cups did you see?", [seen(0.0, LEFT_CUP), seen(9.0)]) == (
+        "I saw one cup, at 0:00."
+    )
     assert answer("How many dogs did you see?", log) == "I have not recognized a dog."
 
 
@@ -72,3 +75,8 @@ def test_boxes_are_in_the_log_and_unlikely_ones_are_not() -> None:
     assert read.detections == (LEFT_CUP,)
     (old,) = from_lines([to_line(seen(3.0)).replace('"boxes": [], ', "")]).entries
     assert old.detections == ()
+
+
+def test_a_person_without_a_thing_in_view_holds_nothing_that_is_seen() -> None:
+    alone = replace(entry(0.0, "person"), detections=(PERSON,))
+    assert answer("What am I holding?", [alone]) == "I cannot see what you are holding."

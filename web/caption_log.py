@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
-from media.events import Caption
+from media.events.hearing import Caption
+from media.events.speakers import Speakers
 from media.pipeline.hearing.speakers import relabelled
-from media.speaker_events import Speakers
 
 MAX_CAPTIONS = 10_000  # final captions kept of one session: a day of speech
 

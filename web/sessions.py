@@ -13,8 +13,11 @@ from typing import Any, Literal
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
 from media.counters import Counters
-from media.events import Answer, AnswerOutput, Cancel, Caption, Input, Output, Question, Remembered
-from media.speaker_events import Speakers
+from media.events.answers import Answer, AnswerOutput, Cancel, Question
+from media.events.hearing import Caption
+from media.events.session import Input, Output
+from media.events.speakers import Speakers
+from media.events.vision import Remembered
 from rtc.network import NetworkState
 from web.access.admission import Load, SessionsFullError, SessionTotals
 from web.access.auth import Caller

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from media.clock import Clock
 from media.counters import Counters
-from media.events import Output
+from media.events.session import Output
 from media.pipeline.limits import Limits
 from media.pipeline.models.services import Services
 from media.pipeline.questions import OpenQuestions

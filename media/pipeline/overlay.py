@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from media.channel import Channel
 from media.errors import FrameFilterError
-from media.events import Caption, Degraded
+from media.events.hearing import Caption
+from media.events.vision import Degraded
 from media.frames import VideoFrame
 from media.pipeline.context import SessionContext
 

@@ -18,21 +18,12 @@ from typing import assert_never
 from media.channel import Channel
 from media.clock import Clock
 from media.counters import Counters
-from media.events import (
-    Announce,
-    Answer,
-    AudioPaused,
-    Cancel,
-    Caption,
-    Clear,
-    Commit,
-    Input,
-    ListeningConfig,
-    Output,
-    Question,
-)
+from media.events.answers import Announce, Answer, Cancel, Question
+from media.events.generation import ClearTrack, GenerationConfig, PromptChange, TrackPoints
+from media.events.hearing import AudioPaused, Caption, Clear, Commit, ListeningConfig
+from media.events.session import Input, Output
+from media.events.speakers import NameSpeaker
 from media.frames import AudioChunk, Gap, VideoFrame
-from media.generation_events import ClearTrack, GenerationConfig, PromptChange, TrackPoints
 from media.pipeline.context import Send, SessionContext
 from media.pipeline.generation.passthrough import GenerationItem, Passthrough, StreamTime
 from media.pipeline.generation.stage import GenerationStage
@@ -52,7 +43,6 @@ from media.pipeline.overlay import CaptionOverlay
 from media.pipeline.questions import OpenQuestions
 from media.pipeline.speech.stage import SpeechStage
 from media.pipeline.vision.stage import VisionItem, VisionStage
-from media.speaker_events import NameSpeaker
 
 OVERLAY_FRAMES = 2  # frames that wait for their caption
 

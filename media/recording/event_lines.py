@@ -15,25 +15,18 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 
 from media.dialogue import NO_DIALOGUE
 from media.errors import UnreadableMediaError
-from media.events import (
-    Announce,
-    AudioPaused,
-    Cancel,
-    Clear,
-    Commit,
-    ListeningConfig,
-    Question,
-)
-from media.frames import Gap
-from media.generation_events import (
+from media.events.answers import Announce, Cancel, Question
+from media.events.generation import (
     ClearTrack,
     GenerationConfig,
     GenerationInput,
     PromptChange,
     TrackPoints,
 )
+from media.events.hearing import AudioPaused, Clear, Commit, ListeningConfig
+from media.events.speakers import NameSpeaker
+from media.frames import Gap
 from media.recording.layout import check_recording
-from media.speaker_events import NameSpeaker
 
 logger = logging.getLogger(__name__)
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from media.clock import Clock
 from media.errors import UnreadableMediaError
-from media.events import Announce, Cancel, Input, Question
+from media.events.answers import Announce, Cancel, Question
+from media.events.generation import GenerationInput
+from media.events.session import Input
 from media.files.decoding import decode
 from media.files.report import DecodingReport
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, Gap, VideoFrame
-from media.generation_events import GenerationInput
 from media.recording.event_lines import AudioGap, EventLine, StandIn, read_lines
 from media.recording.layout import AUDIO_FILE, EVENTS_FILE, VIDEO_FILE
 from media.worker import Worker

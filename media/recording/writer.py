@@ -9,7 +9,8 @@ from typing import TextIO
 import av
 
 from media.errors import MediaError
-from media.events import Degraded, Input
+from media.events.session import Input
+from media.events.vision import Degraded
 from media.frames import AudioChunk, VideoFrame
 from media.recording.event_lines import (
     AudioGap,

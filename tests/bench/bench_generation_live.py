@@ -33,10 +33,8 @@ import torch
 
 from media.clock import LiveClock
 from media.counters import Counters
-from media.events import Input, Output, Question
-from media.files.decoding import decode_audio
-from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.generation_events import (
+from media.events.answers import Question
+from media.events.generation import (
     SAMPLERS,
     GenerationConfig,
     GenerationStatus,
@@ -44,6 +42,9 @@ from media.generation_events import (
     Sampler,
     TrackPoints,
 )
+from media.events.session import Input, Output
+from media.files.decoding import decode_audio
+from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.pipeline.interfaces import VideoGenerator
 from media.pipeline.limits import Limits
 from media.pipeline.models.generation import GenerationServer, GenerationSlots

@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 
-from media.events import Evidence, Question
+from media.events.answers import Evidence, Question
 from media.images.decoder import ImageDecoder
 from media.pipeline.models.answerer import Answerer, PackagedAnswerer
 from media.pipeline.models.answering import AssistantHandle, AssistantServer

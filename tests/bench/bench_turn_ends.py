@@ -18,7 +18,7 @@ from typing import get_args
 
 import numpy as np
 
-from media.events import Eagerness
+from media.events.hearing import Eagerness
 from media.pipeline.hearing.patience import patience
 from models.asr.turn_end import features, probability, shipped_weights
 from models.training.turn_end.points import PausePoint

@@ -5,7 +5,7 @@ import pytest
 
 from media.channel import Channel, ChannelClosedError
 from media.clock import ReplayClock
-from media.events import Question
+from media.events.answers import Question
 from media.frames import VideoFrame
 
 

@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from media.events import Degraded, Input, ListeningConfig, Question
+from media.events.answers import Question
+from media.events.hearing import ListeningConfig
+from media.events.session import Input
+from media.events.vision import Degraded
 from media.files.decoding import decode_audio
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.recording.writer import record

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from media.clock import ReplayClock
-from media.events import ListeningConfig, Output
+from media.events.hearing import ListeningConfig
+from media.events.session import Output
 from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session

@@ -5,17 +5,11 @@ import pytest
 
 from media.channel import Channel
 from media.clock import ReplayClock
-from media.events import (
-    Answer,
-    AnswerOutput,
-    Cancel,
-    Caption,
-    CaptionWord,
-    Input,
-    Question,
-    Remembered,
-)
-from media.speaker_events import Speakers, TurnSpeakers
+from media.events.answers import Answer, AnswerOutput, Cancel, Question
+from media.events.hearing import Caption, CaptionWord
+from media.events.session import Input
+from media.events.speakers import Speakers, TurnSpeakers
+from media.events.vision import Remembered
 from models.assistant.interface import Moment
 from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-SAMPLERS = ("motion-stream", "rolling-forcing", "stream-dit")  # as media.generation_events
+SAMPLERS = ("motion-stream", "rolling-forcing", "stream-dit")  # as media.events.generation
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from media.events import Caption, CaptionWord, Output
+from media.events.hearing import Caption, CaptionWord
+from media.events.session import Output
 from media.files.decoding import decode_audio
 from media.files.report import DecodingReport
 from models.asr.words import RATE, RecognizedWord

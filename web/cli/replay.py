@@ -13,24 +13,13 @@ from typing import Any
 
 from media.clock import Clock, LiveClock, ReplayClock
 from media.dialogue import AnswerNotice
-from media.events import (
-    Answer,
-    Caption,
-    CaptionWord,
-    Degraded,
-    Input,
-    ListeningConfig,
-    Output,
-    Relevance,
-    Remembered,
-    RequestMet,
-    Speech,
-    StandingRequests,
-)
+from media.events.answers import Answer, Speech
+from media.events.generation import GeneratedImage, GenerationStatus
+from media.events.hearing import Caption, CaptionWord, HearingNotice, ListeningConfig
+from media.events.session import Input, Output
+from media.events.vision import Degraded, Relevance, Remembered, RequestMet, StandingRequests
 from media.files.report import DecodingReport
 from media.frames import AudioChunk, Gap, VideoFrame
-from media.generation_events import GeneratedImage, GenerationStatus
-from media.hearing_events import HearingNotice
 from media.pipeline.context import Send
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from media.events import TurnDetection
+from media.events.hearing import TurnDetection
 from media.images.decoder import ImageDecoder
 from media.images.formats import ImageLimits
 from media.pipeline.interfaces import VideoAssistant, VideoGenerator

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, cast
 
-from media.generation_events import (
+from media.events.generation import (
     ClearTrack,
     DrawRequest,
     GeneratedImage,

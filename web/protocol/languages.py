@@ -7,8 +7,7 @@ its translation, which comes after the final caption.
 from collections.abc import Callable
 from typing import Any
 
-from media.events import Caption
-from media.hearing_events import HearingNotice, LanguageDetected, Translation
+from media.events.hearing import Caption, HearingNotice, LanguageDetected, Translation
 from models.asr.languages.codes import language_name
 from web.protocol import responses, speech_input
 from web.protocol.state import ConversationState

@@ -11,25 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from media.dialogue import AnswerNotice, CalledFunction
-from media.events import (
-    Answer,
-    Caption,
-    Degraded,
-    Evidence,
-    Input,
-    Output,
-    Relevance,
-    Remembered,
-    RequestMet,
-    Speech,
-    StandingRequests,
-    TurnEnded,
-    TurnStarted,
-)
+from media.events.answers import Answer, Evidence, Speech
+from media.events.generation import DrawRequest, GeneratedImage, GenerationStatus
+from media.events.hearing import Backchannel, Caption, Cleared, CommitResult, TurnEnded, TurnStarted
+from media.events.session import Input, Output
+from media.events.speakers import Speakers
+from media.events.vision import Degraded, Relevance, Remembered, RequestMet, StandingRequests
 from media.frames import AudioChunk, Gap, VideoFrame
-from media.generation_events import DrawRequest, GeneratedImage, GenerationStatus
-from media.hearing_events import Cleared, CommitResult
-from media.speaker_events import Backchannel, Speakers
 from media.video import Pixels
 from web.protocol import (
     function_calls,

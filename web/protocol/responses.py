@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from media.events import Announce, Answer, Cancel, Question, RequestMet, Speech
+from media.events.answers import Announce, Answer, Cancel, Question, Speech
+from media.events.vision import RequestMet
 from web.protocol.client_events.messages import (
     OutputClear,
     ProtocolError,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from media.events import ListeningConfig, TurnDetection
+from media.events.hearing import ListeningConfig, TurnDetection
 from models.asr.languages.codes import language_code
 from web.protocol.client_events.tools import MaxTokens, ToolChoice, Tools
 from web.protocol.client_events.turn_detection import (

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from media.events import ListeningConfig
+from media.events.hearing import ListeningConfig
 from web.protocol import speech_input
 from web.protocol.client_events.messages import ProtocolError, SessionUpdate, invalid_field_error
 from web.protocol.client_events.turn_detection import merge_base, turn_detector, without_foreign

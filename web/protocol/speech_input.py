@@ -12,10 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio.pcm import PcmDecoder
-from media.events import Caption, Clear, Commit, TurnEnded, TurnStarted
+from media.events.hearing import (
+    Backchannel,
+    Caption,
+    Clear,
+    Commit,
+    CommitResult,
+    TurnEnded,
+    TurnStarted,
+)
+from media.events.speakers import NameSpeaker, Speakers
 from media.frames import SAMPLE_RATE, AudioChunk
-from media.hearing_events import CommitResult
-from media.speaker_events import Backchannel, NameSpeaker, Speakers
 from web.protocol.client_events.encoded import decode_base64
 from web.protocol.client_events.generation_messages import SpeakerName
 from web.protocol.client_events.messages import (

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from media.audio.pcm import PcmEncoding
 from media.dialogue import NO_DIALOGUE, Dialogue
-from media.events import Input, RequestMet
+from media.events.generation import GenerationConfig
+from media.events.session import Input
+from media.events.vision import RequestMet
 from media.frames import SAMPLE_RATE
-from media.generation_events import GenerationConfig
 from web.protocol.items import Item, ItemList, question_text
 from web.protocol.session_config import Capabilities, SessionConfig
 

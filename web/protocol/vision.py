@@ -7,7 +7,8 @@ import base64
 from typing import Any
 
 from media.dialogue import AnswerNotice
-from media.events import Degraded, Evidence, Relevance, Remembered, StandingRequests
+from media.events.answers import Evidence
+from media.events.vision import Degraded, Relevance, Remembered, StandingRequests
 from media.frames import VIDEO_CLOCK_HZ, Gap, VideoFrame
 from media.video import Pixels
 from models.assistant.interface import Moment

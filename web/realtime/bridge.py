@@ -20,7 +20,9 @@ from functools import partial
 
 from media.channel import Channel, ChannelClosedError
 from media.clock import Clock
-from media.events import AudioPaused, Cancel, Input, Output, Speech
+from media.events.answers import Cancel, Speech
+from media.events.hearing import AudioPaused
+from media.events.session import Input, Output
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.images.decoder import ImageDecoder
 from media.pipeline.limits import Limits

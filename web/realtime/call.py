@@ -8,7 +8,9 @@ from typing import Any
 
 from media.channel import ChannelClosedError
 from media.clock import Clock
-from media.events import Degraded, Output, Speech
+from media.events.answers import Speech
+from media.events.session import Output
+from media.events.vision import Degraded
 from media.frames import VideoFrame
 from rtc.allocation.regions import Region
 from rtc.errors import PeerClosedError

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from media.clock import Clock
-from media.events import Answer, Evidence, Output, Relevance
+from media.events.answers import Answer, Evidence
+from media.events.generation import GenerationStatus
+from media.events.session import Output
+from media.events.vision import Relevance
 from media.frames import VideoFrame
-from media.generation_events import GenerationStatus
 from media.worker import Worker
 from rtc.allocation import steering
 from rtc.allocation.frame_rate import FrameRateRule, LinkState

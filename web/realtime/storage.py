@@ -5,7 +5,8 @@ from collections.abc import AsyncIterable
 from contextlib import ExitStack, aclosing
 from typing import Any
 
-from media.events import Degraded, Input
+from media.events.session import Input
+from media.events.vision import Degraded
 from media.pipeline.context import Send
 from media.pipeline.session import run_session
 from media.recording.layout import MEMORY_FOLDER

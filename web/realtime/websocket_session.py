@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from media.events import Output
+from media.events.session import Output
 from rtc.network import NetworkState
 from web.context import ServiceContext
 from web.protocol.protocol import RealtimeProtocol

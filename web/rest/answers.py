@@ -12,8 +12,8 @@ from pathlib import Path
 from media.channel import Channel
 from media.dialogue import AnswerNotice, CalledFunction
 from media.errors import UnreadableMediaError
-from media.events import Answer, AnswerOutput, Evidence
-from media.generation_events import DrawRequest
+from media.events.answers import Answer, AnswerOutput, Evidence
+from media.events.generation import DrawRequest
 from media.pipeline.models.answerer import AnswerFailedError, AnswerStream
 from media.pipeline.models.services import Services
 from media.recording.layout import MEMORY_FOLDER

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 from unicodedata import east_asian_width
 
-from media.events import CaptionWord
+from media.events.hearing import CaptionWord
 
 SubtitleFormat = Literal["vtt", "srt", "json", "text"]
 MEDIA_TYPES: dict[SubtitleFormat, str] = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from media.events import CaptionWord
+from media.events.hearing import CaptionWord
 from models.asr.words import RATE, RecognizedWord, join_words
 from web.rest.spoken_language import SpokenLanguage
 from web.rest.subtitles import MEDIA_TYPES, format_cues, make_cues, speaker_names

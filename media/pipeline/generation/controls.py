@@ -6,7 +6,7 @@ is no queue that could grow.
 
 from dataclasses import dataclass, field, replace
 
-from media.generation_events import (
+from media.events.generation import (
     ClearTrack,
     GenerationConfig,
     GenerationInput,

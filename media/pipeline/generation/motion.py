@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from media.generation_events import TrackPoints
+from media.events.generation import TrackPoints
 from models.generation.chunk_request import MAX_THINGS
 
 Point = tuple[float, float]

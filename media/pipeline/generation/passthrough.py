@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from media.channel import Channel
-from media.events import Degraded
+from media.events.generation import GenerationInput
+from media.events.vision import Degraded
 from media.frames import VideoFrame
-from media.generation_events import GenerationInput
 from media.pipeline.context import SessionContext
 from media.pipeline.generation.playout import ShowFrame
 

@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from media.events.generation import GeneratedImage
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.generation_events import GeneratedImage
 from media.pipeline.context import SessionContext
 from media.pipeline.generation.chunk_producer import GeneratedFrame
 from media.pipeline.interfaces import Pixels

@@ -11,9 +11,9 @@ from math import inf
 from typing import cast
 
 from media.channel import Channel
-from media.events import Degraded
+from media.events.generation import GenerationConfig, GenerationState, GenerationStatus, Sampler
+from media.events.vision import Degraded
 from media.frames import VideoFrame
-from media.generation_events import GenerationConfig, GenerationState, GenerationStatus, Sampler
 from media.pipeline.context import SessionContext
 from media.pipeline.generation.chunk_producer import ChunkProducer, GeneratedFrame
 from media.pipeline.generation.controls import Controls

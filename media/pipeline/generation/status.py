@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from media.generation_events import GenerationStatus
+from media.events.generation import GenerationStatus
 
 REPORT_INTERVAL = 1.0  # seconds between two reports while frames are shown
 DELAY_INTERVAL = 0.25  # the same for a new delay

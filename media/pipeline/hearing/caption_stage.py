@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from media.channel import Channel
-from media.events import Caption, Question
+from media.events.answers import Question
+from media.events.hearing import Caption
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.made_up import without_made_up
 from media.pipeline.hearing.speakers import SpeakerLabels

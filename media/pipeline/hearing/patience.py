@@ -1,6 +1,6 @@
 """How long a pause ends a turn, by what was said so far and how eager the service is: pure."""
 
-from media.events import Eagerness
+from media.events.hearing import Eagerness
 
 # Seconds of silence that end a turn whose words are complete, and one whose words are not.
 LIMITS: dict[Eagerness, tuple[float, float]] = {

@@ -8,16 +8,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from media.events import (
-    Announce,
-    Caption,
-    CaptionWord,
-    Question,
-)
+from media.events.answers import Announce, Question
+from media.events.hearing import Caption, CaptionWord
+from media.events.speakers import NameSpeaker, Speakers, TurnSpeakers
 from media.frames import SAMPLE_RATE
 from media.pipeline.context import SessionContext
 from media.servers.server import ModelHandle
-from media.speaker_events import NameSpeaker, Speakers, TurnSpeakers
 from models.asr.words import RecognizedWord
 from models.speakers.clustering import Voices
 from models.speakers.names import MAX_NAME, introduction, name_by_number

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from media.events import Caption, CaptionWord, ListeningConfig
+from media.events.hearing import Caption, CaptionWord, ListeningConfig, Translate
 from media.frames import SAMPLE_RATE
-from media.hearing_events import Translate
 from media.pipeline.hearing.turn_language import UNKNOWN, TurnLanguage
 from media.pipeline.interfaces import Samples
 from media.pipeline.models.hearing import SpeechChunk

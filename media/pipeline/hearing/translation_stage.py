@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from media.channel import Channel
+from media.events.hearing import Translation
 from media.frames import SAMPLE_RATE
-from media.hearing_events import Translation
 from media.pipeline.context import SessionContext
 from media.pipeline.interfaces import Samples
 from media.pipeline.models.hearing import SpeechChunk

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from media.events import ListeningConfig
+from media.events.hearing import ListeningConfig
 from media.pipeline.interfaces import Samples
 from models.asr.speech_activity import Region
 from models.asr.words import RecognizedWord

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from media.events import Degraded, ListeningConfig
+from media.events.hearing import HearingNotice, LanguageDetected, ListeningConfig
+from media.events.vision import Degraded
 from media.frames import SAMPLE_RATE
-from media.hearing_events import HearingNotice, LanguageDetected
 from media.pipeline.context import SessionContext
 from media.pipeline.interfaces import Samples
 from media.pipeline.models.languages import AUTO, ENGLISH, Hearing

@@ -5,7 +5,7 @@ Voice activity detection, the sound of the turn and its words belong to the turn
 
 from dataclasses import dataclass, replace
 
-from media.events import TurnDetection
+from media.events.hearing import TurnDetection
 
 HYSTERESIS = 0.15  # below `threshold` by this much counts as silence; silero-vad's own default
 ONSET_FRAMES = 2  # frames of speech that start a turn: one alone is a click

@@ -7,17 +7,19 @@ from dataclasses import replace
 import numpy as np
 
 from media.channel import Channel
-from media.events import (
+from media.events.hearing import (
     AudioPaused,
+    Backchannel,
     Clear,
+    Cleared,
     Commit,
+    CommitResult,
     ListeningConfig,
     TurnDetection,
     TurnEnded,
     TurnStarted,
 )
 from media.frames import SAMPLE_RATE, AudioChunk, Gap
-from media.hearing_events import Cleared, CommitResult
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.backchannels import INTERRUPTION, is_backchannel
 from media.pipeline.hearing.made_up import with_gap, without_made_up
@@ -32,7 +34,6 @@ from media.pipeline.hearing.turn_rules import (
 )
 from media.pipeline.hearing.turn_state import EMPTY, TurnState
 from media.pipeline.interfaces import Samples
-from media.speaker_events import Backchannel
 from models.asr.turn_end import completeness
 from models.asr.words import RecognizedWord, join_words
 

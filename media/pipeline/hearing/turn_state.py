@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from media.events import ListeningConfig
+from media.events.hearing import ListeningConfig
 from media.pipeline.hearing.turn_rules import TurnDetectionState
 from media.pipeline.interfaces import Samples
 from media.servers.server import ModelHandle

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from media.dialogue import AnswerNotice, CalledFunction, DialogueTurn
 from media.errors import MediaError
-from media.events import Evidence, Question
-from media.generation_events import DrawRequest
+from media.events.answers import Evidence, Question
+from media.events.generation import DrawRequest
 from media.images.decoder import ImageDecoder
 from media.pipeline.models.answering import AnswerHandle, AssistantHandle, AssistantServer
 from media.servers.urgency import Urgency

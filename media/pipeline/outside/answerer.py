@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 
 from media.dialogue import AnswerNotice, CalledFunction, DialogueTurn, FunctionCall, FunctionTool
-from media.events import Evidence, Question
+from media.events.answers import Evidence, Question
 from media.pipeline.models.answerer import (
     AnswerItem,
     PackagedAnswerer,

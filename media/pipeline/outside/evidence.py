@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from media.events import Question
+from media.events.answers import Question
 from media.images.decoder import ImageDecoder
 from media.images.encoding import encode_jpeg
 from media.images.picture_log import PictureLog

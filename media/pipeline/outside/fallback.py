@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Self
 
 from media.dialogue import AnswerNotice
-from media.events import Evidence, Question
+from media.events.answers import Evidence, Question
 from media.pipeline.models.answerer import (
     AnswerFailedError,
     AnswerItem,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from media.dialogue import DialogueTurn, FunctionCall, FunctionTool
-from media.events import Question
-from media.generation_events import DrawRequest
+from media.events.answers import Question
+from media.events.generation import DrawRequest
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.evidence import NO_EVIDENCE, EvidenceCollector, QuestionEvidence
 from media.pipeline.outside.tool_schemas import DRAW, LOOK, RECENT, SEARCH, TOOLS

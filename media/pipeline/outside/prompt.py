@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from media.dialogue import Dialogue, DialogueTurn, FunctionCall, FunctionTool
-from media.events import Question
+from media.events.answers import Question
 from media.pipeline.outside.endpoint import ModelEndpoint
 from media.pipeline.outside.evidence import QuestionEvidence, TimedPicture
 from media.pipeline.outside.memory_tools import ToolRound

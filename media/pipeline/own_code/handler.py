@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from media.events import Question
+from media.events.answers import Question
 from media.pipeline.models.answerer import AnswerItem, PackagedAnswerer
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.evidence import EvidenceCollector, QuestionEvidence

@@ -1,7 +1,7 @@
 """Answers to speech, clause by clause, while the rest of the answer is still generated."""
 
 from media.channel import Channel
-from media.events import Answer, Speech
+from media.events.answers import Answer, Speech
 from media.frames import AudioChunk
 from media.pipeline.context import SessionContext
 from media.pipeline.speech.clauses import split_clauses

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from media.channel import Channel
 from media.delays import Histogram
 from media.errors import UnreadableMediaError
-from media.events import (
-    Announce,
-    Answer,
-    AnswerStatus,
-    Evidence,
-    Question,
-    Relevance,
-)
+from media.events.answers import Announce, Answer, AnswerStatus, Evidence, Question
+from media.events.vision import Relevance
 from media.pipeline.context import SessionContext
 from media.pipeline.models.answerer import AnswerFailedError, AnswerItem, AnswerStream
 from media.pipeline.models.answering import AnswerHandle, AssistantHandle

@@ -9,19 +9,10 @@ import logging
 from math import inf
 
 from media.channel import Channel
-from media.events import (
-    Announce,
-    Answer,
-    Degraded,
-    Output,
-    Question,
-    Relevance,
-    Remembered,
-    RequestMet,
-    StandingRequests,
-    TurnEnded,
-    TurnStarted,
-)
+from media.events.answers import Announce, Answer, Question
+from media.events.hearing import TurnEnded, TurnStarted
+from media.events.session import Output
+from media.events.vision import Degraded, Relevance, Remembered, RequestMet, StandingRequests
 from media.frames import VideoFrame
 from media.images.encoding import encode_thumbnail
 from media.pipeline.context import SessionContext

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from media.counters import Counters
-from media.events import Answer, Caption, Input, ListeningConfig, Output, Question
+from media.events.answers import Answer, Question
+from media.events.generation import GenerationConfig, GenerationStatus, PromptChange
+from media.events.hearing import Caption, ListeningConfig
+from media.events.session import Input, Output
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
-from media.generation_events import GenerationConfig, GenerationStatus, PromptChange
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import FrameOutput, Limits
 from media.pipeline.models.services import Devices, Services

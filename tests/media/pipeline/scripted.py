@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from media.events import Input
+from media.events.session import Input
 from media.frames import AudioChunk, VideoFrame
 from media.images.decoder import ImageDecoder
 from media.pipeline.interfaces import FrameFilter, Pixels, Samples

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from media.dialogue import Dialogue, DialogueTurn, FunctionCall
-from media.events import Question
+from media.events.answers import Question
 from media.pipeline.models.answerer import exchanges
 from models.assistant.interface import Exchange
 from tests.media.pipeline.scripted import replayed

@@ -7,15 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from media.clock import ReplayClock
-from media.events import (
-    Answer,
-    Degraded,
-    Evidence,
-    Input,
-    Output,
-    Question,
-    Remembered,
-)
+from media.events.answers import Answer, Evidence, Question
+from media.events.session import Input, Output
+from media.events.vision import Degraded, Remembered
 from media.frames import VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session

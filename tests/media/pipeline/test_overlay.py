@@ -3,7 +3,7 @@ import numpy as np
 from media.channel import Channel
 from media.clock import ReplayClock
 from media.counters import Counters
-from media.events import Caption, CaptionWord
+from media.events.hearing import Caption, CaptionWord
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.pipeline.context import SessionContext
 from media.pipeline.limits import Limits

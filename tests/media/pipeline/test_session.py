@@ -13,20 +13,9 @@ from hypothesis import strategies as st
 from media.channel import Channel
 from media.clock import ReplayClock
 from media.counters import Counters
-from media.events import (
-    Answer,
-    Cancel,
-    Caption,
-    Clear,
-    Commit,
-    Input,
-    ListeningConfig,
-    Output,
-    Question,
-    Speech,
-    TurnEnded,
-    TurnStarted,
-)
+from media.events.answers import Answer, Cancel, Question, Speech
+from media.events.hearing import Caption, Clear, Commit, ListeningConfig, TurnEnded, TurnStarted
+from media.events.session import Input, Output
 from media.frames import AudioChunk, VideoFrame
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits

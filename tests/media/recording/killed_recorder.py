@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from media.events import Degraded, Input, Question
+from media.events.answers import Question
+from media.events.session import Input
+from media.events.vision import Degraded
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.recording.layout import MEMORY_FOLDER
 from media.recording.writer import record

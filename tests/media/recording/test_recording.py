@@ -7,22 +7,12 @@ import pytest
 
 from media.clock import ReplayClock
 from media.errors import UnreadableMediaError
-from media.events import (
-    Announce,
-    AudioPaused,
-    Cancel,
-    Caption,
-    Clear,
-    Commit,
-    Degraded,
-    Input,
-    ListeningConfig,
-    Output,
-    Question,
-    TurnDetection,
-)
+from media.events.answers import Announce, Cancel, Question
+from media.events.generation import ClearTrack, GenerationConfig, PromptChange, TrackPoints
+from media.events.hearing import AudioPaused, Caption, Clear, Commit, ListeningConfig, TurnDetection
+from media.events.session import Input, Output
+from media.events.vision import Degraded
 from media.frames import VIDEO_CLOCK_HZ, AudioChunk, Gap, VideoFrame
-from media.generation_events import ClearTrack, GenerationConfig, PromptChange, TrackPoints
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording.event_lines import AudioGap, read_lines

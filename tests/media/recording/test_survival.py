@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.events import Degraded, Input, Question
+from media.events.answers import Question
+from media.events.session import Input
+from media.events.vision import Degraded
 from media.frames import SAMPLE_RATE, VIDEO_CLOCK_HZ, AudioChunk, VideoFrame
 from media.recording.layout import AUDIO_FILE, EVENTS_FILE, MEMORY_FOLDER, VIDEO_FILE
 from media.recording.reader import read_items

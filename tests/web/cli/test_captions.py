@@ -10,7 +10,7 @@ import pytest
 
 import web.cli.captions
 from media.errors import MediaTooLongError, UnreadableMediaError
-from media.events import CaptionWord
+from media.events.hearing import CaptionWord
 from media.files.decoding import decode_audio
 from tests.media.files.damage import Track, refused_byte, write_media, write_tracks
 from tests.media.media_files import write_sound

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from media.errors import UnreadableMediaError
-from media.generation_events import SAMPLERS
+from media.events.generation import SAMPLERS
 from tests.paths import ROOT, SPEECH
 from web.cli import arguments
 from web.cli.main import banner, caption_format, main

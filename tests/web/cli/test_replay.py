@@ -6,7 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 import web.cli.replay
-from media.events import Answer, Caption, Output
+from media.events.answers import Answer
+from media.events.hearing import Caption
+from media.events.session import Output
 from tests.media.media_files import write_clip, write_sound
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 from tests.paths import SPEECH

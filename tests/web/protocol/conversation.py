@@ -18,18 +18,9 @@ from media.audio.pcm import encode_pcm
 from media.channel import Channel
 from media.clock import ReplayClock
 from media.counters import Counters
-from media.events import (
-    Answer,
-    AudioPaused,
-    Cancel,
-    Clear,
-    Commit,
-    Input,
-    ListeningConfig,
-    Output,
-    Question,
-    Speech,
-)
+from media.events.answers import Answer, Cancel, Question, Speech
+from media.events.hearing import AudioPaused, Clear, Commit, ListeningConfig
+from media.events.session import Input, Output
 from media.frames import AudioChunk
 from media.pipeline.context import SessionContext
 from media.pipeline.hearing.caption_stage import CaptionStage

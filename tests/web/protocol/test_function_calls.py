@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from media.dialogue import CalledFunction, DialogueTurn, FunctionCall, FunctionTool
-from media.events import Answer, Speech
-from media.generation_events import DrawRequest, GenerationConfig, PromptChange
+from media.events.answers import Answer, Speech
+from media.events.generation import DrawRequest, GenerationConfig, PromptChange
 from tests.web.protocol.test_generation import GENERATION
 from tests.web.protocol.test_protocol import CAPABILITIES, Talk
 from web.protocol.session_config import Capabilities

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.generation_events import (
+from media.events.generation import (
     ClearTrack,
     GeneratedImage,
     GenerationConfig,

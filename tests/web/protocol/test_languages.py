@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from media.events import ListeningConfig, Question, TurnEnded, TurnStarted
-from media.hearing_events import HearingNotice, LanguageDetected, Translation
+from media.events.answers import Question
+from media.events.hearing import (
+    HearingNotice,
+    LanguageDetected,
+    ListeningConfig,
+    Translation,
+    TurnEnded,
+    TurnStarted,
+)
 from tests.web.protocol.test_protocol import CAPABILITIES, Talk, caption
 from web.protocol.session_config import query_patch
 

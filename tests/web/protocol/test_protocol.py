@@ -12,23 +12,20 @@ from hypothesis import strategies as st
 
 from media.audio.pcm import encode_pcm
 from media.errors import UnreadableMediaError
-from media.events import (
-    Answer,
-    Cancel,
+from media.events.answers import Answer, Cancel, Question, Speech
+from media.events.hearing import (
     Caption,
     CaptionWord,
     Clear,
+    Cleared,
     Commit,
-    Input,
+    CommitResult,
     ListeningConfig,
-    Output,
-    Question,
-    Speech,
     TurnEnded,
     TurnStarted,
 )
+from media.events.session import Input, Output
 from media.frames import AudioChunk
-from media.hearing_events import Cleared, CommitResult
 from media.images.decoding import decode_image
 from media.sizes import SizeLimits
 from media.video import Pixels

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from media.events import ListeningConfig, TurnDetection
-from media.speaker_events import Backchannel
+from media.events.hearing import Backchannel, ListeningConfig, TurnDetection
 from tests.web.protocol.test_protocol import Talk
 
 

@@ -9,20 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from media.events import (
-    Announce,
-    Answer,
-    Degraded,
-    Evidence,
-    Question,
-    Relevance,
-    Remembered,
-    RequestMet,
-    Speech,
-    StandingRequests,
-    TurnEnded,
-    TurnStarted,
-)
+from media.events.answers import Announce, Answer, Evidence, Question, Speech
+from media.events.hearing import TurnEnded, TurnStarted
+from media.events.vision import Degraded, Relevance, Remembered, RequestMet, StandingRequests
 from media.frames import Gap, VideoFrame
 from models.assistant.interface import Moment
 from tests.web.protocol.test_protocol import MANUAL, PIXEL, TURN, Talk, caption, chunk, receive

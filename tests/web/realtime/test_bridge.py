@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 
 from media.clock import LiveClock
-from media.events import Clear, Commit, ListeningConfig, TurnEnded, TurnStarted
+from media.events.generation import GeneratedImage
+from media.events.hearing import (
+    Clear,
+    Commit,
+    CommitResult,
+    ListeningConfig,
+    TurnEnded,
+    TurnStarted,
+)
 from media.frames import AudioChunk, VideoFrame
-from media.generation_events import GeneratedImage
-from media.hearing_events import CommitResult
 from media.images.decoder import ImageDecoder
 from media.worker import Worker
 from tests.patience import PATIENCE

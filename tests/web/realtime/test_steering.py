@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from media.clock import ReplayClock
-from media.events import Answer, Evidence, Relevance
-from media.generation_events import GenerationStatus
+from media.events.answers import Answer, Evidence
+from media.events.generation import GenerationStatus
+from media.events.vision import Relevance
 from media.worker import Worker
 from rtc.allocation.regions import Region
 from rtc.network import NetworkState

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from media.audio import g711
-from media.events import AudioPaused, ListeningConfig
+from media.events.hearing import AudioPaused, ListeningConfig
 from media.frames import AudioChunk
 from media.pipeline.interfaces import Samples
 from media.recording.reader import read_items

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 import webvtt
 
-from media.events import CaptionWord
+from media.events.hearing import CaptionWord
 from web.rest.subtitles import (
     MAX_CHARACTERS,
     MAX_SECONDS,

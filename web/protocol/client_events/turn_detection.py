@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, assert_never, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from media.events import Eagerness, TurnDetection
+from media.events.hearing import Eagerness, TurnDetection
 from media.pipeline.hearing.patience import LIMITS
 from web.protocol.client_events.messages import ProtocolError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from media.dialogue import AnswerNotice, CalledFunction, FunctionCall
-from media.events import Evidence
+from media.events.answers import Evidence
 from web.context import MODEL_NAME, unix_time
 from web.problems import ProblemError, error_fields
 from web.rest.answers import AnswerPiece, AnswerTask

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from media.dialogue import NO_DIALOGUE, Dialogue
 from media.errors import UnreadableMediaError
-from media.events import Question
+from media.events.answers import Question
 from media.images.decoder import ImageDecoder
 from media.pipeline.models.answerer import Answerer
 from web.problems import ProblemError

@@ -13,7 +13,7 @@ from fastapi.sse import format_sse_event
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from media.events import Evidence
+from media.events.answers import Evidence
 from web.access.auth import Caller
 from web.access.gate import caller_of
 from web.context import ServiceContext, service_context

@@ -9,9 +9,9 @@ import numpy as np
 
 from media.channel import Channel
 from media.counters import Counters
-from media.events import Output
+from media.events.generation import GeneratedImage, GenerationConfig, GenerationStatus, PromptChange
+from media.events.session import Output
 from media.frames import VideoFrame
-from media.generation_events import GeneratedImage, GenerationConfig, GenerationStatus, PromptChange
 from media.pipeline.context import SessionContext
 from media.pipeline.generation.passthrough import GenerationItem
 from media.pipeline.generation.stage import GenerationStage

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from media.generation_events import TrackPoints
+from media.events.generation import TrackPoints
 from media.pipeline.generation.motion import MotionTracks
 from models.generation.chunk_request import MAX_THINGS
 

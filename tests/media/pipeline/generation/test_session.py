@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from media.clock import ReplayClock
 from media.counters import Counters
-from media.events import Caption, Degraded, Input, Output, Question
-from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.generation_events import (
+from media.events.answers import Question
+from media.events.generation import (
     ClearTrack,
     GeneratedImage,
     GenerationInput,
@@ -22,6 +21,10 @@ from media.generation_events import (
     PromptChange,
     TrackPoints,
 )
+from media.events.hearing import Caption
+from media.events.session import Input, Output
+from media.events.vision import Degraded
+from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.pipeline.limits import FrameOutput, Limits
 from media.pipeline.models.services import Services
 from media.pipeline.session import run_session

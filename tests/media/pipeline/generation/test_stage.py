@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from media.events.generation import ClearTrack, PromptChange, TrackPoints
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
-from media.generation_events import ClearTrack, PromptChange, TrackPoints
 from media.pipeline.models.generation import GenerationSlots
 from tests.media.pipeline.generation.scripted_generator import CHUNK, RunningStage, colors, config
 from tests.media.pipeline.scripted import picture

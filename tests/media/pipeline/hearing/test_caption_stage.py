@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from media.clock import ReplayClock
-from media.events import Caption, Commit, ListeningConfig, Output
+from media.events.hearing import Caption, Commit, ListeningConfig
+from media.events.session import Output
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session

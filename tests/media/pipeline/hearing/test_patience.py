@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.events import Eagerness
+from media.events.hearing import Eagerness
 from media.pipeline.hearing.patience import LIMITS, patience
 from media.pipeline.hearing.turn_rules import PEEK
 

@@ -9,23 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.clock import ReplayClock
-from media.events import (
-    Announce,
+from media.events.answers import Announce, Speech
+from media.events.hearing import (
+    Backchannel,
     Caption,
     Eagerness,
-    Input,
     ListeningConfig,
-    Output,
-    Speech,
     TurnDetection,
     TurnEnded,
     TurnStarted,
 )
+from media.events.session import Input, Output
 from media.pipeline.hearing.patience import LIMITS
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
-from media.speaker_events import Backchannel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import chunks, replayed, scripted_services, silence, tone
 

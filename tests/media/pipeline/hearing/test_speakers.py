@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from media.clock import ReplayClock
-from media.events import Answer, Caption, Input, ListeningConfig, Output, Question
+from media.events.answers import Answer, Question
+from media.events.hearing import Caption, ListeningConfig
+from media.events.session import Input, Output
+from media.events.speakers import NameSpeaker, Speakers
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
 from media.pipeline.models.services import Services
 from media.pipeline.session import run_session
-from media.speaker_events import NameSpeaker, Speakers
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.speakers.tracker import SpeakerTracker
 from tests.media.pipeline.scripted import chunks, scripted_services, silence

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from media.clock import ReplayClock
-from media.events import Caption, Degraded, Input, ListeningConfig, Output
-from media.hearing_events import HearingNotice, LanguageDetected, Translation
+from media.events.hearing import (
+    Caption,
+    HearingNotice,
+    LanguageDetected,
+    ListeningConfig,
+    Translation,
+)
+from media.events.session import Input, Output
+from media.events.vision import Degraded
 from media.pipeline.interfaces import Samples
 from media.pipeline.limits import Limits
 from media.pipeline.models.languages import LazyMultilingual

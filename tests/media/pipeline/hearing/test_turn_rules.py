@@ -4,7 +4,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.events import TurnDetection
+from media.events.hearing import TurnDetection
 from media.pipeline.hearing.turn_rules import (
     PEEK,
     SpeechEnd,

@@ -6,19 +6,19 @@ import pytest
 
 from media.clock import ReplayClock
 from media.counters import Counters
-from media.events import (
+from media.events.hearing import (
     AudioPaused,
     Caption,
     Clear,
+    Cleared,
     Commit,
-    Input,
+    CommitResult,
     ListeningConfig,
-    Output,
     TurnEnded,
     TurnStarted,
 )
+from media.events.session import Input, Output
 from media.frames import AudioChunk, Gap
-from media.hearing_events import Cleared, CommitResult
 from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from tests.media.pipeline.scripted import RATE, chunks, replayed, scripted_services, silence, tone

@@ -16,8 +16,9 @@ from media.dialogue import (
     FunctionCall,
     FunctionTool,
 )
-from media.events import Answer, Cancel, Evidence, Input, Output, Question, Speech
-from media.generation_events import DrawRequest
+from media.events.answers import Answer, Cancel, Evidence, Question, Speech
+from media.events.generation import DrawRequest
+from media.events.session import Input, Output
 from media.pipeline.limits import Limits
 from media.pipeline.models.services import OutsideModel
 from media.pipeline.outside.answerer import MAX_ROUNDS

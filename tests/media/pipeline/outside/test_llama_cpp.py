@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from media.dialogue import AnswerNotice, Dialogue, DialogueTurn
-from media.events import Answer, Evidence
+from media.events.answers import Answer, Evidence
 from tests.media.pipeline.outside.llama_server import llama_server
 from tests.media.pipeline.outside.scripted_endpoint import outside
 from tests.media.pipeline.outside.test_answerer import QUESTION, last, notices, run, text

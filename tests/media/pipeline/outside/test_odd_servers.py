@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from media.dialogue import CalledFunction, Dialogue, DialogueTurn, FunctionCall, FunctionTool
-from media.events import Answer
+from media.events.answers import Answer
 from media.pipeline.outside.answerer import MAX_ROUNDS
 from media.pipeline.outside.completion import MAX_EVENT, MAX_EVENTS_PER_TOKEN
 from tests.media.pipeline.outside.scripted_endpoint import (

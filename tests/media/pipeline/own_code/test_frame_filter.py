@@ -9,7 +9,8 @@ import pytest
 from media.clock import ReplayClock
 from media.counters import Counters
 from media.errors import FrameFilterError
-from media.events import Degraded, Input, Output
+from media.events.session import Input, Output
+from media.events.vision import Degraded
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.pipeline.limits import Limits
 from media.pipeline.own_code.frame_filter import UserFrameFilter, checked

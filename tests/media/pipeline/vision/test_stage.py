@@ -8,21 +8,9 @@ import numpy as np
 from PIL import Image
 
 from media.clock import ReplayClock
-from media.events import (
-    Announce,
-    Answer,
-    Cancel,
-    Degraded,
-    Evidence,
-    Input,
-    Output,
-    Question,
-    Relevance,
-    Remembered,
-    RequestMet,
-    Speech,
-    StandingRequests,
-)
+from media.events.answers import Announce, Answer, Cancel, Evidence, Question, Speech
+from media.events.session import Input, Output
+from media.events.vision import Degraded, Relevance, Remembered, RequestMet, StandingRequests
 from media.pipeline.interfaces import Pixels
 from media.pipeline.limits import Limits, Sampling
 from media.pipeline.models.services import Services

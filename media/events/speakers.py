@@ -1,4 +1,4 @@
-"""Inputs and outputs of a session about who speaks, and speech that is no turn."""
+"""Events about who speaks."""
 
 from dataclasses import dataclass
 
@@ -25,12 +25,3 @@ class Speakers:
 
     names: tuple[tuple[int, str], ...]
     corrected: tuple[TurnSpeakers, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Backchannel:
-    """Somebody said `text` while the service spoke, which is not a turn: "mhm", or a cough."""
-
-    text: str
-    start: float
-    end: float

@@ -9,6 +9,8 @@ from typing import Literal, get_args
 from models.generation.chunk_request import WeightedPrompts
 
 Sampler = Literal["motion-stream", "rolling-forcing", "stream-dit"]
+
+
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
 
@@ -106,4 +108,6 @@ class GeneratedImage:
 
 
 GenerationInput = PromptChange | TrackPoints | ClearTrack | GenerationConfig
+
+
 GenerationOutput = DrawRequest | GenerationStatus | GeneratedImage

@@ -1,0 +1,1 @@
+"""What enters and leaves a session: typed events, one module a subject."""

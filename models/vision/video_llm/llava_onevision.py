@@ -4,28 +4,22 @@ Source: Li et al. 2024; a frame of video is 27 x 27 patches, pooled to 14 x 14 t
 token that Hugging Face's forward puts after a video is left out, as in ReKV.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from models.engine import EngineLoader, EngineSpec, load_in_torch
 from models.errors import WeightsError
-from models.huggingface_files import fill, read_config, read_tensors
-from models.language.decoder import Decoder, DecoderConfig
-from models.language.huggingface import decoder_state, read_decoder_config
-from models.language.tokenizer import load_tokenizer
-from models.vision.preprocessing import read_normalization
+from models.huggingface_files import fill, read_config
+from models.language.decoder import DecoderConfig
+from models.language.huggingface import read_decoder_config
+from models.vision.video_llm.assembly import ModelFolder, tensors_below
 from models.vision.video_llm.chat_template import ChatTemplate
-from models.vision.video_llm.frame_networks import (
-    FrameEncoder,
-    LlavaFrameNetwork,
-    Projector,
-    frame_spec,
-    load_frames,
-    pooled,
-)
+from models.vision.video_llm.frame_networks import LlavaFrameNetwork, Projector, frame_spec, pooled
 from models.vision.video_llm.model import VideoLlm
 from models.vision.video_llm.siglip import SiglipConfig, SiglipTower, siglip_config, siglip_weights
 
@@ -36,7 +30,7 @@ TEMPLATE = ChatTemplate(
     end="<|im_end|>",
     first_gap="\n",
 )
-PROJECTOR = "multi_modal_projector."
+PROJECTOR = r"(.*\.)?multi_modal_projector\."
 FRAME_TENSORS = r"vision_tower\.|multi_modal_projector\."  # those of what makes tokens of frames
 
 
@@ -55,42 +49,36 @@ def read_llava_onevision(
     """
     config = read_config(folder, "llava_onevision")
     vision, text = _sizes(folder, config)
-    tokenizer = load_tokenizer(folder / "tokenizer.json", device=device, end=TEMPLATE.end)
-    tensors = read_tensors(folder, device=device, dtype=dtype, without=FRAME_TENSORS)
-    with torch.device("meta"):
-        decoder = Decoder(text)
-    spec = frame_spec(
-        "llava-onevision-frames",
-        (vision.side, vision.side),
-        pooled(vision.grid) ** 2,
-        text.width,
-        dtype,
-    )
-    engine = load_frames(folder, spec, partial(_build_frames, folder, spec), load_engine)
-    return VideoLlm(
-        frames=FrameEncoder(engine, read_normalization(folder), device),
-        decoder=fill(decoder, decoder_state(tensors, text), "a Qwen2 decoder"),
-        tokenizer=tokenizer,
+    source = ModelFolder(
+        path=folder,
         template=TEMPLATE,
+        frame_tensors=FRAME_TENSORS,
+        device=device,
+        dtype=dtype,
+        load_engine=load_engine,
+    )
+    size = (vision.side, vision.side)
+    tokens = pooled(vision.grid) ** 2
+    spec = frame_spec("llava-onevision-frames", size, tokens, text.width, dtype)
+    biased = bool(config.get("multimodal_projector_bias", True))
+    return source.assemble(
+        text,
+        source.language_tensors(),
+        spec,
+        partial(_build_frames, vision, text.width, biased, spec),
+        tokenizer=source.tokenizer(),
     )
 
 
-def _build_frames(folder: Path, spec: EngineSpec) -> LlavaFrameNetwork:
-    config = read_config(folder, "llava_onevision")
-    vision, text = _sizes(folder, config)
-    tensors = read_tensors(folder, dtype=spec.inputs[0].dtype, only=FRAME_TENSORS)
+def _build_frames(
+    vision: SiglipConfig, width: int, biased: bool, spec: EngineSpec, tensors: Mapping[str, Tensor]
+) -> LlavaFrameNetwork:
     with torch.device("meta"):
         tower = SiglipTower(vision)
-        biased = bool(config.get("multimodal_projector_bias", True))
-        projector = Projector(vision.width, text.width, biased=biased)
-    linear = {
-        name.removeprefix("model.").removeprefix(PROJECTOR): tensor
-        for name, tensor in tensors.items()
-        if PROJECTOR in name
-    }
+        projector = Projector(vision.width, width, biased=biased)
     return LlavaFrameNetwork(
         fill(tower, siglip_weights(tensors, vision), "SigLIP's tower"),
-        fill(projector, linear, "the projector"),
+        fill(projector, tensors_below(tensors, PROJECTOR), "the projector"),
         spec,
     )
 

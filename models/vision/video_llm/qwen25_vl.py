@@ -6,32 +6,28 @@ In transformers 5 it continues after the rows and columns; this differs for long
 Source: Bai et al. 2025 (Qwen2.5-VL).
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from models.engine import EngineLoader, EngineSpec, load_in_torch
 from models.errors import WeightsError
-from models.huggingface_files import fill, read_config, read_tensors
-from models.language.decoder import Decoder
-from models.language.huggingface import decoder_state, read_decoder_config
-from models.language.tokenizer import load_tokenizer
+from models.huggingface_files import fill, read_config
+from models.language.huggingface import read_decoder_config
 from models.memory.positions import GridPositions
-from models.vision.preprocessing import read_normalization
+from models.vision.video_llm.assembly import ModelFolder, tensors_below
 from models.vision.video_llm.chat_template import ChatTemplate
-from models.vision.video_llm.frame_networks import (
-    FrameEncoder,
-    QwenFrameNetwork,
-    frame_spec,
-    load_frames,
-)
+from models.vision.video_llm.frame_networks import QwenFrameNetwork, frame_spec
 from models.vision.video_llm.model import VideoLlm
 from models.vision.video_llm.qwen_tower import (
+    FRAME_TENSORS,
+    RENAMED,
     QwenTower,
     QwenTowerConfig,
     qwen_tower_config,
-    qwen_tower_weights,
 )
 
 TEMPLATE = ChatTemplate(
@@ -44,7 +40,6 @@ TEMPLATE = ChatTemplate(
     end="<|im_end|>",
     video_end="<|vision_end|>",
 )
-FRAME_TENSORS = r"^(model\.)?visual\."  # those of what makes tokens of frames
 
 
 def read_qwen25_vl(
@@ -75,31 +70,36 @@ def read_qwen25_vl(
         vision = qwen_tower_config(config["vision_config"])
     except KeyError as error:
         raise WeightsError(f"{folder}: config.json has no {error}") from error
-    shape = read_decoder_config(folder, text)
-    tokenizer = load_tokenizer(folder / "tokenizer.json", device=device, end=TEMPLATE.end)
-    tensors = read_tensors(folder, device=device, dtype=dtype, without=FRAME_TENSORS)
-    with torch.device("meta"):
-        decoder = Decoder(shape)
+    source = ModelFolder(
+        path=folder,
+        template=TEMPLATE,
+        frame_tensors=f"^{FRAME_TENSORS}",
+        device=device,
+        dtype=dtype,
+        load_engine=load_engine,
+    )
     size = (rows * vision.cell, columns * vision.cell)
     spec = frame_spec("qwen2.5-vl-frames", size, rows * columns, vision.out_width, dtype)
-    build = partial(_build_frames, folder, vision, rows, columns, spec)
-    engine = load_frames(folder, spec, build, load_engine)
     rate = config["vision_config"].get("tokens_per_second", 4)
-    return VideoLlm(
-        frames=FrameEncoder(engine, read_normalization(folder), device),
-        decoder=fill(decoder, decoder_state(tensors, shape), "a Qwen2.5-VL decoder"),
-        tokenizer=tokenizer,
-        template=TEMPLATE,
+    return source.assemble(
+        read_decoder_config(folder, text),
+        source.language_tensors(),
+        spec,
+        partial(_build_frames, vision, rows, columns, spec),
+        tokenizer=source.tokenizer(),
         positions=lambda interval: GridPositions(rows=rows, columns=columns, step=rate * interval),
         located_in=(columns * vision.cell, rows * vision.cell),
     )
 
 
 def _build_frames(
-    folder: Path, vision: QwenTowerConfig, rows: int, columns: int, spec: EngineSpec
+    vision: QwenTowerConfig,
+    rows: int,
+    columns: int,
+    spec: EngineSpec,
+    tensors: Mapping[str, Tensor],
 ) -> QwenFrameNetwork:
-    tensors = read_tensors(folder, dtype=spec.inputs[0].dtype, only=FRAME_TENSORS)
     with torch.device("meta"):
         tower = QwenTower(vision)
-    filled = fill(tower, qwen_tower_weights(tensors), "Qwen2.5-VL's tower")
+    filled = fill(tower, tensors_below(tensors, FRAME_TENSORS, RENAMED), "Qwen2.5-VL's tower")
     return QwenFrameNetwork(filled, rows, columns, spec)

@@ -6,7 +6,6 @@ the first decoder layers (`Frame.deep`).
 Source: Bai et al. 2025 (Qwen3-VL), section 2; DeepStack, Meng et al. 2024.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,18 +14,23 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.errors import WeightsError
-from models.huggingface_files import renamed
-from models.rotary import CosSin, apply_rotary
-from models.vision.video_llm.qwen_tower import EPSILON, MERGE, by_cell
+from models.rotary import CosSin
+from models.vision.video_llm.qwen_tower import (
+    EPSILON,
+    MERGE,
+    TowerAttention,
+    TowerSizes,
+    by_cell,
+    tower_sizes,
+)
 
 RENAMED = (
     (r"^patch_embed\.proj\.", "patches."),
     (r"^pos_embed\.", "positions."),
     (r"\.norm1\.", ".attention_norm."),
     (r"\.norm2\.", ".inner_norm."),
-    (r"\.attn\.qkv\.", ".all."),
-    (r"\.attn\.proj\.", ".out."),
+    (r"\.attn\.qkv\.", ".attention.all."),
+    (r"\.attn\.proj\.", ".attention.out."),
     (r"\.mlp\.linear_fc1\.", ".up."),
     (r"\.mlp\.linear_fc2\.", ".down."),
     (r"^deepstack_merger_list\.", "deep_mergers."),
@@ -34,46 +38,17 @@ RENAMED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Qwen3TowerConfig:
-    """Sizes; `patch` is in pixels, `frames` is the length of a patch in time.
+class Qwen3TowerConfig(TowerSizes):
+    """Sizes; there are `places` learned positions on a square, and the layers `deep` are merged."""
 
-    There are `places` learned positions on a square. The features of the layers `deep` are merged.
-    """
-
-    patch: int
-    frames: int
-    width: int
-    inner_width: int
-    out_width: int
-    layers: int
-    heads: int
     places: int
     deep: tuple[int, ...]
 
-    @property
-    def cell(self) -> int:
-        """Pixels along a side of a cell."""
-        return self.patch * MERGE
-
 
 def qwen3_tower_config(config: Mapping[str, Any]) -> Qwen3TowerConfig:
-    """Return our sizes for a vision config.
-
-    Raises:
-        WeightsError: the config is not supported.
-    """
-    merge = config.get("spatial_merge_size", MERGE)
-    activation = config.get("hidden_act", "gelu_pytorch_tanh")
-    if merge != MERGE or activation != "gelu_pytorch_tanh":
-        raise WeightsError(f"cannot read a vision tower with cells of {merge} and {activation!r}")
+    """Return our sizes for a vision config; it raises as `tower_sizes`."""
     return Qwen3TowerConfig(
-        patch=config.get("patch_size", 16),
-        frames=config.get("temporal_patch_size", 2),
-        width=config["hidden_size"],
-        inner_width=config["intermediate_size"],
-        out_width=config["out_hidden_size"],
-        layers=config["depth"],
-        heads=config["num_heads"],
+        **tower_sizes(config, patch=16, activation="gelu_pytorch_tanh"),
         places=config.get("num_position_embeddings", 2304),
         deep=tuple(config["deepstack_visual_indexes"]),
     )
@@ -83,22 +58,14 @@ class Qwen3TowerLayer(nn.Module):
     def __init__(self, config: Qwen3TowerConfig) -> None:
         super().__init__()
         width, inner = config.width, config.inner_width
-        self.heads = config.heads
         self.attention_norm = nn.LayerNorm(width, eps=EPSILON)
-        self.all = nn.Linear(width, 3 * width)  # queries, keys and values
-        self.out = nn.Linear(width, width)
+        self.attention = TowerAttention(config)
         self.inner_norm = nn.LayerNorm(width, eps=EPSILON)
         self.up = nn.Linear(width, inner)
         self.down = nn.Linear(inner, width)
 
     def forward(self, x: Tensor, cos_sin: CosSin) -> Tensor:
-        count, length, width = x.shape
-        parts = self.all(self.attention_norm(x)).view(count, length, 3, self.heads, -1)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)  # (count, heads, length, head width)
-        mixed = F.scaled_dot_product_attention(
-            apply_rotary(query, cos_sin), apply_rotary(key, cos_sin), value
-        )
-        x = x + self.out(mixed.transpose(1, 2).reshape(count, length, width))
+        x = x + self.attention(self.attention_norm(x), cos_sin)
         fed: Tensor = x + self.down(F.gelu(self.up(self.inner_norm(x)), approximate="tanh"))
         return fed
 
@@ -163,13 +130,3 @@ def learned_places(table: Tensor, rows: int, columns: int) -> Tensor:
     size = (MERGE * rows, MERGE * columns)
     stretched = F.interpolate(square, size, mode="bilinear", align_corners=True)
     return by_cell(stretched.permute(0, 2, 3, 1))[0].to(table.dtype)
-
-
-def qwen3_tower_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tower's tensors of a checkpoint by the names of our modules."""
-    state = {}
-    for name, tensor in tensors.items():
-        short, found = re.subn(r"^(model\.)?visual\.", "", name)
-        if found:
-            state[renamed(short, RENAMED)] = tensor
-    return state

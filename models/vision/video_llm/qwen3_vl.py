@@ -6,35 +6,29 @@ in one patch. Its boxes are in thousandths of the picture.
 Source: Bai et al. 2025 (Qwen3-VL).
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from models.engine import EngineLoader, EngineSpec, load_in_torch
 from models.errors import WeightsError
-from models.huggingface_files import fill, read_config, read_tensors
-from models.language.decoder import Decoder
-from models.language.huggingface import decoder_state, read_decoder_config
-from models.language.tokenizer import load_tokenizer
+from models.huggingface_files import fill, read_config
+from models.language.huggingface import read_decoder_config
 from models.memory.positions import LabelledGridPositions
-from models.vision.preprocessing import read_normalization
+from models.vision.video_llm.assembly import ModelFolder, tensors_below
 from models.vision.video_llm.chat_template import ChatTemplate
-from models.vision.video_llm.frame_networks import (
-    FrameEncoder,
-    Qwen3FrameNetwork,
-    frame_spec,
-    load_frames,
-)
+from models.vision.video_llm.frame_networks import Qwen3FrameNetwork, frame_spec
 from models.vision.video_llm.model import VideoLlm
 from models.vision.video_llm.qwen3_tower import (
+    RENAMED,
     Qwen3Tower,
     Qwen3TowerConfig,
     qwen3_tower_config,
-    qwen3_tower_weights,
 )
-
-FRAME_TENSORS = r"^(model\.)?visual\."  # those of what makes tokens of frames
+from models.vision.video_llm.qwen_tower import FRAME_TENSORS
 
 
 def label(time: float) -> str:
@@ -76,35 +70,41 @@ def read_qwen3_vl(
     except KeyError as error:
         raise WeightsError(f"{folder}: config.json has no {error}") from error
     text["tie_word_embeddings"] = config.get("tie_word_embeddings", False)
-    shape = read_decoder_config(folder, text)
-    tokenizer = load_tokenizer(folder / "tokenizer.json", device=device, end=TEMPLATE.end)
-    tensors = read_tensors(folder, device=device, dtype=dtype, without=FRAME_TENSORS)
-    with torch.device("meta"):
-        decoder = Decoder(shape)
+    source = ModelFolder(
+        path=folder,
+        template=TEMPLATE,
+        frame_tensors=f"^{FRAME_TENSORS}",
+        device=device,
+        dtype=dtype,
+        load_engine=load_engine,
+    )
     size = (rows * vision.cell, columns * vision.cell)
     width = vision.out_width * (1 + len(vision.deep))
     spec = frame_spec("qwen3-vl-frames", size, rows * columns, width, dtype)
-    build = partial(_build_frames, folder, vision, rows, columns, spec)
-    engine = load_frames(folder, spec, build, load_engine)
+    tokenizer = source.tokenizer()
     before, after = (
         len(tokenizer.encode_template(each)) for each in (label(0.0), TEMPLATE.frame_end)
     )
     places = LabelledGridPositions(rows=rows, columns=columns, before=before, after=after)
-    return VideoLlm(
-        frames=FrameEncoder(engine, read_normalization(folder), device),
-        decoder=fill(decoder, decoder_state(tensors, shape), "a Qwen3-VL decoder"),
+    return source.assemble(
+        read_decoder_config(folder, text),
+        source.language_tensors(),
+        spec,
+        partial(_build_frames, vision, rows, columns, spec),
         tokenizer=tokenizer,
-        template=TEMPLATE,
         positions=lambda _interval: places,
         located_in=(1000, 1000),
     )
 
 
 def _build_frames(
-    folder: Path, vision: Qwen3TowerConfig, rows: int, columns: int, spec: EngineSpec
+    vision: Qwen3TowerConfig,
+    rows: int,
+    columns: int,
+    spec: EngineSpec,
+    tensors: Mapping[str, Tensor],
 ) -> Qwen3FrameNetwork:
-    tensors = read_tensors(folder, dtype=spec.inputs[0].dtype, only=FRAME_TENSORS)
     with torch.device("meta"):
         tower = Qwen3Tower(vision)
-    filled = fill(tower, qwen3_tower_weights(tensors), "Qwen3-VL's tower")
+    filled = fill(tower, tensors_below(tensors, FRAME_TENSORS, RENAMED), "Qwen3-VL's tower")
     return Qwen3FrameNetwork(filled, rows, columns, spec)

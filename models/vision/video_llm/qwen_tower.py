@@ -1,11 +1,10 @@
-"""Qwen2.5-VL's vision tower: one token for each cell of a picture.
+"""Qwen2.5-VL's vision tower: one token for each cell of a picture; and what Qwen3-VL's shares.
 
 A cell is 2 x 2 patches. Most layers attend within windows of cells, a few to the whole picture.
 
 Source: Bai et al. 2025 (Qwen2.5-VL), section 2.1.1.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.huggingface_files import renamed
 from models.language.decoder import RmsNorm
 from models.rotary import CosSin, apply_rotary, cos_sin_halves, frequencies
 
@@ -23,12 +21,13 @@ MERGE = 2  # patches along each side of a cell
 THETA = 10_000.0
 EPSILON = 1e-6
 
+FRAME_TENSORS = r"(model\.)?visual\."  # how the names of the tower's tensors begin
 RENAMED = (
     (r"^patch_embed\.proj\.", "patches."),
     (r"\.norm1\.", ".attention_norm."),
     (r"\.norm2\.", ".inner_norm."),
-    (r"\.attn\.qkv\.", ".all."),
-    (r"\.attn\.proj\.", ".out."),
+    (r"\.attn\.qkv\.", ".attention.all."),
+    (r"\.attn\.proj\.", ".attention.out."),
     (r"\.mlp\.(gate|up|down)_proj\.", r".\1."),
     (r"^merger\.ln_q\.", "norm."),
     (r"^merger\.mlp\.0\.", "merge_1."),
@@ -37,11 +36,8 @@ RENAMED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QwenTowerConfig:
-    """Sizes; `patch` is in pixels, `window` in cells, `frames` is the length of a patch in time.
-
-    `full_attention_layers` are the layers that attend to the whole picture.
-    """
+class TowerSizes:
+    """Sizes of both towers; `patch` is in pixels, `frames` is the length of a patch in time."""
 
     patch: int
     frames: int
@@ -50,8 +46,6 @@ class QwenTowerConfig:
     out_width: int
     layers: int
     heads: int
-    window: int
-    full_attention_layers: tuple[int, ...]
 
     @property
     def cell(self) -> int:
@@ -59,50 +53,78 @@ class QwenTowerConfig:
         return self.patch * MERGE
 
 
-def qwen_tower_config(config: Mapping[str, Any]) -> QwenTowerConfig:
-    """Return our sizes for a vision config.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QwenTowerConfig(TowerSizes):
+    """Sizes; `window` is in cells, `full_attention_layers` attend to the whole picture."""
+
+    window: int
+    full_attention_layers: tuple[int, ...]
+
+
+def tower_sizes(config: Mapping[str, Any], *, patch: int, activation: str) -> dict[str, Any]:
+    """Return the fields of `TowerSizes` of a vision config; patch and activation are defaults.
 
     Raises:
         WeightsError: the config is not supported.
+        KeyError: the config lacks a size.
     """
-    merge, activation = config.get("spatial_merge_size", MERGE), config.get("hidden_act", "silu")
-    if merge != MERGE or activation != "silu":
-        raise WeightsError(f"cannot read a vision tower with cells of {merge} and {activation!r}")
-    patch = config.get("patch_size", 14)
+    merge, named = config.get("spatial_merge_size", MERGE), config.get("hidden_act", activation)
+    if merge != MERGE or named != activation:
+        raise WeightsError(f"cannot read a vision tower with cells of {merge} and {named!r}")
+    return {
+        "patch": config.get("patch_size", patch),
+        "frames": config.get("temporal_patch_size", 2),
+        "width": config["hidden_size"],
+        "inner_width": config["intermediate_size"],
+        "out_width": config["out_hidden_size"],
+        "layers": config["depth"],
+        "heads": config["num_heads"],
+    }
+
+
+def qwen_tower_config(config: Mapping[str, Any]) -> QwenTowerConfig:
+    """Return our sizes for a vision config; it raises as `tower_sizes`."""
+    sizes = tower_sizes(config, patch=14, activation="silu")
     return QwenTowerConfig(
-        patch=patch,
-        frames=config.get("temporal_patch_size", 2),
-        width=config["hidden_size"],
-        inner_width=config["intermediate_size"],
-        out_width=config["out_hidden_size"],
-        layers=config["depth"],
-        heads=config["num_heads"],
-        window=config["window_size"] // MERGE // patch,
+        **sizes,
+        window=config["window_size"] // MERGE // sizes["patch"],
         full_attention_layers=tuple(config["fullatt_block_indexes"]),
     )
+
+
+class TowerAttention(nn.Module):
+    """Attention of patches (count, patches, width) to each other, or where `mask` is true."""
+
+    def __init__(self, config: TowerSizes) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.all = nn.Linear(config.width, 3 * config.width)  # queries, keys and values
+        self.out = nn.Linear(config.width, config.width)
+
+    def forward(self, x: Tensor, cos_sin: CosSin, mask: Tensor | None = None) -> Tensor:
+        count, length, width = x.shape
+        parts = self.all(x).view(count, length, 3, self.heads, -1)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)  # (count, heads, length, head width)
+        mixed = F.scaled_dot_product_attention(
+            apply_rotary(query, cos_sin), apply_rotary(key, cos_sin), value, attn_mask=mask
+        )
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(count, length, width))
+        return out
 
 
 class QwenTowerLayer(nn.Module):
     def __init__(self, config: QwenTowerConfig) -> None:
         super().__init__()
         width, inner = config.width, config.inner_width
-        self.heads = config.heads
         self.attention_norm = RmsNorm(width, EPSILON)
-        self.all = nn.Linear(width, 3 * width)  # queries, keys and values
-        self.out = nn.Linear(width, width)
+        self.attention = TowerAttention(config)
         self.inner_norm = RmsNorm(width, EPSILON)
         self.gate = nn.Linear(width, inner)
         self.up = nn.Linear(width, inner)
         self.down = nn.Linear(inner, width)
 
     def forward(self, x: Tensor, cos_sin: CosSin, mask: Tensor | None) -> Tensor:
-        count, length, width = x.shape
-        parts = self.all(self.attention_norm(x)).view(count, length, 3, self.heads, -1)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)  # (count, heads, length, head width)
-        mixed = F.scaled_dot_product_attention(
-            apply_rotary(query, cos_sin), apply_rotary(key, cos_sin), value, attn_mask=mask
-        )
-        x = x + self.out(mixed.transpose(1, 2).reshape(count, length, width))
+        x = x + self.attention(self.attention_norm(x), cos_sin, mask)
         normed = self.inner_norm(x)
         fed: Tensor = x + self.down(F.silu(self.gate(normed)) * self.up(normed))
         return fed
@@ -165,14 +187,3 @@ def by_cell(x: Tensor) -> Tensor:
     count, rows, columns, width = x.shape
     cells = x.reshape(count, rows // MERGE, MERGE, columns // MERGE, MERGE, width)
     return cells.transpose(2, 3).reshape(count, rows * columns, width)
-
-
-def qwen_tower_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tower's tensors of a checkpoint by the names of our modules."""
-    state = {}
-    for name, tensor in tensors.items():
-        short, found = re.subn(r"^(model\.)?visual\.", "", name)
-        if found:
-            short = renamed(short, RENAMED)
-            state[short] = tensor
-    return state

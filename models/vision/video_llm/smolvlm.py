@@ -6,32 +6,28 @@ a stream has no end.
 Source: Marafioti et al. 2025 (SmolVLM).
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.engine import EngineLoader, EngineSpec, load_in_torch
 from models.errors import WeightsError
-from models.huggingface_files import fill, read_config, read_tensors
-from models.language.decoder import Decoder, DecoderConfig
-from models.language.huggingface import decoder_state, read_decoder_config
-from models.language.tokenizer import load_tokenizer
-from models.vision.preprocessing import read_normalization
+from models.huggingface_files import fill, read_config
+from models.language.decoder import DecoderConfig
+from models.language.huggingface import read_decoder_config
+from models.vision.video_llm.assembly import ModelFolder, tensors_below
 from models.vision.video_llm.chat_template import ChatTemplate
-from models.vision.video_llm.frame_networks import (
-    FrameEncoder,
-    SmolFrameNetwork,
-    frame_spec,
-    load_frames,
-)
+from models.vision.video_llm.frame_networks import SmolFrameNetwork, frame_spec
 from models.vision.video_llm.model import VideoLlm
 from models.vision.video_llm.siglip import SiglipConfig, SiglipTower, siglip_config, siglip_weights
 
 FRAME_TENSORS = r"(^|\.)(vision_model|connector)\."  # those of what makes tokens of frames
-CONNECTOR = "connector.modality_projection.proj."
+CONNECTOR = r".*connector\.modality_projection\.proj\."
+LAST_NORM = r".*vision_model\.post_layernorm\."
 AROUND = "<fake_token_around_image>"
 TOWER_KINDS = ("smolvlm_vision", "idefics3", "idefics3_vision")
 TOWER_DEFAULTS = {  # those of transformers, which its files leave out
@@ -79,39 +75,39 @@ def read_smolvlm(
         EngineError: an engine cannot be built or loaded.
     """
     config = read_config(folder, "smolvlm")
-    tokenizer = load_tokenizer(folder / "tokenizer.json", device=device, end=TEMPLATE.end)
-    tensors = read_tensors(folder, device=device, dtype=dtype, without=FRAME_TENSORS)
+    source = ModelFolder(
+        path=folder,
+        template=TEMPLATE,
+        frame_tensors=FRAME_TENSORS,
+        device=device,
+        dtype=dtype,
+        load_engine=load_engine,
+    )
+    tensors = source.language_tensors()
     tied = not any(name.endswith("lm_head.weight") for name in tensors)
     vision, text, shuffle = _sizes(folder, config, tied=tied)
-    with torch.device("meta"):
-        decoder = Decoder(text)
     tokens = (vision.grid // shuffle) ** 2
     spec = frame_spec("smolvlm-frames", (vision.side, vision.side), tokens, text.width, dtype)
-    engine = load_frames(folder, spec, partial(_build_frames, folder, spec), load_engine)
-    return VideoLlm(
-        frames=FrameEncoder(engine, read_normalization(folder), device),
-        decoder=fill(decoder, decoder_state(tensors, text), "a Llama decoder"),
-        tokenizer=tokenizer,
-        template=TEMPLATE,
+    return source.assemble(
+        text,
+        tensors,
+        spec,
+        partial(_build_frames, vision, text.width, shuffle, spec),
+        tokenizer=source.tokenizer(),
     )
 
 
-def _build_frames(folder: Path, spec: EngineSpec) -> SmolFrameNetwork:
-    config = read_config(folder, "smolvlm")
-    vision, text, shuffle = _sizes(folder, config, tied=True)
-    tensors = read_tensors(folder, dtype=spec.inputs[0].dtype, only=FRAME_TENSORS)
+def _build_frames(
+    vision: SiglipConfig, width: int, shuffle: int, spec: EngineSpec, tensors: Mapping[str, Tensor]
+) -> SmolFrameNetwork:
     with torch.device("meta"):
         tower = SiglipTower(vision)
         norm = nn.LayerNorm(vision.width, eps=vision.epsilon)
-        projector = nn.Linear(vision.width * shuffle**2, text.width, bias=False)
-
-    def of(part: str) -> dict[str, torch.Tensor]:
-        return {name.split(part)[1]: each for name, each in tensors.items() if part in name}
-
+        projector = nn.Linear(vision.width * shuffle**2, width, bias=False)
     return SmolFrameNetwork(
         fill(tower, siglip_weights(tensors, vision), "SmolVLM's tower"),
-        fill(norm, of("vision_model.post_layernorm."), "the norm of SmolVLM's tower"),
-        fill(projector, of(CONNECTOR), "SmolVLM's connector"),
+        fill(norm, tensors_below(tensors, LAST_NORM), "the norm of SmolVLM's tower"),
+        fill(projector, tensors_below(tensors, CONNECTOR), "SmolVLM's connector"),
         spec,
     )
 

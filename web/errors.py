@@ -15,7 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from media.errors import MediaError
+from media.errors import HungError, MediaError
 from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,8 @@ async def failure_message(work: Awaitable[None], what: str) -> str | None:
         logger.exception("%s failed", what)
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
-        return f"the session failed inside the service: {type(error).__name__}"
+        reason = str(error) if isinstance(error, HungError) else type(error).__name__
+        return f"the session failed inside the service: {reason}"
     return None
 
 

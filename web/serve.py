@@ -5,7 +5,7 @@ import gc
 import logging
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from media.pipeline.models.services import Services
 from media.worker import Worker
@@ -17,10 +17,13 @@ from web.errors import UsageError
 from web.loading.models import load_models
 from web.loading.warm_up import warm_up
 from web.page.frame import rendering
+from web.serving.exit_deadline import ExitDeadline
 from web.serving.server import EyelineServer
 from web.temporary_folder import delete_abandoned
 
 logger = logging.getLogger(__name__)
+
+END_TIMEOUT = 1.9  # seconds after Ctrl-C; what is done in an orderly end has less
 
 
 def serve(settings: Settings, *, banner: str | None) -> int:
@@ -33,7 +36,9 @@ def serve(settings: Settings, *, banner: str | None) -> int:
     """
     check_access(settings)
     delete_abandoned(settings.memory_folder)
+    deadline = ExitDeadline(END_TIMEOUT)
     with (
+        closing(deadline),
         bound_socket(settings) as listener,
         rendering() as rendered,
         load_models(settings) as models,
@@ -45,6 +50,7 @@ def serve(settings: Settings, *, banner: str | None) -> int:
         host, port = listener.getsockname()[:2]
         url = f"http://{'localhost' if host in ('127.0.0.1', '::1') else host}:{port}"
         server = EyelineServer(app, settings)
+        server.on_shutdown = deadline.start
         if banner is not None:
             server.banner = banner.format(url=url)
         unused = models.services if settings.warm_up else None

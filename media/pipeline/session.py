@@ -42,6 +42,7 @@ from media.pipeline.models.services import Services
 from media.pipeline.overlay import CaptionOverlay
 from media.pipeline.questions import OpenQuestions
 from media.pipeline.speech.stage import SpeechStage
+from media.pipeline.tasks import start_task
 from media.pipeline.vision.stage import VisionItem, VisionStage
 
 OVERLAY_FRAMES = 2  # frames that wait for their caption
@@ -151,17 +152,16 @@ async def run_session(
         lambda: max(channels.vision.delay, vision.delay()),
     )
     async with asyncio.TaskGroup() as stages:
-        stages.create_task(route(source, channels, context, speakers), name="route")
-        stages.create_task(turns.run(channels.audio), name="turns")
-        generation = stages.create_task(run_generation(context, channels), name="generation")
-        stages.create_task(run_captions(captions, channels, generation), name="captions")
-        stages.create_task(TranslationStage(context).run(channels.translations), name="translation")
-        stages.create_task(vision.run(channels.vision), name="vision")
-        stages.create_task(SpeechStage(context).run(channels.answers), name="speech")
+        start = partial(start_task, stages)
+        start(route(source, channels, context, speakers), name="route")
+        start(turns.run(channels.audio), name="turns")
+        generation = start(run_generation(context, channels), name="generation")
+        start(run_captions(captions, channels, generation), name="captions")
+        start(TranslationStage(context).run(channels.translations), name="translation")
+        start(vision.run(channels.vision), name="vision")
+        start(SpeechStage(context).run(channels.answers), name="speech")
         if channels.overlay is not None:
-            stages.create_task(
-                CaptionOverlay(context, watched).run(channels.overlay), name="overlay"
-            )
+            start(CaptionOverlay(context, watched).run(channels.overlay), name="overlay")
 
 
 async def route(

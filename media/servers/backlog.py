@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from media.errors import MediaError
+from media.errors import HungError, MediaError, as_failure
 from media.servers.measurements import JobTimes, QueueStats
 from media.servers.urgency import Urgency
 
@@ -50,12 +50,16 @@ class Job(Generic[I, O]):
 
 @dataclass(slots=True, eq=False)
 class WaitingJobs:
-    """The queue of one model: at most `parallel` of its batches run at the same time."""
+    """The queue of one model: at most `parallel` of its batches run at the same time.
+
+    `hung` batches were given up and have not ended; they do not count as running.
+    """
 
     name: str
     parallel: int
     jobs: list[Job[Any, Any]] = field(default_factory=list)
     running: int = 0
+    hung: int = 0
     stats: QueueStats = field(default_factory=QueueStats)
 
 
@@ -86,7 +90,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    error: BaseException
+    error: Exception
 
 
 def _attempt(computation: Computation[Any, Any], items: Sequence[Any]) -> list[Any]:
@@ -95,7 +99,7 @@ def _attempt(computation: Computation[Any, Any], items: Sequence[Any]) -> list[A
         if len(outputs) != len(items):
             raise AssertionError(f"{len(outputs)} outputs of a batch of {len(items)}")
     except BaseException as error:  # noqa: BLE001  (it is raised where the job was submitted)
-        return [_Failed(error)] * len(items)
+        return [_Failed(as_failure(error))] * len(items)
     return outputs
 
 
@@ -111,6 +115,7 @@ class Backlog:
         self.queues: list[WaitingJobs] = []
         self._slots = slots
         self._urgent = urgent
+        self._batches: list[Batch] = []  # that run
 
     @property
     def running(self) -> int:
@@ -135,17 +140,34 @@ class Backlog:
             jobs = _gather(queue, now)
             if jobs:
                 queue.running += 1
-                return Batch(queue, jobs, now)
+                self._batches.append(Batch(queue, jobs, now))
+                return self._batches[-1]
             if not queue.jobs:
                 ready.remove(queue)
         return None
 
     def finish(self, batch: Batch, outcomes: Sequence[Any], now: float) -> None:
         """Note that `batch` has run."""
+        self._batches.remove(batch)
         batch.queue.running -= 1
         times = [JobTimes(job.urgency, job.submitted, batch.started, now) for job in batch.jobs]
         failed = sum(isinstance(each, _Failed) for each in outcomes)
         batch.queue.stats.add_batch(times, failed=failed)
+
+    def give_up(self, started_before: float, now: float) -> list[tuple["Batch", list[Any]]]:
+        """Give up batches that run since a time before `started_before`; return their outcomes.
+
+        Their place is free for others. When one ends after all, the owner of the backlog lowers
+        `hung` of its queue.
+        """
+        given_up = [each for each in self._batches if each.started < started_before]
+        outcomes: list[tuple[Batch, list[Any]]] = []
+        for batch in given_up:
+            reason = f"{batch.queue.name} was given up after {now - batch.started:.1f} s"
+            outcomes.append((batch, [_Failed(HungError(reason)) for _ in batch.jobs]))
+            self.finish(batch, outcomes[-1][1], now)
+            batch.queue.hung += 1
+        return outcomes
 
     def clear(self) -> None:
         """Cancel all jobs that wait."""

@@ -1,16 +1,22 @@
 """Threads that compute for all models of one processor, the most urgent first."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from math import inf
 from typing import Any, Protocol, TypeVar
 
 from media.clock import monotonic
+from media.errors import HungError
 from media.servers.backlog import Backlog, Batch, Computation, Job, WaitingJobs
 from media.servers.measurements import QueueStats
 from media.servers.urgency import Urgency
+
+logger = logging.getLogger(__name__)
+MAX_HUNG = 4  # computations of one model; then its jobs fail at once
 
 I = TypeVar("I")
 O = TypeVar("O")
@@ -30,20 +36,31 @@ class RunsJobs(Protocol):
 class Device:
     """Runs jobs on threads, as many at once as a `Backlog` allows; they are not interrupted.
 
-    Several event loops may submit jobs at the same time.
+    A computation that takes longer than `max_run` seconds is given up: its jobs fail, and another
+    thread takes the place of its thread, which nothing can end. Several event loops may submit jobs
+    at the same time.
     """
 
     def __init__(
-        self, name: str, *, slots: int, urgent: int = 0, now: Callable[[], float] = monotonic
+        self,
+        name: str,
+        *,
+        slots: int,
+        urgent: int = 0,
+        max_run: float = inf,
+        now: Callable[[], float] = monotonic,
     ) -> None:
         self.name = name
         self.now = now
         self._max_threads = slots + urgent
+        self._max_run = max_run
         self._backlog = Backlog(slots, urgent)
         self._changed = threading.Condition()
-        self._threads: list[threading.Thread] = []
+        self._threads: list[threading.Thread] = []  # without those of hung batches
+        self._running: dict[Batch, threading.Thread] = {}
         self._idle = 0
-        self._closed = False
+        self._closed = threading.Event()
+        self._watched = max_run == inf
 
     def add_queue(self, queue: WaitingJobs) -> None:
         with self._changed:
@@ -53,31 +70,65 @@ class Device:
         """Add a job.
 
         Raises:
-            RuntimeError: the device is closed.
+            HungError: too many computations of this queue hang.
+            RuntimeError: the device is closed, or the system gives it no thread.
         """
         with self._changed:
-            if self._closed:
+            if self._closed.is_set():
                 raise RuntimeError(f"the device {self.name} is closed")
+            if queue.hung >= MAX_HUNG:
+                raise HungError(f"{queue.name} hangs: the service must be started again")
             queue.jobs.append(job)
-            if self._idle < self._backlog.waiting and len(self._threads) < self._max_threads:
-                thread = threading.Thread(target=self._work, name=self.name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            try:
+                self._add_thread()
+            except RuntimeError:
+                if not self._threads:
+                    queue.jobs.remove(job)
+                    raise
+                logger.warning("%s: the system gives no more threads", self.name)
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """Wait for running computations, and drop those that have not started."""
+    def give_up_hung(self) -> None:
+        """Give up computations that take too long."""
         with self._changed:
-            self._closed = True
+            now = self.now()
+            given_up = self._backlog.give_up(now - self._max_run, now)
+            for batch, _ in given_up:
+                self._threads.remove(self._running[batch])
+                with suppress(RuntimeError):  # the next job that comes is told
+                    self._add_thread()
+            self._changed.notify_all()
+        for batch, outcomes in given_up:
+            logger.error("a computation of %s hangs; others go on", batch.queue.name)
+            batch.deliver(outcomes)
+
+    def close(self) -> None:
+        """Wait for running computations but hung ones, and drop those that have not started."""
+        with self._changed:
+            self._closed.set()
             self._backlog.clear()
             self._changed.notify_all()
-        for thread in self._threads:
+            threads = list(self._threads)
+        for thread in threads:
             thread.join()
+
+    def _add_thread(self) -> None:
+        """Start a thread if more jobs wait than threads, and one more is allowed."""
+        if not self._watched:
+            threading.Thread(target=self._watch, name=f"{self.name} watch", daemon=True).start()
+            self._watched = True
+        if self._idle < self._backlog.waiting and len(self._threads) < self._max_threads:
+            thread = threading.Thread(target=self._work, name=self.name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def _work(self) -> None:
         while (batch := self._next()) is not None:
             outcomes = batch.compute()
             with self._changed:
+                if self._running.pop(batch) not in self._threads:
+                    batch.queue.hung -= 1  # it was given up, and has ended after all
+                    return
                 self._backlog.finish(batch, outcomes, self.now())
                 self._changed.notify_all()
             batch.deliver(outcomes)
@@ -87,13 +138,18 @@ class Device:
         with self._changed:
             self._idle += 1
             try:
-                while not self._closed:
+                while not self._closed.is_set():
                     if (batch := self._backlog.take(self.now())) is not None:
+                        self._running[batch] = threading.current_thread()
                         return batch
                     self._changed.wait()
             finally:
                 self._idle -= 1
         return None
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self._max_run / 4):
+            self.give_up_hung()
 
 
 class JobQueue:
@@ -122,6 +178,11 @@ class JobQueue:
         """How many batches run."""
         return self._queue.running
 
+    @property
+    def hung(self) -> int:
+        """How many batches were given up and have not ended."""
+        return self._queue.hung
+
     def now(self) -> float:
         """Return the time of the device's clock."""
         return self.device.now()
@@ -134,6 +195,7 @@ class JobQueue:
             "waiting": self.waiting,
             "oldest": round(max(0.0, self.now() - oldest), 3),
             "running": self.running,
+            "hung": self.hung,
             **queue.stats.snapshot(),
         }
 

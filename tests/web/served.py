@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from media.pipeline.interfaces import Samples, VideoGenerator
 from media.pipeline.limits import Limits
-from media.pipeline.models.services import OutsideModel
+from media.pipeline.models.services import Devices, OutsideModel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from tests.media.pipeline.scripted import scripted_services
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
@@ -76,10 +76,12 @@ def scripted_models(
     assistant: ScriptedAssistant | None = None,
     generator: VideoGenerator | None = None,
     outside: OutsideModel | None = None,
+    devices: Devices | None = None,
 ) -> Iterator[LoadedModels]:
     """Yield models that need no weights."""
     english = SimpleNamespace(multilingual=False)
     with scripted_services(
+        devices,
         whisper=SimpleNamespace(name="scripted", config=english),  # transcribes no files
         recognizer=recognizer or CountingRecognizer(),
         assistant=assistant or ScriptedAssistant(),

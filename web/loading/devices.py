@@ -1,6 +1,7 @@
 """The devices that run the models of the service."""
 
 from contextlib import ExitStack
+from math import inf
 
 import torch
 
@@ -32,7 +33,8 @@ def start_devices(settings: Settings, stack: ExitStack, *, gathering: bool = Fal
     """
 
     def device(name: str, slots: int, urgent: int = 0) -> Device:
-        started = Device(name, slots=slots, urgent=urgent)
+        longest = settings.hang_timeout or inf
+        started = Device(name, slots=slots, urgent=urgent, max_run=longest)
         stack.callback(started.close)
         return started
 

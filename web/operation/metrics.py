@@ -95,7 +95,11 @@ def delay_metric(counters: Counters) -> Metric:
 
 def queue_metrics(queues: Mapping[str, JobQueue]) -> Iterator[Metric]:
     """Yield the state of each model's queue of jobs."""
-    for name, about in (("waiting", "Jobs that wait"), ("running", "Batches that run")):
+    for name, about in (
+        ("waiting", "Jobs that wait"),
+        ("running", "Batches that run"),
+        ("hung", "Batches that were given up and have not ended"),
+    ):
         gauge = GaugeMetricFamily(f"eyeline_queue_{name}", about, labels=["queue"])
         for label, queue in queues.items():
             gauge.add_metric([label], getattr(queue, name))

@@ -18,10 +18,14 @@ async def metrics(request: Request) -> Response:
 
 @router.get("/ready")
 async def ready(request: Request) -> Response:
-    """Report whether new clients may be sent here: 503 while the service is about to end.
+    """Report whether new clients may be sent here: 503 while it is about to end, or a model hangs.
 
     A service without a free session is ready, as its clients need it; /health has the numbers.
     """
-    draining = service_context(request).sessions.closed
-    status = "draining" if draining else "ready"
-    return JSONResponse({"status": status}, 503 if draining else 200)
+    context = service_context(request)
+    status = "ready"
+    if any(queue.hung for queue in context.models.services.queues.values()):
+        status = "hung"
+    if context.sessions.closed:
+        status = "draining"
+    return JSONResponse({"status": status}, 200 if status == "ready" else 503)

@@ -18,7 +18,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from media.errors import MediaError, MediaTooLongError
+from media.errors import HungError, MediaError, MediaTooLongError
 from models.asr.offline.transcription import TranscribedPart
 from models.asr.whisper.tokenizer import Task
 from models.asr.words import RATE, RecognizedWord
@@ -192,6 +192,8 @@ def _next_part(parts: Iterator[TranscribedPart], path: Path, name: str) -> Trans
     """Return the next part. Errors name the file as the client does, not by its path."""
     try:
         return next(parts, None)
+    except HungError as error:
+        raise ProblemError(503, str(error), code="model_hung") from error
     except MediaError as error:
         status = 413 if isinstance(error, MediaTooLongError) else 400
         raise ProblemError(status, str(error).replace(str(path), name), param="file") from error

@@ -3,6 +3,7 @@
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -42,13 +43,17 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 class EyelineServer(uvicorn.Server):
-    """Prints a banner when it listens; a second Ctrl-C does not wait for connections."""
+    """Prints a banner when it listens; a second Ctrl-C does not wait for connections.
+
+    `on_shutdown` is called when it begins to end.
+    """
 
     banner = ""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(server_config(app, settings))
         self.app = app
+        self.on_shutdown: Callable[[], None] = lambda: None
         self._draining: Draining | None = None
         self._drain = settings.drain
 
@@ -60,6 +65,7 @@ class EyelineServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ask sessions to end before their connections are closed."""
+        self.on_shutdown()
         self.app.state.context.close()
         await super().shutdown(sockets)
 

@@ -32,6 +32,7 @@ from media.pipeline.generation.scheduler import (
 )
 from media.pipeline.generation.status import worth_sending
 from media.pipeline.models.generation import GenerationServer
+from media.pipeline.tasks import start_task
 
 REPEAT_INTERVAL = 0.5  # seconds after which a paused frame is shown again, for its captions
 
@@ -79,10 +80,10 @@ class GenerationStage:
     async def _run_live(self, channel: Channel[GenerationItem]) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(self._generate_chunks(), name="generate"),
-                tasks.create_task(self._show_frames(), name="show"),
-                tasks.create_task(self._repeat_paused(), name="repeat"),
-                tasks.create_task(self._send_statuses(), name="status"),
+                start_task(tasks, self._generate_chunks(), name="generate"),
+                start_task(tasks, self._show_frames(), name="show"),
+                start_task(tasks, self._repeat_paused(), name="repeat"),
+                start_task(tasks, self._send_statuses(), name="status"),
             ]
             async for item in channel:
                 await self._receive(item)

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from media.errors import as_failure
 from media.pipeline.interfaces import Samples
 from media.pipeline.models.hearing import (
     FinalPassServer,
@@ -96,9 +97,9 @@ class LazyMultilingual:
             if self._make is None:
                 raise ModelError("this service knows English only: see EYELINE_LANGUAGES")
             future.set_result(self._make())
-        except Exception as error:  # noqa: BLE001  (those who wait for it get it)
+        except BaseException as error:  # noqa: BLE001  (those who wait for it get it)
             logger.warning("no model of other languages: %s", error)
-            future.set_exception(error)
+            future.set_exception(as_failure(error))
 
 
 class LanguageServers:

@@ -17,6 +17,7 @@ from media.frames import VideoFrame
 from media.images.encoding import encode_thumbnail
 from media.pipeline.context import SessionContext
 from media.pipeline.models.answering import AssistantHandle
+from media.pipeline.tasks import start_task
 from media.pipeline.vision.answer_stage import AnswerStage, PendingQuestion
 from media.pipeline.vision.sampling import AnalyzedFrame, due
 from media.servers.backlog import ShedError
@@ -63,8 +64,8 @@ class VisionStage:
         memory = await self._open_memory()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive(channel, memory), name="frames")
-                tasks.create_task(self._answering.run(self._pending), name="answers")
+                start_task(tasks, self._receive(channel, memory), name="frames")
+                start_task(tasks, self._answering.run(self._pending), name="answers")
         finally:
             await self._close(memory)
         await self._answers.close()

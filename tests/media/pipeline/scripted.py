@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import cast
 
 import numpy as np
@@ -137,9 +138,9 @@ def scripted_services(
         )
 
 
-def scripted_devices(stack: ExitStack) -> Devices:
+def scripted_devices(stack: ExitStack, *, max_run: float = inf) -> Devices:
     def device(name: str, slots: int = 1) -> Device:
-        started = Device(name, slots=slots)
+        started = Device(name, slots=slots, max_run=max_run)
         stack.callback(started.close)
         return started
 

@@ -1,0 +1,152 @@
+"""A computation that does not end: it is given up, its user is told, and others go on."""
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+import websockets
+
+from media.errors import HungError
+from media.servers.device import MAX_HUNG, Device, JobQueue
+from media.servers.urgency import Urgency
+from tests.chaos.conversation import answered, close_code, say, until
+from tests.chaos.failing import Failing
+from tests.media.pipeline.scripted import scripted_devices
+from tests.paths import ROOT
+from tests.patience import PATIENCE
+from tests.web.served import CountingRecognizer, scripted_models, served
+from web.config import Settings
+
+
+class Time:
+    now = 0.0
+
+
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """What hangs waits for this, so that it ends with the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+async def test_what_hangs_is_given_up_and_another_thread_takes_its_place(
+    released: threading.Event,
+) -> None:
+    device = Device("test", slots=1, max_run=10.0, now=lambda: Time.now)
+    queue, other = JobQueue(device, "looks"), JobQueue(device, "answers")
+    started, ended = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        started.set()
+        released.wait()
+        ended.set()
+
+    loop = asyncio.get_running_loop()
+    hung = loop.create_task(queue.run(hang, Urgency.LOOK))
+    assert await loop.run_in_executor(None, started.wait, PATIENCE)
+    waiting = loop.create_task(other.run(lambda: "answer", Urgency.ANSWER))
+    Time.now = 9.0
+    device.give_up_hung()
+    assert (queue.running, queue.hung) == (1, 0)
+    Time.now = 10.5
+    device.give_up_hung()
+    with pytest.raises(HungError, match="looks was given up"):
+        await hung
+    assert await waiting == "answer"
+    assert queue.snapshot()["hung"] == 1
+    assert queue.snapshot()["failed"] == 1
+    released.set()
+    assert await loop.run_in_executor(None, ended.wait, PATIENCE)
+    while queue.hung:  # until the thread has noted it
+        await queue.run(lambda: None, Urgency.LOOK)
+    assert await queue.run(lambda: "look", Urgency.LOOK) == "look"
+    device.close()
+
+
+async def test_a_model_that_hangs_again_and_again_is_not_asked_any_more(
+    released: threading.Event,
+) -> None:
+    device = Device("test", slots=1, max_run=0.01)
+    queue, other = JobQueue(device, "looks"), JobQueue(device, "answers")
+    for _ in range(MAX_HUNG):
+        with pytest.raises(HungError, match="given up"):
+            await queue.run(released.wait, Urgency.LOOK)
+    with pytest.raises(HungError, match="started again"):
+        await queue.run(released.wait, Urgency.LOOK)
+    assert await other.run(lambda: 1, Urgency.ANSWER) == 1
+    device.close()
+
+
+async def test_jobs_run_on_the_threads_there_are_if_the_system_gives_no_more(
+    monkeypatch: pytest.MonkeyPatch, released: threading.Event
+) -> None:
+    start, started = threading.Thread.start, list[threading.Thread]()
+
+    def limited(thread: threading.Thread) -> None:
+        if thread.name == "test" and len(started) == allowed:
+            raise RuntimeError("can't start new thread")
+        if thread.name == "test":
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    device, allowed = Device("test", slots=2), 0
+    queue = JobQueue(device, "jobs", parallel=2)
+    with pytest.raises(RuntimeError, match="new thread"):
+        await queue.run(lambda: 1, Urgency.LOOK)
+    assert queue.waiting == 0
+    allowed = 1
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        made = [tasks.create_task(queue.run(lambda: 1, Urgency.LOOK)) for _ in range(4)]
+    assert [each.result() for each in made] == [1] * 4
+    device.close()
+
+
+async def test_a_session_whose_model_hangs_is_told_and_others_go_on(
+    released: threading.Event,
+) -> None:
+    recognizer = Failing(CountingRecognizer(), "step", released.wait)
+    with ExitStack() as stack:
+        devices = scripted_devices(stack, max_run=0.2)
+        models = stack.enter_context(scripted_models(recognizer, devices=devices))  # type: ignore[arg-type]
+        service = stack.enter_context(served(Settings(), models))
+        web = stack.enter_context(httpx.Client(base_url=service.http, timeout=PATIENCE))
+        async with websockets.connect(f"{service.ws}/v1/realtime") as hangs:
+            await say(hangs)
+            error = await until(hangs, "error")
+            assert "recognition was given up" in error["error"]["message"]
+            assert await close_code(hangs) == 1011
+        assert web.get("/ready").json() == {"status": "hung"}
+        assert web.get("/ready").status_code == 503
+        async with websockets.connect(f"{service.ws}/v1/realtime") as other:
+            assert "You asked: one two" in await answered(other)
+        released.set()
+        while web.get("/ready").status_code != 200:
+            pass
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_service_in_which_a_model_hangs() -> None:
+    command = [sys.executable, "-m", "tests.chaos.hanging_service"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = next(
+            found[1] for line in process.stdout if (found := re.search(r"http://(\S+)", line))
+        )
+        asyncio.run(hang(f"ws://{url}/v1/realtime"))
+        assert process.stdout.readline() == "hangs\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+
+
+async def hang(url: str) -> None:
+    async with websockets.connect(url) as client:
+        await say(client)

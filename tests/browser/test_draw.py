@@ -1,4 +1,4 @@
-"""The Draw card: what a person does becomes events, and how drawing goes is shown; no service."""
+"""The Draw tab: what a person does becomes events, and how drawing goes is shown; no service."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ STATUS = {
 }
 SHOWN = """async () => {
     document.body.innerHTML = await (await fetch("page.html")).text();
-    document.querySelector(".eyeline").dataset.state = "live";
+    Object.assign(document.querySelector(".eyeline").dataset, { state: "live", view: "draw" });
     const styled = document.createElement("link");
     const loaded = new Promise((done) => styled.addEventListener("load", done));
     document.head.append(Object.assign(styled, { rel: "stylesheet", href: "page.css" }));
@@ -45,7 +45,8 @@ SHOWN = """async () => {
     const { partsOf } = await import("./view.js");
     const { DrawingBoard } = await import("./drawing.js");
     const parts = partsOf(document.body);
-    for (const name of ["generated-empty", "camera-empty"]) parts[name].hidden = true;
+    parts.welcome.hidden = true;
+    parts["draw-more"].open = true;
     window.sent = [];
     const made = Object.assign(document.createElement("canvas"), { width: 64, height: 64 });
     const pen = made.getContext("2d");
@@ -378,14 +379,14 @@ def test_settings_are_sent_during_generation_unless_out_of_range(drawing: Page) 
     part(page, "sampler").select_option("stream-dit")
     assert sent(page) == control_message(sampler="stream-dit", steps=None)
     part(page, "steps").fill("3")
-    part(page, "steps").press("Tab")
+    part(page, "steps").press("Enter")
     assert sent_soon(page) == control_message(steps=3)
     part(page, "steps").fill("9")
-    part(page, "steps").press("Tab")
+    part(page, "steps").press("Enter")
     part(page, "seed").fill("-1")
-    part(page, "seed").press("Tab")
+    part(page, "seed").press("Enter")
     part(page, "seed").fill("12")
-    part(page, "seed").press("Tab")
+    part(page, "seed").press("Enter")
     assert sent_soon(page) == control_message(seed=12)
     part(page, "pause").click()
     assert sent(page) == control_message(paused=True)
@@ -541,7 +542,6 @@ def test_on_a_telephone_a_finger_draws_and_nothing_is_wider_than_the_screen(
     receive(phone, updated(), STATUS)
     sent(phone)
     assert phone.evaluate("document.documentElement.scrollWidth") == screen["width"]
-    expect(part(phone, "draw-more")).not_to_have_attribute("open", "")
     phone.evaluate("scrollTo(0, 0)")
     assert picture(phone)["side"] > 0.9 * (screen["width"] - 24)
     finger = phone.context.new_cdp_session(phone)

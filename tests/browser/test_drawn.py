@@ -55,6 +55,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     page.evaluate(MOUNTED)
     part(page, "start").click()
     expect(page.locator(".eyeline")).to_have_attribute("data-state", "live")
+    page.get_by_role("tab", name="Draw").click()
     part(page, "prompt").fill("a duck on grass, moving to the left")
     part(page, "prompt").press("Enter")
     wait_for_shape(page, "square")

@@ -22,8 +22,9 @@ SHOWN = """async () => {
     document.head.append(Object.assign(styled, { rel: "stylesheet", href: "page.css" }));
     await loaded;
     const { partsOf } = await import("./view.js");
-    const { Timeline } = await import("./timeline.js");
-    const { Conversation } = await import("./asking.js");
+    const { Timeline } = await import("./memory/timeline.js");
+    const { Conversation } = await import("./conversation/asking.js");
+    const { Stream } = await import("./conversation/stream.js");
     const parts = partsOf(document.body);
     window.sent = [];
     let asked = 0;
@@ -36,7 +37,8 @@ SHOWN = """async () => {
         send: (event) => sent.push([event.type]),
     };
     window.timeline = new Timeline(parts, (text) => sent.push(["suggest", text]));
-    window.conversation = new Conversation(parts, client, timeline);
+    const shown = { timeline, stream: new Stream(parts), now: () => 0 };
+    window.conversation = new Conversation(parts, client, shown);
     window.receive = (event) => {
         if (event.type === "eyeline.memory.moment") timeline.add(event);
         conversation.receive(event);
@@ -161,7 +163,7 @@ def test_the_page_holds_500_moments_and_turns_to_the_others(page: Page) -> None:
 def test_the_oldest_moments_go_where_there_are_too_many(page: Page) -> None:
     found = page.evaluate(
         """async () => {
-            const { MomentList } = await import("./moments.js");
+            const { MomentList } = await import("./memory/moments.js");
             const list = new MomentList(3);
             for (let n = 0; n < 7; n += 1) list.add({ number: n, time: n, text: "", image: null });
             return [list.all.map(({ number }) => number), list.dropped, list.count];
@@ -174,7 +176,7 @@ def test_a_stretch_is_as_long_as_it_may_be_and_holds_what_it_is_around(page: Pag
     asked = list(itertools.product([0, 1, 4, 5, 6, 23], [1, 5], range(24)))
     found = page.evaluate(
         """async (asked) => {
-            const { stretch } = await import("./moments.js");
+            const { stretch } = await import("./memory/moments.js");
             return asked.map(([count, size, at]) => stretch(count, size, at));
         }""",
         asked,
@@ -238,7 +240,7 @@ def test_an_answer_shows_what_it_is_made_from_and_leads_there(page: Page) -> Non
     page.evaluate("conversation.ask('What was first?')")
     shown = evidence("r1", moments[2], moments[39])
     receive(page, created("r1", eyeline_question="question_1"), shown, delta("r1", "A cup"))
-    answer = page.locator(".answers li").first
+    answer = page.locator(".exchange").first
     expect(answer).to_have_attribute("aria-busy", "true")
     receive(page, delta("r1", "."), done("r1"))
     expect(page.locator(".answer")).to_have_text("A cup.")
@@ -264,19 +266,20 @@ def test_an_answer_that_nobody_asked_for_now_is_marked_with_what_was_asked(page:
     request = "Tell me when someone comes in"
     receive(page, created("r1", eyeline_request=request), delta("r1", "A person has come."))
     receive(page, done("r1"))
-    unasked = page.locator(".answers .unasked")
+    unasked = page.locator(".exchange.unasked")
     expect(unasked).to_contain_text(f"As you asked: {request}")
     expect(unasked.locator(".answer")).to_have_text("A person has come.")
-    assert page.locator(".answers .question").count() == 0
-    expect(page.locator("[data-part=answers]")).to_have_attribute("aria-live", "polite")
+    assert page.locator(".exchange .question").count() == 0
+    expect(page.locator("[data-part=stream]")).to_have_attribute("aria-live", "polite")
 
 
-def test_a_spoken_question_is_shown_as_a_question(page: Page) -> None:
+def test_an_answer_to_speech_has_the_caption_as_its_question(page: Page) -> None:
     caption = {"type": "eyeline.caption", "text": "Is anyone there?", "final": True}
     receive(page, created("r1"), caption)  # the answer to a turn starts before its transcript
     spoken = "response.output_audio_transcript.delta"
     receive(page, {"type": spoken, "response_id": "r1", "delta": "Nobody."}, done("r1"))
-    expect(page.locator(".question")).to_have_text("Is anyone there?")
+    expect(page.locator(".exchange")).to_have_attribute("data-question", "Is anyone there?")
+    assert page.locator(".question").count() == 0
     expect(page.locator(".answer")).to_have_text("Nobody.")
 
 
@@ -330,7 +333,7 @@ def test_an_answer_in_progress_can_be_cancelled_and_so_can_its_sound(page: Page)
 
 def test_standing_requests_are_shown_and_can_be_cancelled(page: Page) -> None:
     draw = """async (requests) => {
-        const { drawRequests } = await import("./requests.js");
+        const { drawRequests } = await import("./conversation/requests.js");
         drawRequests(parts.requests, requests, (request) => sent.push([request]));
     }"""
     requests = ["Tell me when someone comes in", "Warn me if my cup is gone"]
@@ -363,7 +366,8 @@ def test_the_words_of_a_cancelled_request_name_it(page: Page, request_: str) -> 
     asked = parse_request(request_)
     assert isinstance(asked, Request)
     words = page.evaluate(
-        'async (request) => (await import("./requests.js")).stopping(request)', request_
+        'async (request) => (await import("./conversation/requests.js")).stopping(request)',
+        request_,
     )
     ended = parse_request(words)
     assert isinstance(ended, StopRequest), words
@@ -426,7 +430,7 @@ def test_the_page_says_which_model_answers_and_what_it_can_tell(
         }""",
         message,
     )
-    assert page.locator(".notices li").all_inner_texts() == ["It mishears", "Nothing is kept"]
+    assert page.locator(".notices li").all_text_contents() == ["It mishears", "Nothing is kept"]
     expect(page.locator(".notices .warning")).to_have_text("Nothing is kept")
     model = page.locator("[data-part=model]")
     expect(model.locator("summary")).to_have_text(name)

@@ -185,12 +185,21 @@ def test_every_part_that_the_script_uses_is_in_the_markup_once() -> None:
     parts = Parts()
     parts.feed((STATIC / "page.html").read_text())
     assert len(parts.names) == len(set(parts.names))
-    names = ("page.js", "view.js", "asking.js", "drawing.js", "drawing_view.js")
+    names = (
+        "page.js",
+        "view.js",
+        "drawing.js",
+        "drawing_view.js",
+        "stage.js",
+        "conversation/asking.js",
+        "conversation/stream.js",
+        "memory/timeline.js",
+    )
     script = "".join((STATIC / name).read_text() for name in names)
     used = re.findall(r'\bpage(?:\.(\w+)|\["([\w-]+)"\])', script)
     wanted = {one or other for one, other in used} - {"addEventListener"}
     assert wanted <= set(parts.names) | {"js", "html"}  # file names in comments
-    assert {"start", "mute", "stop", "sample", "captions", "download"} <= wanted
+    assert {"start", "mute", "stop", "sample", "stream", "download"} <= wanted
 
 
 def test_every_input_and_picture_has_a_name_for_those_who_do_not_see_it() -> None:
@@ -204,7 +213,7 @@ def test_every_input_and_picture_has_a_name_for_those_who_do_not_see_it() -> Non
 
 
 def test_no_file_of_the_client_names_another_host() -> None:
-    for path in STATIC.iterdir():
+    for path in STATIC.rglob("*"):
         if path.suffix not in (".js", ".html", ".css", ".svg"):
             continue
         hosts = set(re.findall(r"https?://([\w.-]+)", path.read_text()))

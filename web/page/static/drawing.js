@@ -1,4 +1,4 @@
-/** The Draw card: sends prompts, paths and settings as protocol events, and shows the status. */
+/** The Draw tab: sends prompts, paths and settings as protocol events, and shows the status. */
 
 import { PathCanvas } from "./canvas.js";
 import { PictureRecorder } from "./recorder.js";
@@ -40,7 +40,6 @@ export class DrawingBoard {
     this.#recorder = new PictureRecorder((recording) => this.#showRecording(recording));
     this.#listenToPrompts();
     this.#listenToSettings();
-    page["draw-more"].open = !matchMedia("(max-width: 600px)").matches; // closed on phones
     page.record.onclick = () => this.#record();
     page["track-clear"].onclick = () => this.#clear();
     page["thing-first"].onchange = () => this.#choose(0);
@@ -81,7 +80,7 @@ export class DrawingBoard {
   /**
    * Handle an error event.
    * @param {{message: string, event_id?: string | null}} error
-   * @returns {boolean} whether it belongs to this card, which then shows it
+   * @returns {boolean} whether it belongs to this tab, which then shows it
    */
   refused({ message, event_id: cause }) {
     if (!cause?.startsWith(EVENT)) return false;
@@ -274,7 +273,7 @@ export class DrawingBoard {
     page.pause.textContent = this.#paused ? "Resume" : "Pause";
     page.pause.ariaPressed = String(this.#paused);
     for (const name of ["pause", "step-once", "reset", "track-clear"]) page[name].disabled = !this.#enabled;
-    page.draw.dataset.drawing = shown ? "on" : "off";
+    page.draw.dataset.drawing = page.stage.dataset.generated = shown ? "on" : "off";
     page["generated-what"].textContent = shown ? "generated live by a small model" : "returned with captions";
     this.#canvas.show(shown);
     drawReport(page, this.#enabled ? this.#status : null, { steps, rate: this.#draws?.rate ?? 0, refusal: this.#refusal });

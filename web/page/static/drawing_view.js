@@ -1,4 +1,4 @@
-/** Shows the Draw card: what the server can generate, and its status. */
+/** Shows the Draw tab: what the server can generate, and its status. */
 
 import { element } from "./view.js";
 

@@ -1,35 +1,38 @@
 /** The demo page: one call at a time, of a camera or the sample clip. */
 
-import { Conversation } from "./asking.js";
 import { CameraError, openCamera } from "./camera.js";
 import { CaptionList } from "./captions.js";
+import { enable, nameSource } from "./controls.js";
+import { Conversation } from "./conversation/asking.js";
+import { CaptionLines } from "./conversation/caption_lines.js";
+import { drawRequests, stopping } from "./conversation/requests.js";
+import { Stream } from "./conversation/stream.js";
 import { DrawingBoard } from "./drawing.js";
 import { CallError, EyelineClient } from "./eyeline.js";
 import { LanguageChoice } from "./languages.js";
+import { Timeline } from "./memory/timeline.js";
 import { problemOf } from "./problems.js";
 import { download } from "./recorder.js";
 import { RelevanceVeil } from "./relevance.js";
-import { drawRequests, stopping } from "./requests.js";
 import { openSample } from "./sample.js";
+import { sessionFields } from "./session_fields.js";
 import { SpendingLine } from "./spending.js";
-import { Timeline } from "./timeline.js";
-import { drawCaptions, drawModel, drawNotices, drawProblem, drawState, drawStats, partsOf, pressable } from "./view.js";
+import { Stage } from "./stage.js";
+import { Tabs } from "./tabs.js";
+import { drawModel, drawNotices, drawProblem, drawState, drawStats, partsOf, pressable } from "./view.js";
 
 const QUESTIONS = ["What do you see?", "Is anyone there?", "What did you see first?"];
-const PAUSE_MS = 1000; // turns end late, so that sentences stay in one caption
-const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
 const WAITING = "The session is kept for a while, with all it knows: trying to get back to it.";
 
 /** Start the page in `root`; its markup is page.html. @param {HTMLElement} root */
-export function mount(root) {
-  new Page(root.querySelector(".eyeline"));
-}
+export const mount = (root) => void new Page(root.querySelector(".eyeline"));
 
 class Page {
   #root;
   #page;
   #captions = new CaptionList();
-  #drawn = new Map();
+  #stream;
+  #lines;
   #notices = new Map();
   #key = "";
   #began = 0; // start of the caption list on the browser's clock
@@ -43,14 +46,18 @@ class Page {
   #languages;
   #veil;
   #board;
+  #tabs;
+  #calls = new EventTarget(); // events: open {client}, state {state, reason}, in `detail`
 
   constructor(root) {
     this.#root = root;
     const page = (this.#page = partsOf(root));
+    this.#stream = new Stream(page);
+    this.#lines = new CaptionLines(this.#stream);
     page.icon.src = new URL("icon.svg", import.meta.url).href;
     page.start.onclick = page.reconnect.onclick = () => this.#start();
     page.stop.onclick = () => this.#client?.stop();
-    page.sample.onchange = () => this.#nameSource();
+    page.sample.onchange = () => nameSource(page);
     page.mute.onclick = () => this.#mute(!this.#client.muted);
     page.download.onclick = () => this.#download();
     page["offer-sample"].onclick = () => this.#startSample();
@@ -64,8 +71,26 @@ class Page {
     this.#timeline = new Timeline(page, (question) => this.#suggest(question));
     this.#veil = new RelevanceVeil(page.veil, page.camera, page["veil-about"]);
     this.#board = new DrawingBoard(page);
+    const stage = new Stage(page);
+    this.#tabs = new Tabs(root, page.tabs, (view) => stage.follow(view === "draw"));
+    this.#fill();
     page.suggestions.append(...QUESTIONS.map((question) => this.#suggestion(question)));
     this.#show("idle"); // enables Start
+  }
+
+  /** Parts with modules of their own, a line each: they fill their slots (`data-slot` in page.html). */
+  #fill() {
+    /** @type {import("./types.js").Here} */
+    const here = {
+      root: this.#root,
+      page: this.#page,
+      slot: (name) => this.#root.querySelector(`[data-slot="${name}"]`),
+      tabs: this.#tabs,
+      stream: this.#stream,
+      captions: this.#captions,
+      calls: this.#calls,
+    };
+    void here; // nobody yet
   }
 
   /** Open a call. What is on the page stays until it is live. */
@@ -99,10 +124,15 @@ class Page {
   }
 
   #listen(client) {
-    const conversation = (this.#conversation = new Conversation(this.#page, client, this.#timeline));
+    const conversation = (this.#conversation = new Conversation(this.#page, client, {
+      timeline: this.#timeline,
+      stream: this.#stream,
+      now: () => (performance.now() - this.#began) / 1000,
+    }));
     const on = (name, act) => client.addEventListener(name, ({ detail }) => act(detail));
     conversation.spoken = this.#page.talk.checked;
     this.#board.attach(client);
+    this.#calls.dispatchEvent(new CustomEvent("open", { detail: { client } }));
     on("state", (detail) => this.#change(detail));
     on("caption", (caption) => this.#captions.apply(caption) && this.#drawCaptions());
     on("speakers", (event) => (this.#captions.tell(event), this.#drawCaptions()));
@@ -122,6 +152,7 @@ class Page {
   }
 
   #change({ state, reason }) {
+    this.#calls.dispatchEvent(new CustomEvent("state", { detail: { state, reason } }));
     const before = this.#root.dataset.state;
     if (before === "reconnecting") drawProblem(this.#page, null);
     else if (state === "live") this.#begin();
@@ -151,31 +182,12 @@ class Page {
 
   /** Show `state` and enable its controls. */
   #show(state) {
-    const page = this.#page;
-    const live = state === "live" || state === "muted";
-    const away = state === "reconnecting";
-    const busy = live || away || state === "opening" || state === "connecting";
+    if (state !== "live" && state !== "muted") this.#late = "";
     this.#root.dataset.state = state;
-    if (!live) this.#late = "";
     this.#root.dataset.behind = String(this.#late !== "");
-    drawState(page, state, this.#late);
-    page.start.disabled = page.sample.disabled = busy;
-    page.mute.disabled = page.question.disabled = page.send.disabled = !live;
-    for (const { firstElementChild: button } of page.suggestions.children) button.disabled = !live;
-    page.stop.disabled = !(live || away || state === "connecting");
-    page.mute.textContent = state === "muted" ? "Unmute" : "Mute";
-    page.mute.ariaPressed = String(state === "muted");
-    page["camera-empty"].hidden = page["generated-empty"].hidden = live || away;
-    this.#nameSource();
-  }
-
-  #nameSource() {
-    const page = this.#page;
-    const sample = page.sample.checked;
-    page["camera-name"].textContent = sample ? "Sample clip" : "Camera";
-    page["camera-what"].textContent = sample ? CREDIT : "sent to the server";
-    const source = sample ? "play the sample clip" : "open the camera and the microphone";
-    page["camera-empty"].textContent = `Press Start to ${source}.`;
+    drawState(this.#page, state, this.#late);
+    enable(this.#page, state);
+    nameSource(this.#page);
   }
 
   #mute(muted) {
@@ -195,7 +207,8 @@ class Page {
   }
 
   #drawCaptions() {
-    drawCaptions(this.#page, this.#captions.lines, this.#drawn, this.#captions.names);
+    this.#lines.draw(this.#captions.lines, this.#captions.names);
+    this.#page.download.disabled = !this.#captions.lines.some((line) => line.final);
   }
 
   #drawRequests(requests) {
@@ -229,18 +242,8 @@ class Page {
     this.#page.question.focus();
   }
 
-  /** The session configuration: answers to typed questions only, or also to speech and as speech. */
   #session() {
-    const { checked: talk } = this.#page.talk;
-    // Without it, speech in the room must not interrupt a text answer.
-    const voice = { create_response: talk, interrupt_response: talk };
-    // In a conversation the words decide when a turn is over; captions alone have time.
-    const detection = talk
-      ? { type: "semantic_vad", eagerness: "auto", ...voice }
-      : { type: "server_vad", silence_duration_ms: PAUSE_MS, ...voice };
-    const { transcription, eyeline } = this.#languages.session;
-    const output_modalities = [talk ? "audio" : "text"];
-    return { type: "realtime", output_modalities, audio: { input: { turn_detection: detection, transcription } }, eyeline };
+    return sessionFields({ talk: this.#page.talk.checked, languages: this.#languages });
   }
 
   #configure() {
@@ -264,14 +267,13 @@ class Page {
     this.#captions.clear();
     this.#notices.clear();
     drawModel(this.#page, null);
-    this.#page.answers.replaceChildren();
-    this.#page["answers-empty"].hidden = false;
     this.#drawCaptions();
+    this.#stream.clear();
   }
 
   /** A new call has new moments: those of earlier answers cannot be shown. */
   #forgetSeen() {
-    for (const button of this.#page.answers.querySelectorAll(".evidence button")) button.disabled = true;
+    for (const button of this.#page.stream.querySelectorAll(".evidence button")) button.disabled = true;
     this.#timeline.clear();
     this.#veil.clear();
     this.#drawRequests([]);

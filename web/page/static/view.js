@@ -1,6 +1,6 @@
-/** Shows a call's captions, statistics, notices and problems. */
+/** Shows a call's state, statistics, notices and problems. */
 
-import { clock, parts, spoken } from "./captions.js";
+import { clock } from "./captions.js";
 
 const STATES = {
   idle: "Ready",
@@ -56,73 +56,8 @@ function droppedText({ dropped_frames: frames, dropped_audio: sound }) {
   return known(frames) ? "none" : NONE;
 }
 
-/**
- * Draw the lines that changed; `drawn` remembers them by turn.
- * @param {Record<string, HTMLElement>} page
- * @param {readonly import("./types.js").Caption[]} lines
- * @param {Map<number, {item: HTMLElement, line: object}>} drawn
- * @param {Map<number, string>} names of speakers by number
- */
-export function drawCaptions(page, lines, drawn, names) {
-  const list = page.captions;
-  const following = list.scrollHeight - list.scrollTop - list.clientHeight < 48;
-  const turns = new Set(lines.map((line) => line.turn));
-  for (const [turn, { item }] of drawn) {
-    if (turns.has(turn)) continue;
-    item.remove();
-    drawn.delete(turn);
-  }
-  for (const line of lines) {
-    const before = drawn.get(line.turn);
-    if (before?.line === line) continue;
-    const item = captionItem(line, names);
-    if (before) before.item.replaceWith(item);
-    else list.append(item);
-    drawn.set(line.turn, { item, line });
-  }
-  page["captions-empty"].hidden = lines.length > 0;
-  page.download.disabled = !lines.some((line) => line.final);
-  if (following) list.scrollTop = list.scrollHeight;
-}
-
-function captionItem(line, names) {
-  const item = document.createElement("li");
-  item.className = line.final ? "final" : "partial";
-  item.ariaBusy = String(!line.final); // screen readers wait for the final words
-  const time = element("time", clock(line.start));
-  time.dateTime = `PT${line.start.toFixed(2)}S`;
-  const text = element("p", "");
-  text.dir = "auto"; // by its script: Arabic and Hebrew run to the left
-  text.lang = line.language ?? "";
-  if (names.size) for (const run of spoken(line, names)) text.append(...spokenParts(line, run));
-  else text.append(...textParts(parts(line)));
-  if (line.english) text.append(translationOf(line));
-  item.append(time, text);
-  return item;
-}
-
-const SPEAKER_COLORS = 6; // of names; the next person has the first again
-
-function spokenParts(line, { number, name, from, words }) {
-  const label = name ? [element("b", name, `speaker speaker-${((number - 1) % SPEAKER_COLORS) + 1}`), " "] : [];
-  const part = { ...line, words, text: words.map((word) => word.text).join("").trim(), stable: Math.max(0, line.stable - from) };
-  return [...label, ...textParts(parts(part)), " "];
-}
-
-function textParts({ solid, light }) {
-  return [element("span", solid, "solid"), element("span", light, "light")];
-}
-
-/** The second line of a caption: what it says in English. */
-function translationOf({ english, settled }) {
-  const text = element("span", english, settled ? "english" : "english light");
-  text.lang = "en";
-  text.dir = "ltr";
-  return text;
-}
-
 const ANSWERS = /^answers come from ((?:an? )?(.+?))(?:: (.+))?$/; // the model: what it can do
-const DRAWS = /^(?:no )?video is (?:drawn|generated)\b/; // shown in the Draw card
+const DRAWS = /^(?:no )?video is (?:drawn|generated)\b/; // shown in the Draw tab
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** @param {Record<string, HTMLElement>} page @param {Map<string, string>} notices message to level */

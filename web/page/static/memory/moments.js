@@ -2,7 +2,7 @@
 
 const NEAR = 1; // seconds within which the image of another moment is used
 
-/** @typedef {import("./types.js").Moment} Moment */
+/** @typedef {import("../types.js").Moment} Moment */
 
 /** The moments of a call by time; the oldest are dropped here, not on the server. */
 export class MomentList {

@@ -1,6 +1,6 @@
 /** Standing requests as chips with a stop button. */
 
-import { element } from "./view.js";
+import { element } from "../view.js";
 
 const TELL_REQUEST =
   /^.*?\b(?:tell|warn|alert|notify|inform|let|remind|ping|call|give) (?:me|us)\b.*?\b(when(?:ever)?|if|once|as soon as|every time|each time|the moment|next time|in case)\b\s*(.+)$/i;

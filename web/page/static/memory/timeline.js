@@ -1,14 +1,14 @@
-/** The Memory card: a row of moments, the newest at the end; each can be opened. */
+/** The memory: a row of moments, the newest at the end; each can be opened. */
 
-import { clock } from "./captions.js";
+import { clock } from "../captions.js";
 import { MomentList, stretch } from "./moments.js";
-import { element } from "./view.js";
+import { element } from "../view.js";
 
 const MAX_SHOWN = 500; // moments on the page at once
 const EDGE = 48; // distance in pixels from the end within which the row follows the newest moment
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
-/** @typedef {import("./types.js").Moment} Moment */
+/** @typedef {import("../types.js").Moment} Moment */
 
 /** Shows the moments of a call, and the opened one. */
 export class Timeline {

@@ -1,8 +1,8 @@
 /** The conversation: questions in order, answers as they are generated, and their moments. */
 
-import { clock } from "./captions.js";
-import { pictureOf } from "./timeline.js";
-import { element } from "./view.js";
+import { clock } from "../captions.js";
+import { pictureOf } from "../memory/timeline.js";
+import { element } from "../view.js";
 
 const KEPT = 100; // questions on the page; the oldest go first
 const BUSY = "conversation_already_has_active_response";
@@ -10,8 +10,8 @@ const OVER = "response_cancel_not_active"; // the response ended before the canc
 const DELTAS = new Set(["response.output_text.delta", "response.output_audio_transcript.delta"]);
 const PLAYING = { "output_audio_buffer.started": true, "output_audio_buffer.stopped": false, "output_audio_buffer.cleared": false };
 
-/** @typedef {import("./eyeline.js").EyelineClient} EyelineClient */
-/** @typedef {import("./timeline.js").Timeline} Timeline */
+/** @typedef {import("../eyeline.js").EyelineClient} EyelineClient */
+/** @typedef {import("../memory/timeline.js").Timeline} Timeline */
 /** @typedef {{text: string, item: HTMLElement, id: string}} Asked */
 
 /** The questions and answers of one call. The server answers one at a time; the others wait here. */
@@ -19,6 +19,9 @@ export class Conversation {
   #page;
   #client;
   #timeline;
+  #stream;
+  #now;
+  /** @type {HTMLElement[]} the items on the page, oldest first */ #items = [];
   /** @type {Map<string, HTMLElement>} answers in progress, by response id */ #open = new Map();
   /** @type {Asked[]} */ #waiting = [];
   /** @type {Asked | null} its response has not started */ #sent = null;
@@ -27,11 +30,18 @@ export class Conversation {
   #playing = false;
   spoken = false; // whether answers are also spoken
 
-  /** @param {Record<string, HTMLElement>} page @param {EyelineClient} client @param {Timeline} timeline */
-  constructor(page, client, timeline) {
+  /**
+   * @param {Record<string, HTMLElement>} page
+   * @param {EyelineClient} client
+   * @param {{timeline: Timeline, stream: import("./stream.js").Stream, now: () => number}} shown
+   *   where moments and answers are shown; `now` gives the time in seconds of the session
+   */
+  constructor(page, client, { timeline, stream, now }) {
     this.#page = page;
     this.#client = client;
     this.#timeline = timeline;
+    this.#stream = stream;
+    this.#now = now;
   }
 
   /** @param {string} text */
@@ -102,7 +112,7 @@ export class Conversation {
       this.#open.set(id, this.#sent.item);
       this.#sent = null;
     } else {
-      const item = request ? this.#add("", request) : this.#add("(by voice)");
+      const item = this.#add("", request);
       if (!request) this.#unheard.push(item);
       this.#open.set(id, item);
     }
@@ -110,35 +120,35 @@ export class Conversation {
 
   /** The answer to speech begins before its words are known. @param {string} text */
   #hear(text) {
-    const question = this.#unheard.shift()?.querySelector(".question");
-    if (question && text) question.textContent = text;
+    const item = this.#unheard.shift();
+    if (item) item.dataset.question = text;
   }
 
-  /** Add a question, or an answer to the standing `request`. */
+  /** Add a question, an answer to the standing `request`, or one to speech, whose caption is the question. */
   #add(question, request = "") {
     const item = document.createElement("li");
+    item.className = request ? "exchange unasked" : "exchange";
     item.ariaBusy = "true"; // screen readers wait for the complete answer
     if (request) {
-      item.className = "unasked";
       item.append(element("p", `As you asked: ${request}`, "because"));
-    } else {
+    } else if (question) {
       item.append(element("p", question, "question"));
+      item.dataset.question = question;
     }
     item.append(element("p", "", "answer waiting"));
-    const list = this.#page.answers;
-    list.append(item);
-    if (list.children.length > KEPT) list.firstElementChild.remove();
-    this.#page["answers-empty"].hidden = true;
-    list.scrollTop = list.scrollHeight;
+    this.#stream.add(item, this.#now());
+    this.#items.push(item);
+    if (this.#items.length > KEPT) this.#stream.remove(this.#items.shift());
     return item;
   }
 
   #append(id, text) {
     const answer = this.#open.get(id)?.querySelector(".answer");
     if (!answer) return;
-    answer.classList.remove("waiting");
-    answer.append(text);
-    this.#follow();
+    this.#stream.change(() => {
+      answer.classList.remove("waiting");
+      answer.append(text);
+    });
   }
 
   #show({ response_id: id, moments }) {
@@ -148,8 +158,7 @@ export class Conversation {
     const list = element("ul", "", "evidence");
     list.ariaLabel = "Based on these moments";
     list.append(...moments.map((reference) => this.#evidence(reference)));
-    item.append(list);
-    this.#follow();
+    this.#stream.change(() => item.append(list));
   }
 
   #evidence(reference) {
@@ -186,16 +195,10 @@ export class Conversation {
     const answer = item.querySelector(".answer");
     answer.classList.remove("waiting");
     item.ariaBusy = "false";
-    if (reason) answer.append(element("span", ` ${reason}`, "reason"));
-    this.#follow();
+    if (reason) this.#stream.change(() => answer.append(element("span", ` ${reason}`, "reason")));
   }
 
   #updateCancel() {
     this.#page.cancel.hidden = !this.#open.size && !this.#playing;
-  }
-
-  #follow() {
-    const list = this.#page.answers;
-    list.scrollTop = list.scrollHeight;
   }
 }

@@ -1,0 +1,29 @@
+/** The controls of a call: which are shown and can be used, by its state. */
+
+const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
+
+/** @param {Record<string, any>} page its parts @param {string} state of the call */
+export function enable(page, state) {
+  const live = state === "live" || state === "muted";
+  const away = state === "reconnecting";
+  const connecting = state === "connecting";
+  const busy = live || away || connecting || state === "opening";
+  page.start.disabled = page.sample.disabled = busy;
+  page.start.hidden = page.welcome.hidden = live || away || connecting;
+  page.mute.hidden = !(live || away);
+  page.stop.hidden = !page.start.hidden;
+  page.stop.disabled = !(live || away || connecting);
+  page.mute.disabled = page.question.disabled = page.send.disabled = !live;
+  for (const { firstElementChild: button } of page.suggestions.children) button.disabled = !live;
+  page.mute.textContent = state === "muted" ? "Unmute" : "Mute";
+  page.mute.ariaPressed = String(state === "muted");
+}
+
+/** Say what Start opens, and what is sent. @param {Record<string, any>} page */
+export function nameSource(page) {
+  const sample = page.sample.checked;
+  page["camera-name"].textContent = sample ? "Sample clip" : "Camera";
+  page["camera-what"].textContent = sample ? CREDIT : "sent to the server";
+  const source = sample ? "play the sample clip" : "open the camera and the microphone";
+  page["camera-empty"].textContent = `Press Start to ${source}.`;
+}

@@ -21,7 +21,7 @@ lock:   ## pin what pyproject.toml has new; UPGRADE=--upgrade chooses every vers
 	cp constraints.txt $(LOCK)/constraints.txt
 	$(LOCK)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	  $(UPGRADE) --upgrade-package torch==2.13.0 --no-header --no-annotate \
-	  --extra test --extra lint --extra bench --extra train -o $(LOCK)/constraints.txt pyproject.toml
+	  --extra test --extra lint --extra bench --extra train --extra cluster -o $(LOCK)/constraints.txt pyproject.toml
 	sed -n '1p' constraints.txt >$(LOCK)/head
 	sed -E -e 's/\+cpu//' -e '/^(#|$$)/d' -e '/^(nvidia|cuda|triton)/d' -e "/== '(emscripten|win32)'/d" \
 	  -e '/python_full_version/!s/ ;.*//' $(LOCK)/constraints.txt | cat $(LOCK)/head - >constraints.txt

@@ -58,7 +58,7 @@ def create_app(
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as tasks:
-                app.state.context = context = ServiceContext(
+                context = ServiceContext(
                     settings=settings,
                     models=models,
                     capabilities=capabilities(settings, models),
@@ -79,7 +79,8 @@ def create_app(
                     lines=waiting_lines(settings),
                     ended_session_lock=asyncio.Lock(),
                 )
-                yield
+                async with _in_cluster(context, app) as app.state.context:
+                    yield
                 context.close()
                 deadline.reschedule(loop.time() + CLOSE_TIMEOUT)
         except TimeoutError:
@@ -112,7 +113,15 @@ def create_app(
         app.include_router(endpoints.router)
     openapi.install(app)
     problems.install_error_handlers(app)
+    if settings.cluster is not None:
+        from web.cluster.forwarding import Forwarding
+
+        app.add_middleware(Forwarding, service=app)
     app.add_middleware(Gate, settings=settings, authenticate=partial(_authenticate, app))
+    if settings.cluster is not None:
+        from web.cluster.shared_secrets import SharedSecrets
+
+        app.add_middleware(SharedSecrets, service=app)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),
@@ -124,6 +133,18 @@ def create_app(
     if frame is not None:
         gradio_page.add_routes(app, frame, settings.origins)
     return app
+
+
+@asynccontextmanager
+async def _in_cluster(context: ServiceContext, app: FastAPI) -> AsyncIterator[ServiceContext]:
+    """Yield `context` as part of the cluster that its settings name, if they name one."""
+    if context.settings.cluster is None:
+        yield context
+        return
+    from web.cluster.edge import joined
+
+    async with joined(context, app.state.listening) as joining:
+        yield joining
 
 
 def _authenticate(app: FastAPI, key: str | None) -> Caller:

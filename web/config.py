@@ -22,6 +22,7 @@ from web.setting_checks import (
     urls_with_scheme,
 )
 from web.settings.answers import AnswerSettings
+from web.settings.cluster import ClusterSettings
 from web.settings.errors import describe, refuse_unknown
 from web.settings.languages import LanguageSettings
 from web.settings.operation import OperationSettings
@@ -34,6 +35,7 @@ PREFIX = "EYELINE_"
 
 class Settings(
     LanguageSettings,
+    ClusterSettings,
     OperationSettings,
     AnswerSettings,
     SeeingSettings,

@@ -2,21 +2,23 @@
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection
 
 from media.clock import Clock
 from media.pipeline.models.generation import GenerationServer
 from media.worker import Worker
-from web.access.auth import Keys
+from web.access.auth import Caller, ClientSecret, Keys
 from web.access.waiting_line import WaitingLine
 from web.config import Settings
 from web.loading.models import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
-from web.sessions import Sessions
+from web.sessions import SessionKind, SessionRecord, Sessions
 from web.setting_checks import SMALL
 
 MODEL_NAME = "eyeline"  # of sessions in the API, whatever models are loaded
@@ -40,6 +42,25 @@ def waiting_lines(settings: Settings) -> WaitingLines:
     )
 
 
+class ClusterEdge(Protocol):
+    """What this service does as one of several machines (`web.cluster`)."""
+
+    async def add(self, record: SessionRecord) -> None:
+        """Let other machines know of a session that started here."""
+
+    async def remove(self, record: SessionRecord) -> None:
+        """Let them forget a session that ended here."""
+
+    async def share_secret(self, secret: ClientSecret) -> None:
+        """Let them accept a client secret that was created here."""
+
+    async def leave(self) -> None:
+        """Leave the cluster, before the service ends."""
+
+    def description(self) -> Mapping[str, Any]:
+        """Return what /health says of it."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ServiceContext:
     """The service as its routes see it.
@@ -47,7 +68,7 @@ class ServiceContext:
     `file_worker` reads uploaded files, and waits for their transcription; `message_worker` parses
     long messages of clients. `tasks` has the tasks that outlive the request that created them.
     `closing` is set when the service ends. `ended_session_lock` admits one question at a time about
-    sessions that have ended.
+    sessions that have ended. `cluster` is None on a machine that runs alone.
     """
 
     settings: Settings
@@ -62,6 +83,20 @@ class ServiceContext:
     closing: threading.Event
     lines: WaitingLines
     ended_session_lock: asyncio.Lock
+    cluster: ClusterEdge | None = None
+
+    async def start_session(self, kind: SessionKind, caller: Caller) -> SessionRecord:
+        """Return a new session, see `Sessions.start`."""
+        record = self.sessions.start(kind, caller)
+        if self.cluster is not None:
+            await self.cluster.add(record)
+        return record
+
+    async def end_session(self, record: SessionRecord) -> None:
+        """End a session; its captions are kept for a while."""
+        await self.sessions.end(record)
+        if self.cluster is not None:
+            await self.cluster.remove(record)
 
     def close(self) -> None:
         """Ask sessions and other work to end; the service cuts off what does not end soon."""

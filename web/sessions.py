@@ -259,11 +259,24 @@ class Sessions:
         for record in self._sessions.values():
             record.request_end("the service ends")
 
-    def _admit(self, caller: Caller) -> None:
+    @property
+    def admitting(self) -> bool:
+        """Whether a session may start now."""
+        try:
+            self._check_room()
+            self._load.check()
+        except SessionsFullError:
+            return False
+        return True
+
+    def _check_room(self) -> None:
         if self.closed:
             raise SessionsFullError("this service is about to end", code="service_draining")
         if self._in_use >= self.capacity:
             raise SessionsFullError(f"all {self.capacity} sessions are in use")
+
+    def _admit(self, caller: Caller) -> None:
+        self._check_room()
         owned = sum(each.owner == caller.owner for each in self.live())
         if caller.owner is not None and owned >= self._per_secret:
             detail = f"this client secret has {self._per_secret} sessions, as many as it may"

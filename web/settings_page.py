@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 from models.weights.catalog import NPM_REGISTRY
 from web.config import PREFIX, Settings
 from web.settings.answers import AnswerSettings
+from web.settings.cluster import ClusterSettings
 from web.settings.languages import LanguageSettings
 from web.settings.operation import OperationSettings
 from web.settings.seeing import SeeingSettings
@@ -22,6 +23,7 @@ GROUPS: tuple[type[BaseSettings], ...] = (
     OperationSettings,
     AnswerSettings,
     SpeakerSettings,
+    ClusterSettings,
 )
 
 

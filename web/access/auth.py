@@ -83,6 +83,14 @@ class Keys:
             headers={"WWW-Authenticate": "Bearer"},
         )
 
+    def knows(self, value: str) -> bool:
+        """Return whether `value` is a client secret, expired or not."""
+        return value in self._secrets
+
+    def add(self, secret: ClientSecret) -> None:
+        """Accept a client secret that another machine has created."""
+        self._secrets[secret.value] = secret
+
     def _drop_expired(self, now: float) -> None:
         alive = [secret for secret in self._secrets.values() if secret.expires > now]
         kept = alive[-(MAX_SECRETS - 1) :]

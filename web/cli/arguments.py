@@ -27,6 +27,7 @@ def make_parser() -> CommandParser:
         ("serve", "serve, and print only the log"),
     ):
         _add_serving(commands.add_parser(name, help=summary, description=summary))
+    _add_cluster(commands)
     _add_replay(commands)
     _add_captions(commands)
     _add_ask(commands)
@@ -44,7 +45,20 @@ def make_parser() -> CommandParser:
 def _add_serving(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", help="address to listen on (127.0.0.1)")
     command.add_argument("--port", type=int, help="TCP port (7860)")
+    command.add_argument(
+        "--cluster", metavar="HOST:PORT", help="Ray cluster to be part of (EYELINE_CLUSTER)"
+    )
     _add_model(command)
+
+
+def _add_cluster(commands: "argparse._SubParsersAction[CommandParser]") -> None:
+    summary = "start several services as one, on nodes of a Ray cluster"
+    command = commands.add_parser("cluster", help=summary, description=summary)
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    summary = "start nodes on this machine, and a service on each, until Ctrl-C"
+    up = actions.add_parser("up", help=summary, description=summary)
+    up.add_argument("--nodes", type=int, default=2, help="number of nodes, 1 to 16 (2)")
+    up.add_argument("--port", type=int, help="TCP port of the first service (7860)")
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:

@@ -31,6 +31,7 @@ SUFFIXES: "dict[str, SubtitleFormat]" = {
     ".json": "json",
     ".txt": "text",
 }
+MAX_NODES = 16  # of a cluster on one machine
 QUIET_LOGGERS = (
     "aioice",
     "aiortc",
@@ -73,12 +74,14 @@ def _run(arguments: argparse.Namespace) -> int:
         asr=getattr(arguments, "asr", None),
         language=getattr(arguments, "language", None),
         asr_chunk=getattr(arguments, "chunk", None),
+        cluster=getattr(arguments, "cluster", None),
         log_level="debug" if arguments.debug else None,
     )
     _configure_logging(settings.log_level, settings.log_format)
     commands = {
         "demo": _demo,
         "serve": _serve,
+        "cluster": _cluster,
         "replay": _replay,
         "captions": _captions,
         "ask": _ask,
@@ -140,6 +143,14 @@ def _serve(settings: Settings, _arguments: argparse.Namespace) -> int:
     from web.serve import serve
 
     return serve(settings, banner=None)
+
+
+def _cluster(settings: Settings, arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.nodes <= MAX_NODES:
+        raise UsageError(f"--nodes: expected 1 to {MAX_NODES}, got {arguments.nodes}")
+    from web.cli.cluster import up
+
+    return up(settings, arguments.nodes)
 
 
 def _replay(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -68,7 +68,7 @@ class ResumableSession(ABC, Generic[L]):
         finally:
             record.live = None
             await failure_message(self._close(), f"closing session {record.id}")
-            await self._context.sessions.end(record)
+            await self._context.end_session(record)
             seconds = self.clock.now()
             logger.info("session %s ended after %.1f s: %s", record.id, seconds, record.end_reason)
 

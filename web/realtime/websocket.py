@@ -45,7 +45,7 @@ async def _start(context: ServiceContext, caller: Caller, websocket: WebSocket) 
     """Run a new session, and serve its first connection."""
     query = websocket.query_params
     try:
-        record = context.sessions.start("websocket", caller)
+        record = await context.start_session("websocket", caller)
     except SessionsFullError as error:
         await websocket.close(FULL, error.detail)
         return
@@ -63,7 +63,7 @@ async def _start(context: ServiceContext, caller: Caller, websocket: WebSocket) 
         line = WebSocketLine(websocket, session.bridge, context.settings, resumable=resumable)
         session.begin(line)
     except BaseException:
-        await context.sessions.end(record)
+        await context.end_session(record)
         raise
     logger.info("session %s started over WebSocket", record.id)
     context.tasks.create_task(session.run(), name=f"session {record.id}")

@@ -64,5 +64,7 @@ async def create_client_secret(request: Request, body: ClientSecretRequest) -> d
     if wanted := {name: value for name, value in asdict(own).items() if value is not None}:
         fields["eyeline"] = wanted
     secret = context.keys.mint(fields, now=context.clock.now(), lifetime=lifetime)
+    if context.cluster is not None:
+        await context.cluster.share_secret(secret)
     session = session_object(config, f"sess_{secret.value[3:19]}")
     return {"value": secret.value, "expires_at": unix_time() + lifetime, "session": session}

@@ -42,6 +42,7 @@ async def health(request: Request) -> dict[str, Any]:
             name: queue.snapshot() for name, queue in context.models.services.queues.items()
         },
         "notices": list(context.capabilities.notices),
+        **({} if context.cluster is None else {"cluster": context.cluster.description()}),
     }
 
 

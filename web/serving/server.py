@@ -58,6 +58,8 @@ class EyelineServer(uvicorn.Server):
         self._drain = settings.drain
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if sockets:
+            self.app.state.listening = sockets[0].getsockname()[:2]
         await super().startup(sockets)
         if self.started and self.banner:
             sys.stdout.write(self.banner)
@@ -66,7 +68,10 @@ class EyelineServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ask sessions to end before their connections are closed."""
         self.on_shutdown()
-        self.app.state.context.close()
+        context = self.app.state.context
+        if context.cluster is not None:
+            await context.cluster.leave()
+        context.close()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: object) -> None:

@@ -85,9 +85,9 @@ async def start_call(
 ) -> Response:
     """Answer the offer and start the call; `Location` is where it can be resumed and ended."""
     context = service_context(request)
-    record = context.sessions.start(kind, caller_of(request))
+    record = await context.start_session(kind, caller_of(request))
     async with AsyncExitStack() as cleanup:
-        cleanup.push_async_callback(context.sessions.end, record)
+        cleanup.push_async_callback(context.end_session, record)
         clock = LiveClock()
         peer = await accept_peer(context.settings, sdp, clock)
         cleanup.push_async_callback(peer.close)

@@ -1,0 +1,106 @@
+"""A request passed on to another edge, and its response passed back as it comes."""
+
+import asyncio
+from collections.abc import Iterable
+
+import httpx
+from starlette.types import Receive, Scope, Send
+
+from web.cluster.routing import FORWARDED
+
+CONNECT_TIMEOUT = 1.0  # seconds
+READ_TIMEOUT = 60.0  # seconds between two parts; streams of events have a comment every 15 s
+MAX_CONNECTIONS = 256
+OWN_HEADERS = (  # of one connection, RFC 9110, section 7.6.1; and what the next edge cannot check
+    b"connection",
+    b"keep-alive",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+    b"host",
+    b"origin",
+    b"content-length",
+)
+
+
+class EdgeUnreachableError(Exception):
+    """Another edge takes no connection: nothing was sent to it."""
+
+
+class HttpProxy:
+    """The connections to other edges."""
+
+    def __init__(self) -> None:
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+            trust_env=False,
+        )
+
+    async def forward(
+        self, url: str, own_id: str, body: bytes, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Send the request to the edge at `url`, and pass its response to the client.
+
+        Raises:
+            EdgeUnreachableError: it takes no connection, or does not answer.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            passing = tasks.create_task(self._pass(url, own_id, body, scope, send), name="pass on")
+            watching = tasks.create_task(_until_disconnect(receive), name="disconnect")
+            watching.add_done_callback(lambda _: passing.cancel())
+            try:
+                unreachable = await passing
+            except asyncio.CancelledError:
+                if not watching.done():
+                    raise
+                return  # the client has left
+            finally:
+                watching.cancel()
+        if unreachable is not None:
+            raise unreachable
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _pass(
+        self, url: str, own_id: str, body: bytes, scope: Scope, send: Send
+    ) -> EdgeUnreachableError | None:
+        request = self._client.build_request(
+            scope["method"],
+            url + target_of(scope),
+            headers=[*passed_on(scope["headers"]), (FORWARDED, own_id.encode())],
+            content=body,
+        )
+        try:
+            response = await self._client.send(request, stream=True)
+        except httpx.TransportError as error:
+            return EdgeUnreachableError(str(error))
+        try:
+            headers = passed_on(response.headers.raw)
+            start = {"type": "http.response.start", "status": response.status_code}
+            await send({**start, "headers": headers})
+            async for part in response.aiter_raw():
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await response.aclose()
+        return None
+
+
+def target_of(scope: Scope) -> str:
+    """Return the path and query of a request."""
+    path: str = scope["raw_path"].decode("ascii") if scope.get("raw_path") else scope["path"]
+    query = scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def passed_on(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers that go along."""
+    return [(name.lower(), value) for name, value in headers if name.lower() not in OWN_HEADERS]
+
+
+async def _until_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

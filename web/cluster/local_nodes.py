@@ -1,0 +1,105 @@
+"""Nodes of a Ray cluster on this machine, each on a loopback address of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from web.cluster.errors import ClusterUsageError
+
+OBJECT_STORE = 128 << 20  # bytes of shared memory of each node
+CORES = 1  # of each node, as Ray counts them
+STARTED = "Ray runtime started"
+GRACE = 5.0  # seconds for a node to end
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNode:
+    """A node at `address`, in the cluster `cluster`; `process` waits for its parts."""
+
+    address: str
+    cluster: str
+    process: "subprocess.Popen[str]"
+
+    def kill(self) -> None:
+        """End the node as a power cut would."""
+        for part in _parts(self.process.pid):
+            os.kill(part, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def local_nodes(count: int, *, port: int, folder: Path) -> Iterator[list[LocalNode]]:
+    """Yield `count` nodes, the first of which is the head, at `port`; end them after.
+
+    Raises:
+        ClusterUsageError: one of them does not start.
+    """
+    cluster = f"127.0.0.2:{port}"
+    with ExitStack() as stack:
+        nodes = []
+        for number in range(count):
+            address = f"127.0.0.{number + 2}"
+            role = (
+                ("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
+                if number == 0
+                else (f"--address={cluster}",)
+            )
+            node = LocalNode(address, cluster, _start(address, role))
+            stack.callback(_end, node.process)
+            _wait_started(node)
+            nodes.append(node)
+        yield nodes
+
+
+def _start(address: str, role: Sequence[str]) -> "subprocess.Popen[str]":
+    command = [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", *role),
+        f"--node-ip-address={address}",
+        f"--num-cpus={CORES}",
+        f"--object-store-memory={OBJECT_STORE}",
+        "--disable-usage-stats",
+        "--block",
+    ]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # Ctrl-C ends the services first, and then the nodes
+    )
+
+
+def _wait_started(node: LocalNode) -> None:
+    assert node.process.stdout is not None
+    said = []
+    for line in node.process.stdout:
+        said.append(line)
+        if STARTED in line:
+            return
+    raise ClusterUsageError(f"a Ray node at {node.address} does not start: {''.join(said)[-800:]}")
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        for part in _parts(process.pid):
+            os.kill(part, signal.SIGKILL)
+        process.kill()
+        process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def _parts(parent: int) -> list[int]:
+    """Return the processes that `parent` has started, on Linux."""
+    return [
+        int(each) for each in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    ]

@@ -1,0 +1,56 @@
+"""The registry of a cluster: a directory in an actor, which Ray restarts if it ends.
+
+A registry that starts again is empty, and learns everything from the next reports of the edges.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from media.clock import monotonic
+from web.cluster.directory import Directory, EdgeReport, Location, Reply, SharedSecret
+
+
+class Registry:
+    """The methods are those of `Directory`, at the time of their call."""
+
+    def __init__(self, timeout: float, patience: float) -> None:
+        self._directory = Directory(timeout, patience)
+
+    def report(self, edge: EdgeReport, sessions: Mapping[str, str | None]) -> Reply:
+        return self._directory.report(edge, sessions, monotonic())
+
+    def leave(self, edge: str) -> None:
+        self._directory.leave(edge)
+
+    def place(self, here: str) -> EdgeReport | None:
+        return self._directory.place(here, monotonic())
+
+    def add(self, session: str, edge: str) -> None:
+        self._directory.add(session, edge)
+
+    def remove(self, session: str, edge: str) -> None:
+        self._directory.remove(session, edge)
+
+    def release(self, session: str, edge: str) -> None:
+        self._directory.release(session, edge, monotonic())
+
+    def choose_keeper(self, session: str, edge: str, refused: frozenset[str]) -> str | None:
+        return self._directory.choose_keeper(session, edge, refused)
+
+    def locate(self, session: str) -> Location | None:
+        return self._directory.locate(session, monotonic())
+
+    def claim(self, session: str, edge: str) -> Location | None:
+        return self._directory.claim(session, edge, monotonic())
+
+    def share_secret(
+        self, value: str, owner: str, session: Mapping[str, Any], lifetime: float
+    ) -> None:
+        now = monotonic()
+        self._directory.share_secret(SharedSecret(value, owner, session, now + lifetime), now)
+
+    def secret(self, value: str) -> tuple[SharedSecret, float] | None:
+        """Return a secret, and for how many seconds it is still valid."""
+        now = monotonic()
+        found = self._directory.secret(value, now)
+        return None if found is None else (found, found.expires - now)

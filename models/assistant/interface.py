@@ -59,6 +59,7 @@ class FrameAnalysis:
     (rows, columns) in [0, 1], or None if unknown: where `relevance_topic` was seen, or, if that
     is empty, the main thing. `confidence` is how sure the model is of what the frame shows, in
     [0, 1], or None if it does not say. `bodies` is whether `glance` would tell more, see `Glances`.
+    `degraded` says what could not be done at all, and why.
     """
 
     remembered: tuple[Moment, ...] = ()
@@ -68,6 +69,7 @@ class FrameAnalysis:
     confidence: float | None = None
     problem: StorageProblem | None = None
     bodies: bool = False
+    degraded: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from models.assistant.answer_pieces import AnswerPieces, next_pieces
-from models.assistant.body.observing import answer_about_bodies, with_body
+from models.assistant.body.observing import (
+    answer_about_bodies,
+    glance_at_bodies,
+    with_body,
+)
 from models.assistant.body.watch import BodyWatch
 from models.assistant.interface import (
     AssistantAnswer,
@@ -31,18 +35,15 @@ from models.assistant.requests.session_requests import (
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.log_file import SceneLogFile
 from models.assistant.scene.perception import Observation, Pixels
-from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_entry import describe
-from models.assistant.scene.scene_log import select_entries, with_text
 from models.assistant.scene.seen_text import SceneReading
-from models.assistant.small_memory import seen_entries
+from models.assistant.small_memory import recalled, seen_entries
 from models.assistant.small_model import SmallModel
 from models.assistant.small_state import SmallAssistantState, moment_of, stored_row
 from models.assistant.talk.checking import is_supported
 from models.assistant.talk.replies import reply
 from models.assistant.talk.scene_view import SceneView
 from models.assistant.text_reading import SceneReader
-from models.assistant.understanding.kinds import TextKind, classify
 from models.assistant.understanding.question_scope import read_question
 from models.errors import StoreError
 from models.language.decoder_networks import MAX_BATCH
@@ -150,7 +151,7 @@ class SmallAssistant:
     def glance(self, state: SmallAssistantState, pixels: Pixels, time: float) -> None:
         """Look at the bodies in a frame that is not analyzed, see `Glances`."""
         if self.body is not None:
-            self.body.glance(state.body, pixels, time)
+            glance_at_bodies(self.body, state.body, pixels, time)
 
     def note_request(
         self, state: SmallAssistantState, text: str, time: float
@@ -180,6 +181,8 @@ class SmallAssistant:
     ) -> FrameAnalysis:
         """Check the standing requests; what was read is remembered for them and for `question`."""
         memory, problem = state.memory, None
+        if reading.problem:
+            return FrameAnalysis(degraded=f"text in the picture is not read: {reading.problem}")
         assert memory.latest is not None, "text was read in a look"
         seen = replace(memory.latest.scene, text=reading.text)
         met = check_text(self.tracker, state.requests, seen)
@@ -257,13 +260,7 @@ class SmallAssistant:
         count: int,
     ) -> tuple[Moment, ...]:
         """Return at most `count` moments that `text` is about; the state does not change."""
-        entries = [
-            entry for entry in seen_entries(state.memory, until)[0] if entry.scene.time >= since
-        ]
-        said = with_text(entries)[-(count // 2) :] if classify(text) is TextKind.TEXT else []
-        others = select_entries(entries, parse_query(text), count=max(1, count - len(said)))
-        chosen = {entry.scene.time: entry for entry in (*others, *said)}
-        return tuple(moment_of(chosen[time]) for time in sorted(chosen))
+        return tuple(map(moment_of, recalled(state.memory, text, until, since, count)))
 
     def next_pieces(self, answers: Sequence[AssistantAnswer]) -> list[str | None]:
         """Return the next piece of each answer, or None if it is complete.

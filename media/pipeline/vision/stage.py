@@ -49,6 +49,7 @@ class VisionStage:
         self._thumbnails: dict[float, bytes] = {}
         self._requests: tuple[str, ...] = ()
         self._problem: StorageProblem | None = None  # the last one that was sent
+        self._degraded = ""  # what could not be done at all, as it was sent last
 
     def delay(self) -> float:
         """Return for how many seconds frames that were due have been skipped."""
@@ -157,6 +158,9 @@ class VisionStage:
         if read is not None:
             await self._send_analysis(read, time)
             await self._report(read.problem)
+            if read.degraded and read.degraded != self._degraded:
+                self._degraded = read.degraded
+                await self._context.send(Degraded(read.degraded))
 
     async def _send_analysis(self, analysis: FrameAnalysis, time: float) -> None:
         send = self._context.send

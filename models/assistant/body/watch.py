@@ -4,6 +4,7 @@ Poses are found when a person is seen. Hands are looked for when a standing requ
 when a question asks: in the frames of the last looks, which are kept for that in a small size.
 """
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,10 +19,13 @@ from torch import Tensor
 from models.assistant.body.actions import BodyLook, hand_signs, signs
 from models.assistant.body.signs import Sign
 from models.engine import EngineLoader, load_in_torch
+from models.errors import ModelError
 from models.vision.body import hands, pose
 from models.vision.body.hands import HandFinder
 from models.vision.body.pose import PoseEstimator
 from models.vision.detection import Detection
+
+logger = logging.getLogger(__name__)
 
 WEIGHTS = "body"  # in models.weights.catalog
 KEPT = 8.0  # seconds of looks
@@ -69,10 +73,19 @@ class Seen:
 
 
 class BodyWatch:
-    """Finds poses and hands; one serves every session."""
+    """Finds poses and hands; one serves every session.
+
+    `problem` says why it cannot, once a network has failed: it is not tried again.
+    """
 
     def __init__(self, poses: PoseEstimator, hands: HandFinder) -> None:
         self._poses, self._hands = poses, hands
+        self.problem = ""
+
+    def give_up(self, error: ModelError) -> None:
+        """Look at bodies no more: a network is missing or has failed."""
+        self.problem = str(error)
+        logger.warning("poses and hands are not looked for any more: %s", error)
 
     def look(
         self,
@@ -93,6 +106,10 @@ class BodyWatch:
         _add(state, look)
         state.pictures.append(KeptPicture(time, picture.round().to(torch.uint8)))
         return Seen(time, signs(tuple(state.looks)), look)
+
+    def see_nothing(self, state: BodyState, time: float) -> None:
+        """Add a look at a frame that shows nothing, as of a covered camera, to `state`."""
+        _add(state, BodyLook(time, (), 1.0, ()))
 
     def glance(self, state: BodyState, pixels: Pixels, time: float) -> None:
         """Add a look at the persons of the look before, a moment later, to `state`."""

@@ -10,11 +10,17 @@ LONG = 6  # letters from which one of them may be misread
 
 @dataclass(frozen=True, slots=True)
 class SceneReading:
-    """What was read for the question at `time`, in seconds; `unread` is how many lines were not."""
+    """What was read for the question at `time`, in seconds.
+
+    `unread` is how many further lines were found, of which `skipped` were not looked at. `problem`
+    says why nothing could be read.
+    """
 
     time: float
     text: tuple[TextWithScore, ...]
     unread: int = 0
+    skipped: int = 0
+    problem: str = ""
 
 
 def words_of(text: str) -> list[str]:

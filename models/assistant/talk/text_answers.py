@@ -6,7 +6,7 @@ from models.assistant.scene.scene_entry import format_time
 from models.assistant.scene.seen_text import TextWithScore, says
 from models.assistant.talk.fixed_sentences import CANNOT_READ
 from models.assistant.talk.scene_view import SceneAnswer, SceneView
-from models.assistant.talk.wording import listed, sentence
+from models.assistant.talk.wording import counted, listed, sentence
 from models.assistant.understanding.text_questions import TextQuestion, parse_text_question
 from models.assistant.understanding.wanted import Scope
 
@@ -14,6 +14,10 @@ NOTHING = "I see no text that I can read."
 ILLEGIBLE = (
     "I see no text that I can read. There may be some that is too small, too blurred or too far "
     "away: hold it closer, and still."
+)
+FAILED = (
+    "I cannot read text now: the networks that read are missing or fail. The log of the service "
+    "says why."
 )
 NEVER = "I have not read any text: I read when you ask what something says."
 SURE = 0.9  # score from which what was read is stated, not only supposed
@@ -37,6 +41,8 @@ def _of_now(view: SceneView, question: TextQuestion) -> SceneAnswer:
     reading, last = view.reading, len(view.entries) - 1
     assert reading is not None
     text = reading.text
+    if reading.problem:
+        return SceneAnswer(FAILED)
     if not text:
         no = "No. " if question.yes_no or question.phrase else ""
         return SceneAnswer(f"{no}{ILLEGIBLE if reading.unread else NOTHING}", (last,))
@@ -47,7 +53,12 @@ def _of_now(view: SceneView, question: TextQuestion) -> SceneAnswer:
     chosen = _with_digits(text) if question.number else text
     if question.number and not chosen:
         return SceneAnswer(f"I see no number. {_stated(text)}", (last,), sure)
-    return SceneAnswer(f"{head}{_stated(chosen)}", (last,), sure)
+    return SceneAnswer(f"{head}{_stated(chosen)}{_skipped(reading.skipped)}", (last,), sure)
+
+
+def _skipped(lines: int) -> str:
+    """Return the sentence about the lines that were not read: they are too many."""
+    return f" There is more text: {counted(lines, 'further line')}." if lines else ""
 
 
 def _whether(text: Sequence[TextWithScore], phrase: str) -> str:

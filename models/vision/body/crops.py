@@ -34,7 +34,7 @@ def cut(picture: Tensor, squares: Sequence[Square], side: int) -> Tensor:
     unit = torch.stack([columns, rows], -1)
     made = []
     for square in squares:
-        coarse = max(1, int(square.side / side))
+        coarse = max(1, min(int(square.side / side), *picture.shape[1:]))
         source = F.avg_pool2d(picture[None], coarse) if coarse > 1 else picture[None]
         whole = torch.tensor([source.shape[3] * coarse, source.shape[2] * coarse])
         grid = square.outside(unit) / whole * 2 - 1

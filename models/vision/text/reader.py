@@ -1,5 +1,6 @@
 """Reads the text in a picture, in steps, so that others may run in between."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ WEIGHTS = "pp-ocrv6"  # in models.weights.fetch
 DETECTION, RECOGNITION = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 TURN_BELOW = 0.75  # score of a line that may be upside down: it is read that way, too
 # Scores from which one and two characters are legible: what is no text is often read as that many.
+SIZES = 2  # of letters that are told apart, between one height and twice that
 SHORT = {1: 0.97, 2: 0.88}
 
 
@@ -37,10 +39,14 @@ class ReaderConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextReading:
-    """The legible text in reading order; `unread` counts further lines that were found."""
+    """The legible text in reading order.
+
+    `unread` counts further lines that were found, of which `skipped` were not looked at.
+    """
 
     blocks: tuple[TextBlock, ...] = ()
     unread: int = 0
+    skipped: int = 0
 
     @property
     def lines(self) -> tuple[TextLine, ...]:
@@ -80,12 +86,15 @@ class TextReader:
         found = largest_first(self._detector.detect(pixels))
         yield None
         legible: list[TextLine] = []
-        for box in found[: max_lines or self.config.max_lines]:
+        chosen = found[: max_lines or self.config.max_lines]
+        for box in chosen:
             line = self._read_line(pixels, box)
             if line.text and line.score >= SHORT.get(len(line.text), self.config.min_score):
                 legible.append(line)
             yield None
-        yield TextReading(tuple(in_reading_order(legible)), len(found) - len(legible))
+        yield TextReading(
+            tuple(in_reading_order(legible)), len(found) - len(legible), len(found) - len(chosen)
+        )
 
     def _read_line(self, pixels: NDArray[np.uint8], box: TextBox) -> TextLine:
         corners = along_writing(box.corners)
@@ -99,8 +108,15 @@ class TextReader:
 
 
 def largest_first(boxes: Sequence[TextBox]) -> list[TextBox]:
-    """Return `boxes` by the height of their letters."""
-    return sorted(boxes, key=lambda box: -min(sides(box.corners)))
+    """Return `boxes` by the height of their letters; those of about the same height from the top.
+
+    So of a page with too many lines the beginning is read, not lines here and there.
+    """
+
+    def place(box: TextBox) -> tuple[int, float]:
+        return -round(SIZES * math.log2(max(min(sides(box.corners)), 1.0))), box.corners[:, 1].min()
+
+    return sorted(boxes, key=place)
 
 
 def load(folder: Path, config: ReaderConfig | None = None) -> TextReader:

@@ -11,6 +11,7 @@ from models.assistant.interface import NOTHING_YET, FrameAnalysis
 from models.assistant.small_assistant import SmallAssistant
 from models.assistant.small_state import SmallAssistantState
 from models.assistant.text_reading import ReadingLimits, SceneReader
+from models.errors import EngineError, WeightsError
 from models.vision.text.reader import TextReader, TextReading
 from models.vision.text.reading_order import TextBlock, TextLine
 from tests.models.assistant.test_small_model import CUP, DOG, model, picture
@@ -22,6 +23,7 @@ class ScriptedReader(TextReader):
     def __init__(self) -> None:
         self.text: list[tuple[str, float]] = []
         self.unread = 0
+        self.skipped = 0
         self.read_pictures: list[NDArray[np.uint8]] = []
         self.limits: list[int | None] = []
 
@@ -33,7 +35,7 @@ class ScriptedReader(TextReader):
         yield None
         corners = np.zeros((4, 2))
         lines = [TextLine(text, score, corners) for text, score in self.text]
-        yield TextReading(tuple(TextBlock((line,)) for line in lines), self.unread)
+        yield TextReading(tuple(TextBlock((line,)) for line in lines), self.unread, self.skipped)
 
 
 @pytest.fixture
@@ -245,3 +247,50 @@ def test_what_can_be_read_is_said(assistant: SmallAssistant) -> None:
     state = assistant.init_state(None)
     assert asked(assistant, state, "Can you read?", 0.0).startswith("Yes.")
     assert "read text" in asked(assistant, state, "What can you do?", 0.0)
+
+
+class FailingReader(ScriptedReader):
+    """Finds its networks broken in the first picture."""
+
+    def steps(
+        self, pixels: NDArray[np.uint8], max_lines: int | None = None
+    ) -> Iterator[TextReading | None]:
+        if not self.read_pictures:
+            self.read_pictures.append(pixels)
+            yield None
+            raise EngineError("it is broken")
+        yield from super().steps(pixels, max_lines)
+
+
+def test_networks_that_fail_are_reported_and_tried_again_for_questions_alone() -> None:
+    reader, loads = FailingReader(), iter([WeightsError("a file is missing"), None])
+
+    def load() -> TextReader:
+        if error := next(loads):
+            raise error
+        return reader
+
+    assistant = SmallAssistant(model(), reader=SceneReader(load))
+    state = assistant.init_state(None)
+    look(assistant, state, 0.0)
+    assistant.note_request(state, "Tell me when a sign says stop.", 0.0)
+    found = look(assistant, state, 2.0)
+    assert found is not None
+    assert found.degraded == "text in the picture is not read: a file is missing"
+    assert look(assistant, state, 5.0) is None
+    assert asked(assistant, state, "What does it say?", 6.0).startswith("I cannot read text now")
+    assert asked(assistant, state, "What does it say?", 7.0) == "I see no text that I can read."
+    reader.text = [("STOP", 1.0)]
+    found = look(assistant, state, 9.0)
+    assert found is not None
+    assert [each.text for each in found.met_requests] == ['I read "STOP".']
+
+
+def test_an_answer_says_if_there_is_more_text_than_was_read(
+    assistant: SmallAssistant, scripted: ScriptedReader
+) -> None:
+    state = assistant.init_state(None)
+    look(assistant, state, 0.0)
+    scripted.text, scripted.unread, scripted.skipped = [("Page 1", 1.0)], 9, 7
+    said = asked(assistant, state, "What does it say?", 0.0)
+    assert said == 'I read "Page 1". There is more text: seven further lines.'

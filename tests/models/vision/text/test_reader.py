@@ -7,6 +7,7 @@ import pytest
 
 from models.errors import WeightsError
 from models.vision.text import reader
+from models.vision.text.detection import TextBox
 from models.vision.text.reader import ReaderConfig, TextReader
 from tests.models.packaged import folder
 from tests.models.vision.text.signs import View, photograph
@@ -56,7 +57,18 @@ def test_a_reading_has_steps_and_no_more_lines_than_wanted(text_reader: TextRead
     *steps, read = text_reader.steps(picture, max_lines=2)
     assert steps == [None] * 3  # the search, and each line
     assert read is not None
-    assert (len(read.lines), read.unread) == (2, 1)
+    assert (len(read.lines), read.unread, read.skipped) == (2, 1, 1)
+
+
+def test_lines_are_read_by_size_and_those_of_one_size_from_the_top() -> None:
+    rng, tops = np.random.default_rng(0), (300, 20, 100, 200, 60)
+    heights = [21 + float(rng.uniform(-2, 2)) for _ in tops[:-1]] + [60.0]
+    boxes = [
+        TextBox(np.array([[0, top], [200, top], [200, top + height], [0, top + height]]), 1.0)
+        for top, height in zip(tops, heights, strict=True)
+    ]
+    ordered = [float(box.corners[0, 1]) for box in reader.largest_first(boxes)]
+    assert ordered == [60, 20, 100, 200, 300]
 
 
 def test_missing_networks_are_named(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ _TAGS = (
 
 
 OWN_FIELDS = ("events", "speakers", "translate")  # of `session.eyeline` that a client sets
+SENT_FIELDS = ("languages", "generation", "turn_detector")  # that come back as they were sent
 READ_ONLY = ("id", "object", "expires_at", "client_secret")  # of a session that a client echoes
 
 
@@ -113,7 +114,8 @@ def split_own(session: Mapping[str, Any]) -> tuple[dict[str, Any], OwnFields]:
     if own is None:
         return fields, OwnFields()
     told = [own.get(name) for name in OWN_FIELDS] if isinstance(own, dict) else []
-    if not told or not all(isinstance(value, bool | None) for value in told):
+    known = isinstance(own, dict) and own.keys() <= {*OWN_FIELDS, *SENT_FIELDS}
+    if not known or not all(isinstance(value, bool | None) for value in told):
         raise ProtocolError(
             f"session.eyeline: expected an object of {', '.join(OWN_FIELDS)}: true or false",
             param="session.eyeline",

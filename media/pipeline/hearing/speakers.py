@@ -16,12 +16,13 @@ from media.pipeline.context import SessionContext
 from media.servers.server import ModelHandle
 from models.asr.words import RecognizedWord
 from models.speakers.clustering import Voices
-from models.speakers.names import MAX_NAME, introduction, name_by_number
+from models.speakers.names import MAX_NAME, introduction, names_by_number
 from models.speakers.replies import SpokenPart, reply
 from models.speakers.tracker import TrackerState
 from models.speakers.windows import VoiceChunk
 from models.speakers.words import word_speakers
 
+MAX_INTRODUCED = 200  # names that people said of themselves: the newest
 MAX_TURNS = 2000  # final captions that questions are answered from
 
 
@@ -44,9 +45,10 @@ class SpeakerLabels:
         self._voices = Voices()
         self._turns: deque[Caption] = deque(maxlen=MAX_TURNS)
         self._corrected: set[int] = set()
-        self._introduced: list[Introduced] = []
+        self._introduced: deque[Introduced] = deque(maxlen=MAX_INTRODUCED)
         self._given: dict[int, str] = {}
         self._sent: dict[int, str] = {}
+        self._wanted = True
 
     @property
     def names(self) -> dict[int, str]:
@@ -61,13 +63,23 @@ class SpeakerLabels:
         """Take the next sound of a turn; if labels are not `wanted`, all voices are forgotten."""
         if self._server is None:
             return
+        self._wanted = wanted
         if not wanted:
-            self._voices, self._handle = Voices(), None
+            await self._forget()
             return
         if self._handle is None:
             self._handle = await self._server.open()
         for voices in await self._handle.step(chunk):
             self._voices = voices
+
+    async def _forget(self) -> None:
+        """Forget all voices and their names: a number may be another person's later."""
+        self._voices, self._handle = Voices(), None
+        self._introduced.clear()
+        self._given.clear()
+        self._turns.clear()
+        if self._sent:
+            await self._send(())
 
     async def labelled(self, caption: Caption) -> Caption:
         """Return `caption` with the speaker of each word, once it was sent who speaks.
@@ -91,13 +103,15 @@ class SpeakerLabels:
         return caption if len(self.names) > 1 else plain
 
     async def name(self, given: NameSpeaker) -> None:
-        """Give a speaker a name, or with none, take it back."""
+        """Give a speaker a name, or with none, take it back; none while voices are not wanted."""
+        if not self._wanted:
+            return
         self._given[given.speaker] = given.name[:MAX_NAME]  # an empty one counts as none
         await self._send(())
 
     async def answered(self, question: Question) -> Question | Announce:
         """Return the answer to a question about speech, or `question` if it is another one."""
-        if self._server is None or question.pictures:
+        if self._server is None or question.pictures or not self._wanted:
             return question
         text = await self._named(question.text)
         if text is None:
@@ -109,15 +123,16 @@ class SpeakerLabels:
         return Announce(question.id, text, question.time, question.spoken)
 
     async def _named(self, text: str) -> str | None:
-        """Give the name that `text` gives a speaker, and return what to say about it."""
-        given = name_by_number(text)
-        if given is None or given.number is None:
-            return None
-        if given.number not in self._voices.numbers:
-            heard = ", ".join(self.names.values()) or "nobody"
-            return f"There is no speaker {given.number}: I have heard {heard}."
-        await self.name(NameSpeaker(given.number, given.name))
-        return f"Speaker {given.number} is {given.name} now."
+        """Give the names that `text` gives speakers, and return what to say about it."""
+        said = []
+        for given in names_by_number(text):
+            if given.number in self._voices.numbers:
+                await self.name(NameSpeaker(given.number, given.name))
+                said.append(f"Speaker {given.number} is {given.name} now.")
+            else:
+                heard = ", ".join(self.names.values()) or "nobody"
+                said.append(f"There is no speaker {given.number}: I have heard {heard}.")
+        return " ".join(said) or None
 
     def _corrections(self) -> tuple[TurnSpeakers, ...]:
         """Return the turns whose labels are others now; each is corrected once."""

@@ -10,6 +10,7 @@ from models.assistant.scene.scene_log import LoggedEntry
 from models.assistant.talk.wording import listed, sentence
 from models.vision.body.fingers import FINGERS, fingers_up, stretched
 from models.vision.body.pose import Keypoint
+from models.vision.body.posture import raised_sides
 
 NO_HAND = "I cannot see a hand."
 NOBODY = "I see nobody now."
@@ -84,6 +85,15 @@ def _body(question: BodyQuestion, seen: Seen) -> str:
         placed = [sign for sign in Sign if sign in found & OF_POSTURE]
         placed = [Sign.STANDING] if not placed and Sign.WALKING in found else placed
         return sentence(f"{subject} {listed(placed)}") if placed else UPPER_BODY
+    if question.asked is Asked.POINTED_AT:
+        return _pointed_at(found, subject)
+    if question.asked is Asked.WHICH_HAND or question.side:
+        return _which_hand(question, seen)
+    return _sign(question, found, subject, seen)
+
+
+def _sign(question: BodyQuestion, found: frozenset[Sign], subject: str, seen: Seen) -> str:
+    """Return whether somebody does what the question asks for."""
     sign = question.sign
     assert sign is not None
     if sign in found or (sign is Sign.HAND_RAISED and Sign.ARMS_RAISED in found):
@@ -95,6 +105,26 @@ def _body(question: BodyQuestion, seen: Seen) -> str:
         return ARMS_HIDDEN if question.own else "I cannot see anybody's arms."
     rest = _doing(found, subject, seen) if found else ""
     return f"No, not that I can see. {rest}".strip()
+
+
+def _pointed_at(found: frozenset[Sign], subject: str) -> str:
+    if Sign.POINTING in found:
+        return sentence(f"{subject} pointing, but I cannot tell at what")
+    return f"I do not see that {subject} pointing."
+
+
+def _which_hand(question: BodyQuestion, seen: Seen) -> str:
+    """Return which hand the largest person raises, or whether it is the one that is named."""
+    if not _arms_seen(seen, own=True):
+        return ARMS_HIDDEN if question.own else "I cannot see anybody's arms."
+    raised = raised_sides(seen.look.poses[0])
+    whose = "your" if question.own else "their"
+    if not raised:
+        return "No, I see no raised hand." if question.side else "I see no raised hand."
+    said = f"{whose} {' and '.join(raised)} hand{'s' if len(raised) > 1 else ''}"
+    if not question.side:
+        return sentence(said)
+    return sentence(f"{'yes' if question.side in raised else 'no'}, {said}")
 
 
 def _doing(found: frozenset[Sign], subject: str, seen: Seen) -> str:

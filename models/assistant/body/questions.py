@@ -25,13 +25,15 @@ SIGNS: tuple[tuple[Sign, str], ...] = (
     (
         Sign.ARMS_RAISED,
         r"(?:rais\w+|hold\w*|put\w*|lift\w*|stretch\w*) (?:both |up |my |his |her |their |the )*"
-        r"(?:arms|hands)(?: up| in the air)?|(?:both )?(?:arms|hands) (?:are )?(?:up|raised|in the "
-        r"air|over (?:my|the) head)",
+        r"(?:arms|hands)(?: up| in the air)?|(?:have )?(?:both |my |his |her |their |the )*"
+        r"(?:arms|hands) (?:are )?(?:up|raised|in the air|over (?:my|the) head)",
     ),
     (
         Sign.HAND_RAISED,
-        r"(?:rais\w+|hold\w*|put\w*|lift\w*) (?:up )?(?:one |my |his |her |their |the |an? )*"
-        r"(?:hand|arm)(?: up| in the air)?|(?:hand|arm) (?:is )?(?:up|raised|in the air)",
+        r"(?:rais\w+|hold\w*|put\w*|lift\w*) (?:up )?"
+        r"(?:one |my |his |her |their |the |an? |left |right )*(?:hand|arm)(?: up| in the air)?|"
+        r"(?:have )?(?:one |my |his |her |their |the |an? |left |right )*(?:hand|arm) "
+        r"(?:is )?(?:up|raised|in the air)",
     ),
     (
         Sign.THUMBS_UP,
@@ -64,6 +66,15 @@ FINGERS = re.compile(
     r"(?:(?:show|hold|rais|put|lift)\w* )?(?:you )?(?:up )?"
     r"(?P<count>one|two|three|four|five|a|[1-5]) fingers?(?: up)?"
 )
+WHICH_HAND = re.compile(
+    rf"^(?:which|what) (?:hand|arm) (?:am|is|are|do|does) (?P<who>{ME}|{SOMEONE}) "
+    r"(?:rais|lift|hold|put|wav)\w*\b|^(?:which|what) (?:hand|arm) is (?:up|raised)$"
+)
+SIDE = re.compile(r"\b(?P<side>left|right) (?:hand|arm)\b")
+POINTED_AT = re.compile(
+    rf"^(?:what|where|who|which (?:way|direction|thing)) (?:am|is|are) (?P<who>{ME}|{SOMEONE}) "
+    r"pointing(?: at| to| towards?)?$"
+)
 HOW_MANY = re.compile(r"^how many fingers\b|\b(?:count|number of) (?:\w+ )?fingers\b|"
                       r"^what number am i (?:showing|holding)")  # fmt: skip
 WHICH_GESTURE = re.compile(
@@ -92,6 +103,8 @@ class Asked(StrEnum):
     GESTURE = "gesture"
     POSTURE = "posture"
     DOING = "doing"
+    WHICH_HAND = "which hand"  # is raised
+    POINTED_AT = "pointed at"
     SIGN = "sign"  # whether somebody does it
 
 
@@ -99,13 +112,14 @@ class Asked(StrEnum):
 class BodyQuestion:
     """A question about bodies: of the user's own if `own`; `sign` if it asks whether one is seen.
 
-    `past` is whether it asks about all that was seen.
+    `past` is whether it asks about all that was seen. `side` is left or right if a hand is named.
     """
 
     asked: Asked
     own: bool = True
     sign: Sign | None = None
     past: bool = False
+    side: str = ""
 
     @property
     def needs_hands(self) -> bool:
@@ -119,10 +133,19 @@ def parse_body_question(words: str) -> BodyQuestion | None:
         return BodyQuestion(Asked.COUNT)
     if WHICH_GESTURE.search(words):
         return BodyQuestion(Asked.GESTURE)
+    for asked, pattern in ((Asked.WHICH_HAND, WHICH_HAND), (Asked.POINTED_AT, POINTED_AT)):
+        found = pattern.match(words)
+        if found is not None:
+            return BodyQuestion(asked, _is_own(found))
     doing = DOING.match(words)
     if doing is not None:
         own = doing["posture"] is not None or re.fullmatch(ME, doing["who"]) is not None
         return BodyQuestion(Asked.DOING, own)
+    return _sign_question(words)
+
+
+def _sign_question(words: str) -> BodyQuestion | None:
+    """Return the question whether, or when, somebody does something."""
     question = ASKED.match(words)
     if POSTURES.search(words):
         return BodyQuestion(Asked.POSTURE, _is_own(question))
@@ -133,7 +156,9 @@ def parse_body_question(words: str) -> BodyQuestion | None:
     sign = find_sign(question["rest"])
     if sign is None or (question["who"] is None and sign not in OF_HANDS):
         return None
-    return BodyQuestion(Asked.SIGN, _is_own(question), sign, PAST.match(words) is not None)
+    side = SIDE.search(words) if sign is Sign.HAND_RAISED else None
+    past = PAST.match(words) is not None
+    return BodyQuestion(Asked.SIGN, _is_own(question), sign, past, side["side"] if side else "")
 
 
 def find_sign(words: str) -> Sign | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from models.assistant.scene.query_parsing import QueryTerm, find_name_ids
+from models.assistant.scene.query_parsing import QueryTerm
 from models.assistant.scene.scene_entry import format_time
 from models.assistant.scene.scene_log import LoggedEntry
 from models.assistant.scene.scene_making import PERSON_SCORE, largest_box
@@ -51,6 +51,17 @@ def count(view: SceneView, form: Form) -> SceneAnswer:
     """Return how many things there are, or whether there are as many as the question says."""
     if form.persons and not form.terms:
         return _compared(people_in(view.newest), people(people_in(view.newest)), view, form)
+    if form.word == "things":
+        return _all_things(view)
+    if form.word:
+        return _count_of(view, form)
+    found = [_count_of(view, replace(form, terms=(each,))) for each in form.terms if each.name_ids]
+    based = tuple(dict.fromkeys(row for each in found for row in each.rows))
+    return SceneAnswer(" ".join(each.text for each in found), based)
+
+
+def _count_of(view: SceneView, form: Form) -> SceneAnswer:
+    """Return how many there are of the first thing of `form`."""
     term = form.terms[0]
     last = len(view.entries) - 1
     if not term.name_ids & COUNTABLE:
@@ -59,9 +70,9 @@ def count(view: SceneView, form: Form) -> SceneAnswer:
     if form.scope is Scope.PAST:
         most, row = max((number, -row) for row, (number, _) in enumerate(numbers))
         if not most:
-            return SceneAnswer(f"I have not recognized {with_article(_one(term))}.")
+            return SceneAnswer(f"I have not recognized {with_article(singular(term))}.")
         when = format_time(view.time(-row))
-        return SceneAnswer(f"I saw {counted(most, _one(term))}, at {when}.", (-row,))
+        return SceneAnswer(f"I saw {counted(most, singular(term))}, at {when}.", (-row,))
     found, sure = numbers[-1]
     if form.word:
         return _compared(found, _said(found, term, sure=sure), view, form)
@@ -70,24 +81,10 @@ def count(view: SceneView, form: Form) -> SceneAnswer:
     return _not_countable(view, term)
 
 
-def on(view: SceneView, form: Form) -> SceneAnswer:
-    """Return what is on a table or another large thing, from where the boxes end."""
-    last, entry = len(view.entries) - 1, view.newest
-    word = form.terms[0].word if form.terms else ""  # which a query takes for a place
-    support = next(iter(boxes_of(entry, QueryTerm(word, find_name_ids(word)))), None)
-    if support is None:
-        return name(view, Form(wanted=Wanted.NAME, scope=form.scope))
-    there = [each for each in _sure(entry) if each is not support and _stands_on(each, support)]
-    if not there:
-        return SceneAnswer(f"I recognize nothing on the {word}.", (last,))
-    return SceneAnswer(sentence(f"I see {things(there)} on the {word}"), (last,))
-
-
 def holding(view: SceneView, form: Form) -> SceneAnswer:
     """Return what somebody holds: the largest thing over the largest person."""
     last, entry = len(view.entries) - 1, view.newest
-    person = largest_box(entry.detections, PERSON)
-    held = [] if person is None else [each for each in entry.detections if _held(each, person)]
+    held = _held_boxes(entry)
     if not held and entry.main == PERSON and not form.persons:
         return SceneAnswer("I cannot see what you are holding.", (last,))
     if not held:
@@ -99,6 +96,37 @@ def holding(view: SceneView, form: Form) -> SceneAnswer:
     thing = with_article(best.name)
     text = f"it is {thing}" if best.score >= PERSON_SCORE else f"it looks like {thing} to me"
     return SceneAnswer(sentence(text), (last,), best.score)
+
+
+def is_held(view: SceneView, form: Form) -> SceneAnswer:
+    """Return whether somebody holds the thing that the question names."""
+    term, last, held = form.terms[0], (len(view.entries) - 1,), _held_boxes(view.newest)
+    if not term.name_ids:
+        return SceneAnswer(f"{cannot_know(term)}, so I cannot tell.")
+    names = {NAMES[column] for column in term.name_ids}
+    right = [each for each in held if each.name in names]
+    if right:
+        sure = max(each.score for each in right)
+        head = "Yes, it is" if sure >= PERSON_SCORE else "I think so: it looks like"
+        return SceneAnswer(f"{head} {with_article(singular(term))}.", last, sure)
+    if held:
+        best = max(held, key=lambda each: each.score * each.area)
+        return SceneAnswer(f"No, it looks like {with_article(best.name)} to me.", last, best.score)
+    rows = view.rows(term, yes_no=True, present=True)
+    if rows and view.is_now(rows[-1]):
+        thing = with_article(singular(term))
+        return SceneAnswer(f"I see {thing}, but I cannot tell whether somebody holds it.", last)
+    return SceneAnswer(f"No, I do not recognize {with_article(singular(term))}.", last)
+
+
+def _all_things(view: SceneView) -> SceneAnswer:
+    """Return how many things are recognized, and which."""
+    last = (len(view.entries) - 1,)
+    found = [each for each in sure_boxes(view.newest) if each.name != PERSON]
+    if not found:
+        return name(view, Form(wanted=Wanted.NAME, scope=Scope.NOW))
+    head = f"I recognize {counted(len(found), 'thing')}"
+    return SceneAnswer(f"{head}: {things(found)}.", last)
 
 
 def things(boxes: Sequence[Detection]) -> str:
@@ -121,7 +149,7 @@ def _number(entry: LoggedEntry, term: QueryTerm) -> tuple[int, bool]:
 
 
 def _said(found: int, term: QueryTerm, *, sure: bool) -> str:
-    return ("" if sure or not found else "about ") + counted(found, _one(term))
+    return ("" if sure or not found else "about ") + counted(found, singular(term))
 
 
 def _compared(found: int, said: str, view: SceneView, form: Form) -> SceneAnswer:
@@ -139,25 +167,24 @@ def _not_countable(view: SceneView, term: QueryTerm) -> SceneAnswer:
         return SceneAnswer(f"{cannot_know(term)}, so I cannot count them.")
     rows = view.rows(term, present=True)
     if rows and view.is_now(rows[-1]):
-        return SceneAnswer(f"I see at least one {_one(term)}.", (rows[-1],))
-    return SceneAnswer(f"I recognize no {plural(_one(term))} now.", (len(view.entries) - 1,))
+        return SceneAnswer(f"I see at least one {singular(term)}.", (rows[-1],))
+    return SceneAnswer(f"I recognize no {plural(singular(term))} now.", (len(view.entries) - 1,))
 
 
-def _one(term: QueryTerm) -> str:
+def singular(term: QueryTerm) -> str:
     """Return the word of `term` in the singular."""
     found = [NAMES[each] for each in term.name_ids if plural(NAMES[each]) == term.word]
     return found[0] if found else re.sub(r"(?<=[a-z]{2}[^su])s$", "", term.word)
 
 
-def _sure(entry: LoggedEntry) -> list[Detection]:
+def sure_boxes(entry: LoggedEntry) -> list[Detection]:
     return [each for each in entry.detections if each.score >= PERSON_SCORE]
 
 
-def _stands_on(thing: Detection, support: Detection) -> bool:
-    """Return whether `thing` ends within `support`, and is not much wider."""
-    x, _ = thing.center
-    inside = support.left <= x <= support.right and support.top <= thing.bottom
-    return inside and thing.bottom <= support.bottom and thing.area < support.area
+def _held_boxes(entry: LoggedEntry) -> list[Detection]:
+    """Return the boxes of what the largest person may hold."""
+    person = largest_box(entry.detections, PERSON)
+    return [] if person is None else [each for each in entry.detections if _held(each, person)]
 
 
 def _held(thing: Detection, person: Detection) -> bool:
@@ -168,4 +195,4 @@ def _held(thing: Detection, person: Detection) -> bool:
     return wide > 0 and high > 0 and thing.area <= MAX_HELD_AREA * person.area
 
 
-ANSWERS = {Wanted.COUNT: count, Wanted.ON: on, Wanted.HOLDING: holding}
+ANSWERS = {Wanted.COUNT: count, Wanted.HOLDING: holding, Wanted.IS_HELD: is_held}

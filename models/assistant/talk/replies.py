@@ -12,6 +12,7 @@ from models.assistant.talk import (
     history,
     place_answers,
     present_answers,
+    relation_answers,
     small_talk,
     time_answers,
 )
@@ -42,6 +43,7 @@ ANSWERS = {
     **place_answers.ANSWERS,
     **time_answers.ANSWERS,
     **box_answers.ANSWERS,
+    **relation_answers.ANSWERS,
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from models.assistant.scene.scene_entry import format_time
-from models.assistant.scene.seen_text import TextWithScore, says
+from models.assistant.scene.seen_text import TextWithScore, says, words_of
 from models.assistant.talk.fixed_sentences import CANNOT_READ
 from models.assistant.talk.scene_view import SceneAnswer, SceneView
 from models.assistant.talk.wording import counted, listed, sentence
@@ -47,6 +47,10 @@ def _of_now(view: SceneView, question: TextQuestion) -> SceneAnswer:
         no = "No. " if question.yes_no or question.phrase else ""
         return SceneAnswer(f"{no}{ILLEGIBLE if reading.unread else NOTHING}", (last,))
     sure = min(score for _, score in text)
+    if question.count:
+        number = sum(len(words_of(each)) for each, _ in text)
+        said = f"I read {counted(number, 'word')}: {_quoted(text)}"
+        return SceneAnswer(f"{sentence(said)}{_skipped(reading.skipped)}", (last,), sure)
     if question.phrase:
         return SceneAnswer(_whether(text, question.phrase), (last,), sure)
     head = "Yes. " if question.yes_no else ""

@@ -35,11 +35,13 @@ _VIEW = re.compile(
     r"(?:camera|picture|image|video|room|view|screen|frame|scene)\b"
 )
 _GONE = re.compile(r"\b(?:gone|left|disappeared|vanished|away)$")
+_PASSED = re.compile(r"\b(?:passed|came|went|drove|walked|appeared|arrived)\b")
 _EXCLUDED = re.compile(
     r"\bneither\b|\b(?:that|which|who) (?:is|are|was|were) not\b|"
     r"\b(?:but|except|besides|apart from|other than) (?:the|an?|this|that)\b"
 )
 _THING = re.compile(r"\b(?:thing|object|in|on|front|view)\b")
+_ABOUT_KNOWN = frozenset({Wanted.BESIDE, Wanted.IS_ON, Wanted.IS_HELD})
 _ABOUT_TERMS = frozenset({Wanted.WHERE, Wanted.COLOUR, Wanted.TIMES})
 
 
@@ -60,6 +62,8 @@ def parse_form(words: str) -> Form | None:
         if match is None:
             continue
         form = replace(asked, wanted=wanted, word=_word(match))
+        if wanted is Wanted.COUNT and _PASSED.search(words):
+            form = replace(form, scope=Scope.PAST)
         if _complete(form, words):
             return form
     if _EXCLUDED.search(words) is not None:
@@ -75,9 +79,11 @@ def known(terms: tuple[QueryTerm, ...]) -> bool:
 def _word(match: re.Match[str]) -> str:
     """Return the word of a form that its pattern found."""
     groups = match.groupdict()
-    if groups.get("count"):
-        return "count"
-    return groups.get("word") or groups.get("end") or groups.get("close") or ""
+    for name in ("count", "things"):
+        if groups.get(name):
+            return name
+    named = ("word", "word2", "support", "end", "close")
+    return next((groups[each] for each in named if groups.get(each)), "")
 
 
 def _complete(form: Form, words: str) -> bool:
@@ -85,6 +91,8 @@ def _complete(form: Form, words: str) -> bool:
     about = bool(form.terms) or form.persons
     if form.wanted in _ABOUT_TERMS:
         return about
+    if form.wanted in (Wanted.ENDS, *_ABOUT_KNOWN):
+        return known(form.terms) == (form.wanted is not Wanted.ENDS)
     match form.wanted:
         case Wanted.WHEN:
             return (
@@ -100,11 +108,24 @@ def _complete(form: Form, words: str) -> bool:
             watched = r"\byou\b.*\b(?:watch|look|been|on|run|see)"
             return about or re.search(watched, words) is not None
         case Wanted.COUNT:
-            return known(form.terms) or (form.persons and bool(form.word))
-        case Wanted.ENDS:
-            return not known(form.terms)
+            return _countable(form, words)
         case _:
             return True
+
+
+def _countable(form: Form, words: str) -> bool:
+    """Return whether it is known what is counted: a thing, not what it has, as legs of a dog."""
+    if form.word == "things":
+        return not known(form.terms)
+    if not known(form.terms):
+        return form.persons and bool(form.word)
+    after = rf"\bhow many (?:[\w'-]+ ){{0,3}}?{re.escape(form.terms[0].word)}\b"
+    owner = (
+        r"\bhow many [\w'-]+ (?:does|do|did|has|have|had|are on|is on) (?:the|a|an|this|that|my)\b"
+    )
+    if not re.search(r"\bhow many\b", words):
+        return True
+    return re.search(after, words) is not None and re.search(owner, words) is None
 
 
 def _yes_no(words: str, asked: Form) -> Form | None:

@@ -73,7 +73,9 @@ PRONOUN_QUESTION = compiled(patterns.PRONOUN_QUESTION)
 DEICTIC = compiled(patterns.DEICTIC)  # points at what is in view, not back at what was said
 EXPLETIVE = compiled(patterns.EXPLETIVE)
 JOINED = re.compile(r"^(?:and|but|what about|how about)\b")
-COUNTED = frozenset({Wanted.PEOPLE, Wanted.TIMES, Wanted.LIST, Wanted.COUNT})  # how many, and known
+COUNTED = frozenset(  # how many, and known
+    {Wanted.PEOPLE, Wanted.TIMES, Wanted.LIST, Wanted.COUNT, Wanted.ON}
+)
 SHRUGGED = re.compile(r"^never ?mind(?: that| it)?$")
 
 

@@ -55,6 +55,7 @@ TIME = (
     r"^(?:in .* )?what (?:date|day) (?:will|is|was)\b",
 )
 NOT_TIME = (
+    r"\b(?:clock|watch|display|screen|phone|oven|timetable|sign)\b.*\b(?:show|shows|say|says|read)\b",
     r"\b(?:did|see|saw|seen|last|first|were|was|came|zone|payday|vacation|birthday|due|"
     r"expire)\b",
 )
@@ -70,9 +71,8 @@ ACTION = (
     r"^what (?:did|does|do) (?:he|she|they|it|the \w+|i|we|this \w+|that \w+) (?:just )?do\b",
     r"\bwhat (?:am|was) i (?:up to|doing|wearing)\b",
     r"\b(?:wears?|wearing|dressed|clothes)\b",
-    r"^what (?:is|are) (?:he|she|they|the (?:man|woman|person|people|boy|girl)) (?:holding|"
-    r"carrying|"
-    r"looking at|pointing at)\b",
+    r"^what (?:is|are) (?:he|she|they|the (?:man|woman|person|people|boy|girl)) "
+    r"(?:looking at|pointing at)\b",
     r"\bhow (?:is|are) (?:he|she|they|it|the \w+) (?:moving|sitting|standing)",
 )
 NOT_ACTION = (
@@ -80,7 +80,7 @@ NOT_ACTION = (
     r"\bcoming (?:in|back)\b",
     r"^(?:is|are) (?:any\w+|there)\b.*\bwatching\b",
     r"\bi looking at\b",
-    r"^(?:and )?what \b.*\bholding$",
+    r"^(?:and )?what \b.*\b(?:holding|carrying)$",
     r"\bgoing to (?:rain|snow|be)\b",
 )
 NOT_COUNT = (r"^how many(?: (?:were|are|was|is|did|do|of them|there|you|see|saw))*$",)
@@ -136,7 +136,7 @@ FOLLOW_UP = (
     r"\b(?:the )?(?:other|second|third|next|previous|last|first) (?:one|ones|person|"
     r"thing)\b(?!.*\b(?:you|see|saw|seen|shown|there)\b)",
     r"^what (?:was|came|is|happened) (?:next|then|before|after|afterwards)(?: (?:that|it))?$",
-    r"^what (?:came|was|were|is) (?:before|after|next)",
+    r"^what (?:came|was|were|is) (?:before|after|next)(?! to\b)",
 )
 PRONOUN = (r"\b(?:it|its|that one|this one|they|them|he|she|him|her|his)\b",)
 PRONOUN_QUESTION = (

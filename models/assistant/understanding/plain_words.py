@@ -9,6 +9,10 @@ CONTRACTIONS = (
     (r"n't\b", " not"),
     (r"\blet's\b", "let us"),
     (r"\bwhat're\b", "what are"),
+    (
+        r"\bwhat'?s (it|this|that|(?:the|my|your|this|that) \w+) (say|read|show)\b",
+        r"what does \1 \2",
+    ),
     (r"\b(what|who|where|when|how|that|it|he|she|there|here|which|this|everything)'s\b", r"\1 is"),
     (r"'m\b", " am"),
     (r"'re\b", " are"),

@@ -45,12 +45,16 @@ PATTERNS: tuple[tuple[Wanted, tuple[str, ...]], ...] = (
             r"\bhow many (?:\w+ )?<people>\b",
             r"\bnumber of <people>\b",
             r"\bcount (?:the |all )?<people>\b",
+            r"^(?:am|is|are|was|were) (?:i|he|she|we|they|you|(?:the|this|that) <people>) "
+            r"(?:here |all |really |still )*alone\b",
         ),
     ),
     (
         Wanted.COUNT,
         (
-            r"^(?:and )?how many (?!times|different|kinds|things|objects)",
+            r"^(?:and )?how many (?!times|different|kinds|things|objects|items)",
+            r"^(?:and )?how many (?:different )?(?P<things>things|objects|items) "
+            r"(?:are|can|do)\b(?!.* on (?:the|my|your|this|that) \w+$)",
             r"^(?:please )?count (?:the|these|those|all|my|his|her)\b",
             r"^(?:can|could|would|will) you (?:please )?count (?:the|these|those|all|my|his|her)\b",
             r"\bnumber of\b",
@@ -60,17 +64,45 @@ PATTERNS: tuple[tuple[Wanted, tuple[str, ...]], ...] = (
         ),
     ),
     (
+        Wanted.BESIDE,
+        (
+            r"^(?:and )?what (?:else )?(?:is|are|stands|lies) (?:there )?(?:to the |on the )?"
+            r"(?P<word>left|right) (?:side )?of (?:the|my|your|this|that|a) (?!picture|image|"
+            r"screen|room|camera|view|frame)\w+",
+            r"^(?:and )?what (?:else )?(?:is|are|stands|lies) (?:there )?(?P<word2>next to|beside|"
+            r"near|close to|by|around|above|over|below|under|underneath|beneath|behind|"
+            r"in front of) (?:the|my|your|this|that|a) (?!camera|picture|image|screen)\w+",
+        ),
+    ),
+    (
+        Wanted.IS_ON,
+        (
+            r"^(?:and )?(?:is|are) (?:there )?(?:an? |the |my |your |any )(?:\w+ )+?"
+            r"(?:lying |standing )?on (?:the|my|your|this|that|a) "
+            r"(?P<support>(?:dining )?(?:table|desk|bed|sofa|couch|chair|bench))$",
+        ),
+    ),
+    (
         Wanted.ON,
         (
-            r"^(?:and )?what (?:else )?(?:is|are|lies|stands) (?:there )?on "
+            r"^(?:and )?(?:what|how many (?:different )?(?:things|objects|items)) (?:else )?"
+            r"(?:is|are|lies|stands) (?:there )?on "
             r"(?:the|my|your|this|that) (?:dining )?(?:table|desk|bed|sofa|couch|chair|bench)$",
+        ),
+    ),
+    (
+        Wanted.IS_HELD,
+        (
+            r"^(?:and )?(?:am|is|are) (?:i|we|he|she|they|you|any(?:one|body)|some(?:one|body)|"
+            r"(?:the|this|that) <people>) (?:still |now |really )?(?:holding|carrying) (?!up (?:my|"
+            r"a|one|two|three|four|five|his|her|\d)\b)",
         ),
     ),
     (
         Wanted.HOLDING,
         (
             r"^(?:and )?what (?:am|is|are) (?:i|we|he|she|they|you|(?:the|this|that) <people>|"
-            r"<people>) (?:now )?holding\b",
+            r"<people>) (?:now )?(?:holding|carrying)\b",
             r"^(?:and )?what (?:do i have|have i got|is) in (?:my|his|her|their|the) hands?$",
         ),
     ),

@@ -187,7 +187,10 @@ SELF = (
     r"\b(?:manufactures|conjured|formed|programmed) (?:you|thou)\b",
 )
 NOT_ABILITY = (r"\bfor fun\b|\bhobb(?:y|ies)\b|\b(?:free|spare) time\b",)
-NOT_SELF = (r"\b(?:see|seen|saw|looking at|watching for|look at)\b",)
+NOT_SELF = (
+    r"\b(?:see|seen|saw|looking at|watching for|look at)\b",
+    r"\b(?:this|that|the) (?:\w+ )?(?:book|letter|note|article|song|painting|picture|film|movie)\b",
+)
 REMARK = (
     r"^(?:ok|okay|yes|yeah|yep|yup|no|nope|nah|sure|right|fine|alright|all right|good|great|nice|"
     r"cool|wow|oh|ah|aha|hm+|well|wonderful|awesome|perfect|interesting|excellent|amazing|maybe|"

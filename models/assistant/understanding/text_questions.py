@@ -17,7 +17,7 @@ PERSON = (
 )
 IT = (
     r"(?:it|this|that|these|those|"
-    r"(?:the|my|your|his|her|its|a|an|that|this|which|what) (?:\w+ ){1,4}?)"
+    r"(?:the|my|your|his|her|its|a|an|that|this|which|what) (?:\w+ ){1,8}?)"
 )
 SURFACE = (
     r"(?:sign|label|poster|board|whiteboard|blackboard|screen|display|monitor|note|paper|page|"
@@ -39,10 +39,24 @@ PATTERNS = (
     r"\b(?:written|writing|printed|engraved|letters?|words?|texts?|captions?|inscription|"
     r"subtitles?|spelled|titles?|headlines?|handwriting)\b",
     r"\bspell\b",
-    r"\bwhat (?:\w+ )?numbers? (?:is|are|was|were)\b",
+    r"\bwhat (?:\w+ )?numbers? (?:is|are|was|were)\b(?!.*\b(?:i|he|she) \w+ing\b)",
     r"\b(?:is|are|was|were) there (?:a |any )?numbers?\b",
     r"\bwhat is the (?:\w+ )?(?:number|price|name|brand|date|phone number|address) (?:on|of) "
     rf"(?:the|this|that|my|your) (?:\w+ )?{SURFACE}\b",
+    r"^(?:what is the price|how much (?:does|do|is) (?:it|this|that|these|those|the \w+) cost)\b",
+    r"\b(?:expiry|expiration|best before|sell by|use by) date\b",
+    r"\b(?:what|which) (?:page|bus|train|tram|flight|platform|floor|room|line|brand|make|channel|"
+    r"station|street|stop) (?:is|are|was) (?:it|this|that|these|he|she|(?:the|my|your) \w+)\b",
+    r"^what (?:is|are) the ingredients\b",
+    r"^(?:who wrote|who is the author of) (?:this|that|the|my) (?:\w+ )?"
+    r"(?:book|letter|note|article)",
+    r"\b(?:translate|transcribe|ocr)\b(?: \w+){0,3} "
+    rf"(?:this|that|it|text|words?|{SURFACE})$|^(?:ocr|transcribe)\b",
+    r"^what time (?:does|did|is (?:on|it on)) (?:the|this|that|my) (?:\w+ )?"
+    r"(?:clock|watch|display|screen|phone|oven|microwave|sign|timetable)\b",
+    r"^what (?:does|did) (?:the|this|that|my|your) (?:\w+ )?(?:screen|display|monitor|board|"
+    r"whiteboard|blackboard|sign|label|poster|badge|ticket|receipt|meter|scale|thermometer) "
+    r"(?:show|display|read)$",
     r"\b(?:licen[cs]e|number|registration) plate\b",
     r"\bbar ?code\b",
     r"\bqr code\b",
@@ -54,8 +68,10 @@ EXCEPTIONS = (
     r"write (?:me|a)|letter to|few words|own words|words with|word for)\b",
     r"^(?:are you able to|can you|could you|do you|do you know how to) read(?: well| too)?$",
     r"\bdefin",
-    r"\bspell\b.*\b(?!this|that)\w+$",
+    r"^(?:how (?:do|would|can) you|(?:can|could) you)? ?spell (?!it|this|that|the|my|out\b)\w+$",
+    r"\bsay (?:cheese|hello|hi|goodbye|something|anything)$",
     r"^what is the meaning",
+    r"^how many (?:words|letters|characters|lines) (?:have|did|do|does|has|can) (?:you|i|we|it)\b",
     r"\b(?:have|did|do) you (?:ever )?read (?:a|any|the)? ?(?:good )?books?\b",
     rf"\b(?:is|was|are|am|were) {PERSON} (?:\w+ )?(?:reading|writing)\b",
 )
@@ -91,7 +107,8 @@ class TextQuestion:
     """A question about text: of now or of the past.
 
     With `phrase` it is whether, or when if `when`, that was to be read. If `yes_no` without a
-    phrase, it is whether there is any text. `number` is whether a number is asked for.
+    phrase, it is whether there is any text. `number` is whether a number is asked for, `count`
+    whether it is how many words there are.
     """
 
     scope: Scope
@@ -99,6 +116,7 @@ class TextQuestion:
     yes_no: bool = False
     when: bool = False
     number: bool = False
+    count: bool = False
 
 
 def parse_text_question(words: str) -> TextQuestion:
@@ -111,6 +129,7 @@ def parse_text_question(words: str) -> TextQuestion:
         yes_no=YES_NO.match(words) is not None,
         when=when and bool(phrase),
         number=not phrase and NUMBER.search(words) is not None,
+        count=re.match(r"how many words\b", words) is not None,
     )
 
 

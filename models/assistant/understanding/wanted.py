@@ -15,7 +15,10 @@ class Wanted(StrEnum):
     PEOPLE = "people"  # how many persons
     COUNT = "count"  # how many things, or whether as many as the question says
     ON = "on"  # what is on a table
+    IS_ON = "is on"  # whether a thing is on a table
+    BESIDE = "beside"  # what is left or right of a thing, above or below it
     HOLDING = "holding"  # what somebody holds
+    IS_HELD = "is held"  # whether somebody holds a thing
     WHO = "who"
     WHEN = "when"
     WHERE = "where"
@@ -48,8 +51,8 @@ class Form:
     """A question about the scene.
 
     `terms` are its things, `persons` is whether it is about people. `word` is a color, a side,
-    `before`, `after`, `first`, `last`, `count`, `this`, `gone`, `and`, or a number such as
-    `more than two`, if the form has one.
+    `before`, `after`, `first`, `last`, `count`, `this`, `gone`, `and`, `things`, a table, or a
+    number such as `more than two`, if the form has one.
     `time` is in seconds of the stream; if `ago`, in seconds before the question. What came before
     or after an `anchor`, in seconds, is that of a moment which was named.
     """

@@ -57,6 +57,18 @@ def raised_arms(pose: Pose) -> int | None:
     return sum(_is_raised(pose, arm, width) for arm in seen)
 
 
+def raised_sides(pose: Pose) -> tuple[str, ...]:
+    """Return which of the person's own hands are above their shoulders: left, right, both."""
+    width = shoulder_width(pose)
+    named = (("left", LEFT), ("right", RIGHT))
+    seen = [(side, arm) for side, arm in named if pose.place(arm[0]) is not None]
+    return tuple(
+        side
+        for side, arm in seen
+        if width is not None and _hand(pose, arm) is not None and _is_raised(pose, arm, width)
+    )
+
+
 def points(pose: Pose) -> bool:
     """Return whether one arm is stretched away from the body, to the side or forward and up."""
     arms = [arm for arm in ARMS if all(pose.place(each) is not None for each in arm)]

@@ -25,6 +25,20 @@ SAID = [
         ("who's talking now", "Anna spoke last, at 1:05."),
         ("How many people spoke?", "Two people spoke: Anna and speaker 2."),
         ("How many voices have you heard?", "Two people spoke: Anna and speaker 2."),
+        ("How many speakers are there?", "Two people spoke: Anna and speaker 2."),
+        ("what did the second speaker say?", "Speaker 2 said “Hi. Where is the cup?” at 0:05."),
+        ("what did speaker two say", "Speaker 2 said “Hi. Where is the cup?” at 0:05."),
+        ("What was the last thing Anna said?", "Anna said “The cup is in the kitchen.” at 1:05."),
+        ("Who said that?", "Anna said at 1:05: “The cup is in the kitchen.”"),
+        ("Who spoke first?", "Anna spoke first, at 0:02."),
+        ("Who spoke the most?", "Anna said most: 8 words."),
+        ("Is Anna speaking?", "Yes: Anna spoke last, at 1:05."),
+        ("Was that speaker 2?", "No: Anna spoke last, at 1:05."),
+        ("Did Anna mention the kitchen?", "Yes. Anna said “The cup is in the kitchen.” at 1:05."),
+        ("Has anyone said anything about the dog?", "No. I have not heard that: the dog."),
+        ("When did speaker 2 speak?", "Speaker 2 said “Hi. Where is the cup?” at 0:05."),
+        ("Who is speaker 1?", "Speaker 1 is Anna."),
+        ("Who is speaker 3?", "There is no speaker 3: I have heard Anna and speaker 2."),
     ],
 )
 def test_questions_about_speech_are_answered(asked: str, answer: str) -> None:
@@ -42,7 +56,8 @@ def test_all_that_somebody_said_is_the_last_of_it() -> None:
     ["What did the sign say?", "What do you see?", "How many people are in the picture?",
      "How many people are there?", "How many people are standing there?",
      "Who is in the room?", "What did you say?", "What did I say?", "How many cups are there?",
-     "What does Anna hold?"],
+     "What does Anna hold?", "Who is that?", "Is that a dog?", "Did the sign say stop?",
+     "Did it say exit?", "Is somebody talking?", "When did you see the cup?", "What did he say?"],
 )  # fmt: skip
 def test_other_questions_are_left_to_the_assistant(asked: str) -> None:
     assert reply(asked, SAID, NAMES) is None

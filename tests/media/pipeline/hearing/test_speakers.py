@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -147,6 +148,20 @@ async def test_a_name_that_a_client_gives_is_told_and_can_be_taken_back(
     out = await session(talk, services, later=given, turns=2)
     names = [dict(each.names)[2] for each in out if isinstance(each, Speakers)]
     assert names == ["speaker 2", "Bob", "speaker 2"]
+
+
+async def test_a_name_is_not_kept_for_another_voice_while_labels_were_off(
+    services: Services,
+) -> None:
+    talk = chunks(speech((ANNA, 3), (BOB, 3)))
+    again = [replace(each, start=each.start + talk[-1].end) for each in talk]
+    off, on = ListeningConfig(speakers=False), ListeningConfig()
+    named: list[Input] = [*talk, NameSpeaker(1, "Anna"), off, *again, on]
+    last = [replace(each, start=each.start + again[-1].end) for each in talk]
+    out = await session([*named, *last], services)
+    told = [each.names for each in out if isinstance(each, Speakers)]
+    assert ((1, "Anna"), (2, "speaker 2")) in told
+    assert told[-2:] == [(), ((1, "speaker 1"), (2, "speaker 2"))]
 
 
 async def test_without_the_wish_for_speakers_no_voice_is_known() -> None:

@@ -15,7 +15,9 @@ from models.assistant.understanding.plain_words import plain
 from models.vision.body.hands import Hand
 from tests.models.assistant.body.bodies import (
     ARMS_UP,
+    HAND_UP,
     HEAD_AND_SHOULDERS,
+    POINTING,
     SITTING,
     STANDING,
     Places,
@@ -54,6 +56,14 @@ def at_once(places: Places) -> Seen:
         (HEAD_AND_SHOULDERS, "Am I sitting or standing?", HIDDEN),
         (HEAD_AND_SHOULDERS, "Am I waving?", "I cannot see your arms."),
         (ARMS_UP, "Are my arms up?", "Yes, you are holding both arms up."),
+        (HAND_UP, "Which hand am I raising?", "Your right hand."),
+        (ARMS_UP, "Which hand is up?", "Your left and right hands."),
+        (HAND_UP, "Is my left hand up?", "No, your right hand."),
+        (HAND_UP, "Is my right hand up?", "Yes, your right hand."),
+        (STANDING, "Which hand am I raising?", "I see no raised hand."),
+        (HEAD_AND_SHOULDERS, "Which hand am I raising?", "I cannot see your arms."),
+        (POINTING, "What am I pointing at?", "You are pointing, but I cannot tell at what."),
+        (STANDING, "What am I pointing at?", "I do not see that you are pointing."),
         (ARMS_UP, "Is my hand raised?", "Yes, you are raising a hand."),
         (
             STANDING,

@@ -29,6 +29,14 @@ from models.assistant.understanding.plain_words import plain
         ("Is this a thumbs down?", BodyQuestion(Asked.SIGN, sign=Sign.THUMBS_DOWN)),
         ("Am I making a fist?", BodyQuestion(Asked.SIGN, sign=Sign.FIST)),
         ("Am I holding up three fingers?", BodyQuestion(Asked.SIGN, sign=Sign.THREE_FINGERS)),
+        ("Do I have my hand up?", BodyQuestion(Asked.SIGN, sign=Sign.HAND_RAISED)),
+        (
+            "Is my left hand up?",
+            BodyQuestion(Asked.SIGN, sign=Sign.HAND_RAISED, side="left"),
+        ),
+        ("Which hand am I raising?", BodyQuestion(Asked.WHICH_HAND)),
+        ("What is he pointing at?", BodyQuestion(Asked.POINTED_AT, own=False)),
+        ("Where am I pointing?", BodyQuestion(Asked.POINTED_AT)),
         ("Did I wave?", BodyQuestion(Asked.SIGN, sign=Sign.WAVING, past=True)),
         (
             "When did someone wave?",
@@ -57,6 +65,8 @@ def test_questions_about_bodies_are_understood(text: str, expected: BodyQuestion
         "Who is there?",
         "Is the cup standing on the table?",
         "What is happening?",
+        "Do I have hands?",
+        "Is the left hand drawer open?",
         "",
     ],
 )

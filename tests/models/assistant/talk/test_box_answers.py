@@ -15,6 +15,10 @@ TABLE = Detection("table", 0.0, 0.5, 0.6, 1.0, 0.7, "brown")
 PERSON = Detection("person", 0.3, 0.1, 0.9, 1.0, 0.95)
 PHONE = Detection("phone", 0.5, 0.5, 0.6, 0.7, 0.4, "black")
 
+CUP_SOMEWHERE = "I see a cup, but I cannot tell whether somebody holds it."
+NOT_COUNTED = "I can count people and common things only, such as cups or chairs. "
+NOT_COUNTED += "I see something that may be a cup or a fish."
+
 
 def seen(time: float, *boxes: Detection, people: int = 0) -> LoggedEntry:
     return replace(entry(time, "lamp", people=people), detections=boxes)
@@ -43,6 +47,52 @@ def seen(time: float, *boxes: Detection, people: int = 0) -> LoggedEntry:
         ("What colour is the cup?", (LEFT_CUP,), "It looks red to me."),
         ("What am I holding?", (PERSON, PHONE, TABLE), "It looks like a phone to me."),
         ("What am I holding?", (PHONE,), "I see a lamp."),
+        ("Am I holding a phone?", (PERSON, PHONE), "I think so: it looks like a phone."),
+        ("Am I holding a cup?", (PERSON, PHONE), "No, it looks like a phone to me."),
+        ("Am I holding a cup?", (LEFT_CUP,), CUP_SOMEWHERE),
+        ("Is she holding a cup?", (), "No, I do not recognize a cup."),
+        (
+            "How many things do you see?",
+            (TABLE, LEFT_CUP),
+            "I recognize two things: one table and one cup.",
+        ),
+        ("How many things are on the table?", (TABLE, LEFT_CUP), "I see one cup on the table."),
+        (
+            "How many cups and tables are there?",
+            (TABLE, LEFT_CUP),
+            "I see one cup. I see one table.",
+        ),
+        ("Is the cup on the table?", (TABLE, LEFT_CUP), "Yes, I see a cup on the table."),
+        (
+            "Is there a cup on the table?",
+            (TABLE, RIGHT_CUP),
+            "No, I see a cup, but not on the table.",
+        ),
+        (
+            "Is the cup on the desk?",
+            (LEFT_CUP,),
+            "I see a cup, but I do not see where the desk is.",
+        ),
+        ("Is the cup on the table?", (), "No, I do not recognize a cup."),
+        (
+            "What is left of the cup?",
+            (LEFT_CUP,),
+            "I recognize nothing to the left of the cup.",
+        ),
+        (
+            "What is to the right of the cup?",
+            (LEFT_CUP, PERSON),
+            "I see one person to the right of the cup.",
+        ),
+        ("What is next to the cup?", (TABLE, RIGHT_CUP, PHONE), "I see one table next to the cup."),
+        ("What is under the cup?", (TABLE, LEFT_CUP), "I recognize nothing below the cup."),
+        (
+            "What is behind the cup?",
+            (LEFT_CUP,),
+            "I cannot tell what is in front and what is behind.",
+        ),
+        ("What is next to the cup?", (), "I do not see a cup now."),
+        ("How many legs does the cup have?", (LEFT_CUP,), NOT_COUNTED),
     ],
 )
 def test_boxes_answer(text: str, boxes: tuple[Detection, ...], expected: str) -> None:

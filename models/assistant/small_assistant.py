@@ -26,6 +26,7 @@ from models.assistant.interface import (
     Moment,
     StorageProblem,
 )
+from models.assistant.recalling import recalled
 from models.assistant.requests.session_requests import (
     check_requests,
     check_text,
@@ -37,7 +38,7 @@ from models.assistant.scene.log_file import SceneLogFile
 from models.assistant.scene.perception import Observation, Pixels
 from models.assistant.scene.scene_entry import describe
 from models.assistant.scene.seen_text import SceneReading
-from models.assistant.small_memory import recalled, seen_entries
+from models.assistant.small_memory import seen_entries
 from models.assistant.small_model import SmallModel
 from models.assistant.small_state import SmallAssistantState, moment_of, stored_row
 from models.assistant.talk.checking import is_supported

@@ -10,11 +10,9 @@ import torch
 
 from models.assistant.scene.novelty import NoveltyState
 from models.assistant.scene.perception import Observation
-from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.recent_looks import RecentLooks
-from models.assistant.scene.scene_log import LoggedEntry, SceneLog, select_entries, with_text
+from models.assistant.scene.scene_log import LoggedEntry, SceneLog
 from models.assistant.scene.seen_text import SceneReading
-from models.assistant.understanding.kinds import TextKind, classify
 from models.memory.prefill import RekvState
 
 NOT_STORED = -1  # the block of an observation that is not stored yet
@@ -80,20 +78,6 @@ def seen_entries(
     if newest is not None:
         entries = [*entries, entry_of(NOT_STORED, newest, now)]
     return entries, newest
-
-
-def recalled(
-    memory: SmallModelMemory, text: str, until: float, since: float, count: int
-) -> list[LoggedEntry]:
-    """Return at most `count` entries that `text` is about, in order of time.
-
-    If it asks about text, half of them are those in which text was read.
-    """
-    entries = [each for each in seen_entries(memory, until)[0] if each.scene.time >= since]
-    said = with_text(entries)[-(count // 2) :] if classify(text) is TextKind.TEXT else []
-    others = select_entries(entries, parse_query(text), count=max(1, count - len(said)))
-    chosen = {entry.scene.time: entry for entry in (*others, *said)}
-    return [chosen[time] for time in sorted(chosen)]
 
 
 def _newest(

@@ -6,11 +6,9 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from media.clock import LiveClock
 from media.worker import Worker
@@ -22,7 +20,7 @@ from web.config import Settings
 from web.context import ServiceContext, capabilities, waiting_lines
 from web.loading.models import LoadedModels
 from web.operation import routes as operation
-from web.page import gradio_page
+from web.page import client_files, gradio_page
 from web.page.frame import GradioFrame
 from web.realtime import websocket as realtime
 from web.rest import (
@@ -39,7 +37,6 @@ from web.signaling import calls, whep, whip
 
 logger = logging.getLogger(__name__)
 
-STATIC = Path(__file__).parent / "page" / "static"
 EXPOSED_HEADERS = ("Location", "ETag", "Link", "Retry-After", "Accept-Post", "Accept-Patch")
 MESSAGE_THREADS = 2  # one long message does not hold up those of everybody else
 CLOSE_TIMEOUT = 0.8  # seconds in which calls must end when the service does
@@ -129,7 +126,7 @@ def create_app(
         allow_headers=["*"],
         expose_headers=list(EXPOSED_HEADERS),
     )
-    app.mount("/static", StaticFiles(directory=STATIC, html=True), name="static")
+    app.mount("/static", client_files.ClientFiles(), name="static")
     if frame is not None:
         gradio_page.add_routes(app, frame, settings.origins)
     return app

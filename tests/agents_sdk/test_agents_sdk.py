@@ -15,13 +15,13 @@ import pytest
 from playwright.sync_api import Page
 from pydantic import SecretStr
 
-from tests.agents_sdk.npm_packages import agents_sdk
 from tests.agents_sdk.scripted_model import scripted_model
 from tests.browser.chromium import Devices, chromium, new_page, silent_microphone
 from tests.browser.static_files import static_files
 from tests.media.pipeline.outside.llama_server import llama_server
 from tests.media.pipeline.outside.scripted_endpoint import outside
 from tests.media.pipeline.scripted_assistant import MARK
+from tests.npm_packages import npm_packages
 from tests.patience import PATIENCE
 from tests.web.served import Served, scripted_models, served
 from web.config import Settings
@@ -32,6 +32,7 @@ Fields = dict[str, Any]
 Client = Callable[[str], Fields]  # runs a case
 
 CASES = Path(__file__).with_name("cases.mjs")
+PACKAGES = Path(__file__).with_name("packages.json")  # the Agents SDK, and what it imports
 KEY = "the key of the service"
 NODE = Path(playwright.__file__).parent / "driver" / "node"  # Playwright brings it along
 BUNDLE = "@openai/agents-realtime/dist/bundle/openai-realtime-agents.mjs"
@@ -88,7 +89,8 @@ IN_CHROMIUM = """async ([bundle, cases, name, where]) => {
 @pytest.fixture(scope="module")
 def packages() -> Path:
     settings = Settings()
-    return agents_sdk(settings.weights.parent, settings.npm_registry)
+    folder = settings.weights.parent / "agents-sdk"
+    return npm_packages(PACKAGES, folder, settings.npm_registry)
 
 
 @pytest.fixture(scope="module")

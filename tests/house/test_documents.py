@@ -53,7 +53,8 @@ def exists(name: str) -> bool:
 
 @pytest.fixture(scope="module")
 def source() -> str:
-    modules = (path for folder in CODE for path in (ROOT / folder).rglob("*.py"))
+    kinds = ("*.py", "*.js")
+    modules = (path for folder in CODE for kind in kinds for path in (ROOT / folder).rglob(kind))
     return "".join(path.read_text(encoding="utf-8") for path in modules)
 
 

@@ -1,6 +1,6 @@
 """The gate before every route: what it does not let through reaches no application code.
 
-It checks Host and Origin, finds the route in the table, checks the key, and bounds the body. Routes
+It checks Host, finds the route in the table, checks Origin and the key, and bounds the body. Routes
 read from the request's state who sent it.
 """
 
@@ -56,9 +56,11 @@ class Gate:
             ProblemError: it is not.
         """
         headers = Headers(scope=scope)
-        self._hosts.check(headers, (scope.get("server") or ("", 0))[0])
+        self._hosts.check_host(headers, (scope.get("server") or ("", 0))[0])
         method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
         rule = self._table.find(method, scope["path"])
+        if not rule.any_origin:
+            self._hosts.check_origin(headers)
         if rule.access is not Access.ANYBODY:
             key = bearer_token(headers) or subprotocol_key(scope.get("subprotocols", []))
             caller = self._authenticate(key)

@@ -27,11 +27,11 @@ class HostRules:
     origins: tuple[str, ...] = ()
     any_host: bool = False
 
-    def check(self, headers: Mapping[str, str], local_address: str) -> None:
-        """Check Host and Origin of a request that arrived at `local_address`.
+    def check_host(self, headers: Mapping[str, str], local_address: str) -> None:
+        """Check Host of a request that arrived at `local_address`.
 
         Raises:
-            ProblemError: one of them is not allowed.
+            ProblemError: it is no name of this service.
         """
         host = headers.get("host", "")
         if not self.any_host and not self._is_own(host_name(host), local_address):
@@ -41,8 +41,15 @@ class HostRules:
                 "set EYELINE_API_KEY",
                 code="host_not_allowed",
             )
+
+    def check_origin(self, headers: Mapping[str, str]) -> None:
+        """Check Origin of a request, if it has one.
+
+        Raises:
+            ProblemError: pages of that site may not use this service.
+        """
         origin = headers.get("origin")
-        if origin is not None and not self._is_allowed(origin, host):
+        if origin is not None and not self._is_allowed(origin, headers.get("host", "")):
             raise ProblemError(
                 403,
                 f"origin {origin[:200]} is not allowed: add it to EYELINE_ORIGINS",

@@ -36,12 +36,16 @@ class Body(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who may use `path`, a template as of Starlette's routes, with any of `methods`."""
+    """Who may use `path`, a template as of Starlette's routes, with any of `methods`.
+
+    `any_origin`: pages of any site may load it, as nothing in it belongs to anybody.
+    """
 
     methods: str
     path: str
     access: Access
     body: Body = Body.SMALL
+    any_origin: bool = False
 
 
 RULES = (
@@ -74,7 +78,7 @@ RULES = (
     Rule("GET", "/metrics", Access.KEY),
     Rule("GET HEAD", "/openapi.json", Access.ANYBODY),
     Rule("GET HEAD", "/static/js/{path:path}", Access.ANYBODY),
-    Rule("GET HEAD", "/static/{path:path}", Access.ANYBODY),
+    Rule("GET HEAD", "/static/{path:path}", Access.ANYBODY, any_origin=True),
     Rule("GET HEAD", "/", Access.ANYBODY),
     Rule("GET HEAD", "/theme.css", Access.ANYBODY),
     Rule("GET HEAD", "/favicon.ico", Access.ANYBODY),

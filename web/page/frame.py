@@ -17,8 +17,8 @@ from pathlib import Path
 import httpx
 
 from web.errors import PageError
+from web.page.client_files import STATIC
 
-STATIC = Path(__file__).parent / "static"
 TITLE = "eyeline"
 ROOT = "http://eyeline.invalid"  # the service's URL in the frame, until a request names it
 MAIN = (

@@ -17,7 +17,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from web.page.frame import ROOT, STATIC, TITLE, GradioFrame
+from web.page.client_files import STATIC
+from web.page.frame import ROOT, TITLE, GradioFrame
 
 DESCRIPTION = (
     "Real-time AI video chat on this server: it captions speech, remembers what the camera shows, "

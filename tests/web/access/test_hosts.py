@@ -10,7 +10,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from tests.web.served import scripted_models
 from web.access.hosts import HostRules
-from web.access.routes import RULES, WEBSOCKET
+from web.access.routes import RULES, WEBSOCKET, Rule
 from web.app import create_app
 from web.config import Settings
 from web.page.frame import GradioFrame
@@ -24,7 +24,8 @@ def allowed(rules: HostRules, host: str | None, origin: str | None = None) -> bo
     given_headers = {"host": host, "origin": origin}
     headers = {name: value for name, value in given_headers.items() if value is not None}
     try:
-        rules.check(headers, LOCAL)
+        rules.check_host(headers, LOCAL)
+        rules.check_origin(headers)
     except ProblemError:
         return False
     return True
@@ -91,7 +92,7 @@ def test_a_proxy_may_change_the_host_if_the_name_is_set() -> None:
 
 
 pages = pytest.mark.slow  # importing Gradio takes seconds
-EACH = [(method, rule.path) for rule in RULES for method in rule.methods.split()]
+EACH = [(method, rule) for rule in RULES for method in rule.methods.split()]
 
 
 @pytest.fixture(scope="module")
@@ -121,15 +122,17 @@ def status(client: TestClient, method: str, path: str, headers: dict[str, str]) 
 
 
 @pages
-@pytest.mark.parametrize(("method", "path"), EACH)
-def test_no_route_is_served_under_a_rebound_name_or_to_a_foreign_page(
-    client: TestClient, method: str, path: str
+@pytest.mark.parametrize(("method", "rule"), EACH, ids=[f"{m} {r.path}" for m, r in EACH])
+def test_no_route_is_served_under_a_rebound_name_and_only_files_to_a_foreign_page(
+    client: TestClient, method: str, rule: Rule
 ) -> None:
+    path = rule.path
     assert status(client, method, path, {"Host": "evil.example:7860"}) == 403
     rebound = {"Host": "evil.example:7860", "Origin": "http://evil.example:7860"}
     assert status(client, method, path, rebound) == 403
     for origin in ("https://evil.example", "null", "http://localhost:8000"):
-        assert status(client, method, path, {"Origin": origin}) == 403
+        found = status(client, method, path, {"Origin": origin})
+        assert (found == 403) != rule.any_origin
     for origin in ("https://app.example", "http://localhost:7860"):
         assert status(client, method, path, {"Origin": origin}) not in (401, 403)
     assert status(client, method, path, {}) not in (401, 403)

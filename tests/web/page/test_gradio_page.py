@@ -14,7 +14,8 @@ from tests.web.served import scripted_models
 from web.app import create_app
 from web.config import Settings
 from web.errors import PageError
-from web.page.frame import ROOT, STATIC, GradioFrame, rendering
+from web.page.client_files import STATIC
+from web.page.frame import ROOT, GradioFrame, rendering
 from web.page.gradio_page import DESCRIPTION
 
 pytestmark = pytest.mark.slow  # importing Gradio takes seconds
@@ -60,6 +61,18 @@ def test_the_client_s_files_are_ours_and_have_their_type(
     type = answer.headers["content-type"].split(";")[0].replace("application/java", "text/java")
     assert type == kind
     assert answer.content == (STATIC / (name or "index.html")).read_bytes()
+
+
+@pytest.mark.parametrize("origin", ["https://stranger.example", "https://app.example", "null"])
+def test_pages_of_any_site_may_load_the_client_and_nothing_else(
+    client: TestClient, origin: str
+) -> None:
+    answer = client.get("/static/eyeline.js", headers={"Origin": origin})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] in ("*", origin)
+    for path in ("/", "/health", "/sessions", "/theme.css"):
+        refused = client.get(path, headers={"Origin": origin})
+        assert (refused.status_code == 200) == (origin == "https://app.example"), path
 
 
 class Loaded(HTMLParser):
@@ -217,4 +230,4 @@ def test_no_file_of_the_client_names_another_host() -> None:
         if path.suffix not in (".js", ".html", ".css", ".svg"):
             continue
         hosts = set(re.findall(r"https?://([\w.-]+)", path.read_text()))
-        assert hosts <= {"www.w3.org", "localhost", "your-server"}, path.name
+        assert hosts <= {"www.w3.org", "localhost", "your-server", "example.org"}, path.name

@@ -10,12 +10,14 @@
  *   the sent video; `bytes` counts up to `at`, in ms
  */
 
-/** @param {RTCPeerConnection | null} peer @returns {Promise<Measured>} */
+/** @param {{getStats: () => Promise<RTCStatsReport>} | null} peer @returns {Promise<Measured>} */
 export async function readStats(peer) {
+  /** @type {Measured["sent"]} */
   const sent = { fps: null, width: 0, height: 0, bytes: 0, at: 0 };
+  /** @type {Measured} */
   const found = { fps: null, width: 0, height: 0, roundTrip: null, sent };
-  const report = peer ? await peer.getStats() : [];
-  report.forEach((entry) => {
+  const report = await peer?.getStats();
+  report?.forEach((entry) => {
     if (entry.type === "inbound-rtp" && entry.kind === "video") Object.assign(found, shape(entry));
     else if (entry.type === "outbound-rtp" && entry.kind === "video") {
       Object.assign(sent, shape(entry), { bytes: entry.bytesSent, at: entry.timestamp });
@@ -26,6 +28,7 @@ export async function readStats(peer) {
   return found;
 }
 
+/** @param {RTCInboundRtpStreamStats & RTCOutboundRtpStreamStats} entry */
 function shape(entry) {
   return {
     fps: entry.framesPerSecond ?? 0,

@@ -104,6 +104,7 @@ export class CaptionList {
     return `${["WEBVTT", ...note, ...cues.map(written)].join("\n\n")}\n`;
   }
 
+  /** @param {Caption} caption @returns {Caption} */
   #moved(caption) {
     const by = this.#offset;
     const words = caption.words.map((word) => ({ ...word, start: word.start + by, end: word.end + by }));
@@ -115,6 +116,7 @@ export class CaptionList {
 /** The stable and the changing words of a caption. @param {Caption} caption */
 export function parts(caption) {
   if (caption.final) return { solid: caption.text, light: "" };
+  /** @param {Caption["words"]} words */
   const text = (words) => words.map((word) => word.text).join("");
   const solid = text(caption.words.slice(0, caption.stable)).trimStart();
   const light = text(caption.words.slice(caption.stable));
@@ -132,10 +134,14 @@ export function clock(seconds) {
 /** Seconds in WebVTT: 00:00:07.250. @param {number} seconds */
 export function timestamp(seconds) {
   const ms = Math.max(0, Math.round(seconds * 1000));
+  /** @param {number} value */
   const two = (value) => String(Math.floor(value)).padStart(2, "0");
   const rest = String(ms % 1000).padStart(3, "0");
   return `${two(ms / 3600000)}:${two((ms / 60000) % 60)}:${two((ms / 1000) % 60)}.${rest}`;
 }
+
+/** @typedef {{number: number, name: string, from: number, words: Caption["words"]}} Run of one speaker */
+/** @typedef {{start: number, end: number, text: string, name: string}} Cue */
 
 /**
  * The parts of a line that each one person says, with their speakers' numbers and names.
@@ -143,21 +149,25 @@ export function timestamp(seconds) {
  * @param {Map<number, string>} names
  */
 export function spoken(line, names) {
+  /** @type {Run[]} */
   const runs = [];
   line.words.forEach((word, n) => {
-    const number = names.has(word.speaker) ? word.speaker : 0;
-    if (runs.at(-1)?.number !== number) runs.push({ number, name: names.get(number) ?? "", from: n, words: [] });
-    runs.at(-1).words.push(word);
+    const number = names.has(word.speaker ?? 0) ? (word.speaker ?? 0) : 0;
+    const last = runs.at(-1);
+    if (last?.number === number) last.words.push(word);
+    else runs.push({ number, name: names.get(number) ?? "", from: n, words: [word] });
   });
   return runs;
 }
 
+/** @param {Caption} line @param {Map<number, string>} names @returns {Cue[]} */
 function cuesOf(line, names) {
-  if (!line.words.length) return [{ start: line.start, end: line.end, text: line.text }];
+  if (!line.words.length) return [{ start: line.start, end: line.end, text: line.text, name: "" }];
+  /** @type {Cue[]} */
   const cues = [];
   for (const word of line.words) {
     const last = cues.at(-1);
-    const name = names.get(word.speaker) ?? "";
+    const name = names.get(word.speaker ?? 0) ?? "";
     const fits =
       last &&
       last.name === name &&
@@ -169,7 +179,9 @@ function cuesOf(line, names) {
   return cues;
 }
 
-function written({ start, end, text, name = "" }) {
+/** @param {Cue} cue */
+function written({ start, end, text, name }) {
+  /** @param {string} part */
   const safe = (part) => part.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   const escaped = (name && `<v ${safe(name)}>`) + safe(text.trim());
   // A cue must end after it starts, or players drop it.

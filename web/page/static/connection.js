@@ -1,5 +1,6 @@
 /** One peer connection of a call; a call that continues after a break has another one. */
 
+import { Emitter } from "./events.js";
 import { CallError } from "./signaling.js";
 import { Steering } from "./steering.js";
 
@@ -10,11 +11,17 @@ const OPENING_MS = 15000; // maximum wait for a connection after the answer
 const LOOK_MS = 500; // between two looks at what has arrived
 const SILENCE_MS = 3000; // without a packet, after which the connection counts as broken
 
-/** Events: message {data}, broken {reason: string}, and closed, when the service closed it. */
-export class Connection extends EventTarget {
+/**
+ * `closed`: the service closed it.
+ * @typedef {{message: {data: string}, broken: {reason: string}, closed: {}}} ConnectionEvents
+ */
+
+/** @extends {Emitter<ConnectionEvents>} */
+export class Connection extends Emitter {
   #peer;
   #channel;
-  #looks = 0;
+  /** @type {Map<string, RTCRtpSender>} by kind */ #senders = new Map();
+  /** @type {ReturnType<typeof setInterval> | undefined} */ #looks;
   /** @type {MediaStreamTrack[]} what is received */ tracks = [];
   /** @type {Steering | null} of the camera's sender */ steering = null;
 
@@ -23,18 +30,19 @@ export class Connection extends EventTarget {
     super();
     this.#peer = new RTCPeerConnection({ iceServers });
     for (const kind of ["audio", "video"]) {
-      const [track] = stream.getTracks().filter((each) => each.kind === kind);
-      const sends = track && this.#peer.addTransceiver(track, { direction: "sendrecv", streams: [stream] });
-      if (track && kind === "video") this.steering = new Steering(sends.sender, track);
-      if (!track && kind === "audio") this.#peer.addTransceiver(kind, { direction: "recvonly" });
+      const track = stream.getTracks().find((each) => each.kind === kind) ?? null;
+      // Without a track, too: there may be one later.
+      const { sender } = this.#peer.addTransceiver(track ?? kind, { direction: "sendrecv", streams: [stream] });
+      this.#senders.set(kind, sender);
+      if (kind === "video") this.steering = new Steering(sender, track);
     }
     this.#peer.addEventListener("track", ({ track }) => this.tracks.push(track));
     this.#peer.addEventListener("connectionstatechange", () => {
       if (this.#peer.connectionState === "failed") this.#break("The connection to the server broke.");
     });
     this.#channel = this.#peer.createDataChannel(CHANNEL);
-    this.#channel.addEventListener("message", ({ data }) => this.#dispatch("message", { data }));
-    this.#channel.addEventListener("close", () => this.#dispatch("closed", {}));
+    this.#channel.addEventListener("message", ({ data }) => this.emit("message", { data }));
+    this.#channel.addEventListener("close", () => this.emit("closed", {}));
   }
 
   get open() {
@@ -43,12 +51,18 @@ export class Connection extends EventTarget {
 
   /** Connect; return when media flow and messages can be sent. @param {(sdp: string) => Promise<string>} answer */
   async connect(answer) {
-    const { type, sdp } = await this.#peer.createOffer();
+    const { type, sdp = "" } = await this.#peer.createOffer();
     await this.#peer.setLocalDescription({ type, sdp: sdp.replace(OPUS, "$&a=rtcp-fb:$1 nack\r\n") });
     if (this.#peer.getConfiguration().iceServers?.length) await gathered(this.#peer);
-    await this.#peer.setRemoteDescription({ type: "answer", sdp: await answer(this.#peer.localDescription.sdp) });
+    await this.#peer.setRemoteDescription({ type: "answer", sdp: await answer(this.#peer.localDescription?.sdp ?? "") });
     await this.#opened();
     this.#watch();
+  }
+
+  /** Send `track` in place of the one of its kind; null: nothing. @param {"audio" | "video"} kind @param {MediaStreamTrack | null} track */
+  async replace(kind, track) {
+    if (kind === "video") await this.steering?.replace(track);
+    else await this.#senders.get(kind)?.replaceTrack(track);
   }
 
   /** @param {string} text */
@@ -67,6 +81,7 @@ export class Connection extends EventTarget {
     return this.#peer.getStats();
   }
 
+  /** @returns {Promise<void>} */
   #opened() {
     return new Promise((resolve, reject) => {
       const giveUp = setTimeout(() => {
@@ -93,13 +108,10 @@ export class Connection extends EventTarget {
     }, LOOK_MS);
   }
 
+  /** @param {string} reason */
   #break(reason) {
     clearInterval(this.#looks);
-    this.#dispatch("broken", { reason });
-  }
-
-  #dispatch(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
+    this.emit("broken", { reason });
   }
 }
 
@@ -113,7 +125,10 @@ function received(report) {
   return count;
 }
 
-/** Return when the offer has all candidates, or after a timeout: a TURN server may not answer. */
+/**
+ * Return when the offer has all candidates, or after a timeout: a TURN server may not answer.
+ * @param {RTCPeerConnection} peer @returns {Promise<void>}
+ */
 function gathered(peer) {
   return new Promise((resolve) => {
     if (peer.iceGatheringState === "complete") return resolve();

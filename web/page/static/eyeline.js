@@ -14,6 +14,7 @@
 
 import { readStats } from "./browser_stats.js";
 import { Connection } from "./connection.js";
+import { Emitter } from "./events.js";
 import { CallError, request } from "./signaling.js";
 
 export { CallError };
@@ -22,24 +23,22 @@ const WAIT_MS = 60000; // for which a server keeps a session, unless it says so
 const PAUSES_MS = [0, 500, 1000, 2000, 4000]; // before each try to continue a call, then the last
 const FINAL = [401, 403, 404, 409, 410]; // statuses after which there is nothing to continue
 
+/** @typedef {import("./types.js").ClientEvents} ClientEvents */
+
 /**
  * State of the client: `reconnecting` while an interrupted call is continued, `lost` if that failed,
  * `ended` after a stopped one.
+ * @typedef {"idle" | "connecting" | "live" | "reconnecting" | "lost" | "ended"} CallState
  */
-/** @typedef {"idle" | "connecting" | "live" | "reconnecting" | "lost" | "ended"} CallState */
-/** @typedef {import("./types.js").Caption} Caption, and so the others that are named below */
 
 /**
- * One call. Events, each with its payload in `detail`:
- *   state {state: CallState, reason: string}; caption Caption; translation Translation; stats Stats; moment Moment;
- *   evidence Evidence; relevance Relevance; requests {requests: string[]}; notice {level, message};
- *   delay Delay; steering SteeringEvent, which the client follows by itself; connection Presence;
- *   error {message, code, event_id}; event: every message of the server.
+ * One call; `ClientEvents` has its events.
+ * @extends {Emitter<ClientEvents>}
  */
-export class EyelineClient extends EventTarget {
+export class EyelineClient extends Emitter {
   /** @type {Connection | null} */ #connection = null;
-  /** @type {MediaStream | null} */ #stream = null;
-  #headers = {};
+  #sent = new MediaStream(); // what is sent, also after a break
+  /** @type {Record<string, string>} */ #headers = {};
   #root = new URL(import.meta.url);
   #location = "";
   #lastEvent = "";
@@ -64,25 +63,25 @@ export class EyelineClient extends EventTarget {
    * @throws {DOMException} AbortError: `stop` was called meanwhile
    */
   async connect({ stream, url = new URL("../", import.meta.url).href, key = "", session = {} }) {
-    if (["connecting", "live", "reconnecting"].includes(this.state)) {
+    if (this.#is("connecting", "live", "reconnecting")) {
       throw new CallError("this client is in a call already: stop it first");
     }
     this.#root = new URL(url.endsWith("/") ? url : `${url}/`, document.baseURI);
     this.#headers = key ? { Authorization: `Bearer ${key}` } : {};
-    this.#stream = stream;
+    this.#sent = new MediaStream(stream.getTracks());
     this.#lastEvent = "";
     this.#steering = null;
     this.#change("connecting");
     addEventListener("pagehide", this.#leave);
     try {
       await this.#open(new URL("v1/realtime/calls?eyeline=1", this.#root));
-      if (this.state !== "connecting") throw stopped();
+      if (!this.#is("connecting")) throw stopped();
       this.send(opening(session));
       this.#change("live");
     } catch (error) {
       this.#hangUp();
-      if (this.state === "ended") throw stopped(); // the failure is a consequence of stop()
-      this.#change("ended", error.message);
+      if (this.#is("ended")) throw stopped(); // the failure is a consequence of stop()
+      this.#change("ended", /** @type {Error} */ (error).message);
       throw error;
     }
   }
@@ -90,7 +89,19 @@ export class EyelineClient extends EventTarget {
   /** Stop or resume sending sound. @param {boolean} muted */
   mute(muted) {
     this.#muted = muted;
-    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !muted;
+    for (const track of this.#sent.getAudioTracks()) track.enabled = !muted;
+  }
+
+  /**
+   * Send another track in the middle of the call: another camera, a screen, a clip. The call goes on.
+   * @param {"audio" | "video"} kind
+   * @param {MediaStreamTrack | null} track null: nothing of this kind
+   */
+  async replace(kind, track) {
+    for (const each of this.#sent.getTracks()) if (each.kind === kind) this.#sent.removeTrack(each);
+    if (track) this.#sent.addTrack(track);
+    if (kind === "audio" && this.#muted && track) track.enabled = false;
+    await this.#connection?.replace(kind, track);
   }
 
   get muted() {
@@ -123,7 +134,7 @@ export class EyelineClient extends EventTarget {
 
   /** End the call, here and on the server. */
   async stop() {
-    if (!["connecting", "live", "reconnecting"].includes(this.state)) return;
+    if (!this.#is("connecting", "live", "reconnecting")) return;
     const ended = this.#hangUp();
     this.#change("ended");
     await ended;
@@ -141,17 +152,16 @@ export class EyelineClient extends EventTarget {
   /** Make a connection and use it, in place of an earlier one. @param {URL | string} target for the offer */
   async #open(target) {
     const { iceServers } = await (await request(new URL("ice-servers", this.#root), { headers: this.#headers })).json();
-    if (this.state === "ended") throw stopped();
-    const connection = new Connection(iceServers ?? [], this.#stream);
-    const on = (name, act) => connection.addEventListener(name, ({ detail }) => act(detail));
-    on("message", ({ data }) => this.#receive(data));
-    on("broken", ({ reason }) => this.#interrupt(connection, reason, this.#waits));
-    on("closed", () => this.#interrupt(connection, "The server ended the call.", 0));
+    if (this.#is("ended")) throw stopped();
+    const connection = new Connection(iceServers ?? [], this.#sent);
+    connection.addEventListener("message", ({ detail }) => this.#receive(detail.data));
+    connection.addEventListener("broken", ({ detail }) => this.#interrupt(connection, detail.reason, this.#waits));
+    connection.addEventListener("closed", () => this.#interrupt(connection, "The server ended the call.", 0));
     const before = this.#connection;
     this.#connection ??= connection; // it can be stopped
     try {
       await connection.connect((sdp) => this.#offer(target, sdp));
-      if (this.state === "ended") throw stopped();
+      if (this.#is("ended")) throw stopped();
     } catch (error) {
       connection.close();
       throw error;
@@ -163,7 +173,9 @@ export class EyelineClient extends EventTarget {
     if (this.#steering) connection.steering?.apply(this.#steering);
   }
 
+  /** @param {URL | string} target @param {string} body */
   async #offer(target, body) {
+    /** @type {Record<string, string>} */
     const headers = { ...this.#headers, "Content-Type": "application/sdp" };
     if (this.#lastEvent) headers["Last-Event-ID"] = this.#lastEvent;
     const response = await request(target, { method: "POST", headers, body });
@@ -172,21 +184,24 @@ export class EyelineClient extends EventTarget {
     return response.text();
   }
 
-  /** The connection broke: continue the call over another one, or lose it after some tries. */
+  /**
+   * The connection broke: continue the call over another one, or lose it after some tries.
+   * @param {Connection} connection @param {string} reason @param {number} patience in ms
+   */
   async #interrupt(connection, reason, patience) {
-    if (connection !== this.#connection || this.state !== "live") return;
+    if (connection !== this.#connection || !this.#is("live")) return;
     this.#change("reconnecting", reason);
     const end = performance.now() + patience;
-    for (let tries = 0; this.state === "reconnecting"; tries += 1) {
+    for (let tries = 0; this.#is("reconnecting"); tries += 1) {
       await pause(PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)]);
-      if (this.state !== "reconnecting") return;
+      if (!this.#is("reconnecting")) return;
       try {
         await this.#open(this.#location);
         this.#change("live");
       } catch (error) {
-        if (FINAL.includes(error.status)) this.#location = ""; // the server has ended the call
+        if (error instanceof CallError && FINAL.includes(error.status)) this.#location = ""; // the server has ended the call
         else if (performance.now() < end) continue;
-        if (this.state !== "reconnecting") return; // stopped meanwhile
+        if (!this.#is("reconnecting")) return; // stopped meanwhile
         this.#hangUp();
         this.#change("lost", reason);
       }
@@ -206,37 +221,42 @@ export class EyelineClient extends EventTarget {
     return fetch(location, options).catch(() => undefined); // the server ends the call later by itself
   }
 
+  /** @param {string} data */
   #receive(data) {
     const message = JSON.parse(data);
     const number = numberOf(message.event_id);
     if (number <= numberOf(this.#lastEvent)) return; // sent again over another connection
     this.#lastEvent = message.event_id ?? this.#lastEvent;
     const [kind, ...names] = message.type.split(".");
-    if (kind === "error") this.#dispatch("error", message.error);
+    if (kind === "error") this.emit("error", message.error);
     if (message.type === "eyeline.steering") this.#steer(message);
     if (message.type === "eyeline.stats") this.#connection?.steering?.check();
     if (message.type === "eyeline.connection") this.#waits = 1000 * message.waits;
-    if (kind === "eyeline") this.#dispatch(names.at(-1), message); // eyeline.memory.moment: moment
-    this.#dispatch("event", message);
+    const name = /** @type {keyof ClientEvents} */ (names.at(-1)); // eyeline.memory.moment: moment
+    if (kind === "eyeline") this.emit(name, message);
+    this.emit("event", message);
   }
 
+  /** @param {import("./types.js").SteeringEvent} steering */
   #steer(steering) {
     this.#steering = steering;
     this.#connection?.steering?.apply(steering);
   }
 
+  /** @param {CallState[]} states */
+  #is(...states) {
+    return states.includes(this.state);
+  }
+
+  /** @param {CallState} state @param {string} [reason] */
   #change(state, reason = "") {
     if (this.state === state) return;
     this.state = state;
-    this.#dispatch("state", { state, reason });
-  }
-
-  #dispatch(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
+    this.emit("state", { state, reason });
   }
 }
 
-/** The first event of a call: captions as events of their own, answers only on request. */
+/** The first event of a call: captions as events of their own, answers only on request. @param {object} session */
 function opening(session) {
   return {
     type: "session.update",

@@ -24,7 +24,7 @@ export class FocusFilter {
    * @throws {DOMException} the worker or the copy cannot be made
    */
   constructor(source, failed) {
-    this.#worker = new Worker(new URL("focus_worker.js", import.meta.url), { type: "module" });
+    this.#worker = new Worker(ofThisSite(new URL("focus_worker.js", import.meta.url)), { type: "module" });
     this.#worker.onerror = failed;
     this.#worker.onmessageerror = failed;
     this.#source = source.clone();
@@ -44,4 +44,11 @@ export class FocusFilter {
     this.#worker.onerror = this.#worker.onmessageerror = null;
     this.#source.stop(); // ends the worker's stream
   }
+}
+
+/** A URL of the page's own site for a worker: browsers start no others. @param {URL} module */
+function ofThisSite(module) {
+  if (module.origin === location.origin) return module;
+  const loads = new Blob([`import ${JSON.stringify(module.href)};`], { type: "text/javascript" });
+  return URL.createObjectURL(loads);
 }

@@ -80,7 +80,7 @@ class Page {
 
   /** Parts with modules of their own, a line each: they fill their slots (`data-slot` in page.html). */
   #fill() {
-    /** @type {import("./types.js").Here} */
+    /** @type {import("./here.js").Here} */
     const here = {
       root: this.#root,
       page: this.#page,

@@ -26,7 +26,7 @@ export async function request(target, options) {
   throw new CallError(await reason(response), response.status);
 }
 
-/** The error message of a response: from problem JSON, from an OpenAI error, or its status. */
+/** The error message of a response: from problem JSON, from an OpenAI error, or its status. @param {Response} response */
 async function reason(response) {
   const text = await response.text();
   try {

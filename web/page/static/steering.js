@@ -16,11 +16,13 @@ export class Steering {
   /** @type {SteeringEvent | null} */ #last = null;
   #scarce = false;
   #busy = false;
+  /** @type {Promise<void>} */ #done = Promise.resolve();
+  #replaced = false;
   #layered = false;
   #stopped = false;
   /** @type {Set<"layers" | "focus" | "limits">} */ lacking = new Set();
 
-  /** @param {RTCRtpSender} sender @param {MediaStreamTrack} track what it sends unfiltered */
+  /** @param {RTCRtpSender} sender @param {MediaStreamTrack | null} track what it sends unfiltered */
   constructor(sender, track) {
     this.#sender = sender;
     this.#track = track;
@@ -32,20 +34,49 @@ export class Steering {
   }
 
   /** Do what `steering` asks for, after what is being done; only the newest counts. @param {SteeringEvent} steering */
-  async apply(steering) {
+  apply(steering) {
     this.#next = steering;
-    if (this.#busy) return;
+    return this.#work();
+  }
+
+  /** Send `track` from now on, steered as the one before; null: no picture. @param {MediaStreamTrack | null} track */
+  replace(track) {
+    this.#track = track;
+    this.#replaced = true;
+    this.#next ??= this.#last;
+    return this.#work();
+  }
+
+  #work() {
+    if (!this.#busy) this.#done = this.#workOff();
+    return this.#done;
+  }
+
+  async #workOff() {
     this.#busy = true;
     try {
-      while (this.#next && !this.#stopped) {
-        const { encoding, regions, focus } = (this.#last = this.#next);
-        this.#next = null;
-        await this.#limit(encoding);
-        await this.#focus(focus || this.#scarce ? regions : []);
+      while ((this.#next || this.#replaced) && !this.#stopped) {
+        if (this.#replaced) await this.#send();
+        if (this.#next) await this.#follow(this.#next);
       }
     } finally {
       this.#busy = false;
     }
+  }
+
+  async #send() {
+    this.#replaced = false;
+    await this.#unfocus();
+    await this.#sender.replaceTrack(this.#track);
+  }
+
+  /** @param {SteeringEvent} steering */
+  async #follow(steering) {
+    this.#last = steering;
+    this.#next = null;
+    const { encoding, regions, focus } = steering;
+    await this.#limit(encoding);
+    await this.#focus(focus || this.#scarce ? regions : []);
   }
 
   /** Look at what the network leaves: it may be less than the server asks for. */
@@ -67,6 +98,7 @@ export class Steering {
     this.#filter = null;
   }
 
+  /** @param {SteeringEvent["encoding"]} encoding */
   async #limit({ scalabilityMode, ...limits }) {
     const layers = this.#layered || scalabilityMode !== "L1T1" ? { scalabilityMode } : {};
     if (await this.#set({ ...limits, ...layers })) {
@@ -76,6 +108,7 @@ export class Steering {
     else this.lacking.add("limits");
   }
 
+  /** @param {object} wanted */
   async #set(wanted) {
     const parameters = this.#sender.getParameters();
     if (!parameters.encodings?.length) return false;
@@ -88,9 +121,9 @@ export class Steering {
     }
   }
 
-  /** Send a filtered picture while there are regions. */
+  /** Send a filtered picture while there are regions. @param {readonly import("./types.js").Region[]} regions */
   async #focus(regions) {
-    if (!regions.length) return this.#unfocus();
+    if (!regions.length || !this.#track) return this.#unfocus();
     if (!this.#filter) {
       this.#filter = this.#open();
       if (!this.#filter) return undefined;
@@ -100,11 +133,11 @@ export class Steering {
   }
 
   #open() {
-    if (!canFocus() || this.lacking.has("focus")) return this.#cannotFocus();
+    if (!this.#track || !canFocus() || this.lacking.has("focus")) return this.#cannotFocus();
     try {
       return new FocusFilter(this.#track, () => this.#cannotFocus() ?? this.#unfocus());
     } catch {
-      return this.#cannotFocus(); // on a page of another site, say: a worker must be of the same
+      return this.#cannotFocus(); // a page may forbid workers
     }
   }
 

@@ -1,6 +1,27 @@
 /** Types of server events for editors; no page loads this file. */
 
 /**
+ * The payload of each event of a client, in `detail`. The client follows `steering` by itself; `event` is every
+ * message of the server.
+ * @typedef {object} ClientEvents
+ * @property {{state: import("./eyeline.js").CallState, reason: string}} state
+ * @property {Caption} caption
+ * @property {Translation} translation
+ * @property {Speakers} speakers
+ * @property {Stats} stats
+ * @property {Delay} delay
+ * @property {Moment} moment
+ * @property {Evidence} evidence
+ * @property {Relevance} relevance
+ * @property {SteeringEvent} steering
+ * @property {Presence} connection
+ * @property {{requests: string[]}} requests
+ * @property {{level: string, message: string}} notice
+ * @property {{message: string, code: string | null, event_id: string | null}} error
+ * @property {{type: string, event_id?: string, [field: string]: any}} event
+ */
+
+/**
  * @typedef {object} Caption
  * @property {number} turn number of the turn; a later caption of the same turn replaces this one
  * @property {string} text
@@ -141,18 +162,6 @@
  * @property {boolean} degraded whether steps or rate are below the requested values
  * @property {number} pictures frames shown since the start
  * @property {string[]} notices
- */
-
-/**
- * What a part of the page is given that has a module of its own.
- * @typedef {object} Here
- * @property {HTMLElement} root `.eyeline`
- * @property {Record<string, any>} page elements by their `data-part`
- * @property {(name: string) => HTMLElement} slot the element with this `data-slot`, to be filled
- * @property {import("./tabs.js").Tabs} tabs `offer("sessions")` shows that tab
- * @property {import("./conversation/stream.js").Stream} stream the conversation's items
- * @property {import("./captions.js").CaptionList} captions
- * @property {EventTarget} calls events: open {client} before a call connects, state {state, reason}, in `detail`
  */
 
 /** @typedef {{x: number, y: number}} Point a position in the frame, 0 to 1 from the left and top */

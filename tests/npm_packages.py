@@ -13,21 +13,19 @@ from models.errors import WeightsError
 from models.weights.npm import download_tarball
 from models.weights.packages import NpmPackage
 
-PACKAGES = Path(__file__).with_name("packages.json")  # the Agents SDK, and what it imports
 
-
-def agents_sdk(cache: Path, registry: str) -> Path:
-    """Return the folder `node_modules` with the Agents SDK, in `cache`.
+def npm_packages(listing: Path, folder: Path, registry: str) -> Path:
+    """Return the folder `node_modules` in `folder`, with the packages of the JSON file `listing`.
 
     A test is skipped if the registry cannot be reached; one that does not serve the packages that
     are expected fails it.
     """
-    folder = cache / "agents-sdk" / "node_modules"
-    for fields in json.loads(PACKAGES.read_text()):
+    modules = folder / "node_modules"
+    for fields in json.loads(listing.read_text()):
         package = NpmPackage(**fields)
-        if not (folder / package.name / "package.json").exists():
-            _install(package, folder / package.name, registry)
-    return folder
+        if not (modules / package.name / "package.json").exists():
+            _install(package, modules / package.name, registry)
+    return modules
 
 
 def _install(package: NpmPackage, folder: Path, registry: str) -> None:
@@ -46,5 +44,5 @@ def _tarball(package: NpmPackage, folder: Path, registry: str) -> Path:
         return download_tarball(package, folder, registry=registry, progress=lambda _: None)
     except WeightsError as error:
         if isinstance(error.__cause__, httpx.TransportError):
-            pytest.skip(f"the Agents SDK is not here, nor npm's registry: {error}")
+            pytest.skip(f"{package.name} is not here, nor npm's registry: {error}")
         raise

@@ -18,11 +18,14 @@ from web.access.auth import Caller, Keys
 from web.access.gate import Gate
 from web.config import Settings
 from web.context import ServiceContext, capabilities, waiting_lines
+from web.history.store import RecordingStore
+from web.history.tickets import Tickets
 from web.loading.models import LoadedModels
 from web.operation import routes as operation
 from web.page import client_files, gradio_page
 from web.page.frame import GradioFrame
 from web.realtime import websocket as realtime
+from web.rebuilding import Rebuilder
 from web.rest import (
     credentials,
     openapi,
@@ -31,6 +34,7 @@ from web.rest import (
     speech,
     transcriptions,
 )
+from web.rest import recordings as recordings_routes
 from web.rest.chat import routes as chat
 from web.sessions import Sessions
 from web.signaling import calls, whep, whip
@@ -53,6 +57,7 @@ def create_app(
         file_worker, message_worker = Worker("files"), Worker("messages", threads=MESSAGE_THREADS)
         key = settings.api_key.get_secret_value() if settings.api_key else None
         loop = asyncio.get_running_loop()
+        recordings = RecordingStore(settings.recordings)
         try:
             async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as tasks:
                 context = ServiceContext(
@@ -75,7 +80,11 @@ def create_app(
                     closing=threading.Event(),
                     lines=waiting_lines(settings),
                     ended_session_lock=asyncio.Lock(),
+                    recordings=recordings,
+                    rebuilder=Rebuilder(settings, models, recordings, tasks),
+                    tickets=Tickets(),
                 )
+                tasks.create_task(recordings.sweep(), name="sweep recordings")
                 async with _in_cluster(context, app) as app.state.context:
                     yield
                 context.close()
@@ -85,6 +94,7 @@ def create_app(
         finally:
             file_worker.close()
             message_worker.close()
+            recordings.close()
 
     app = FastAPI(
         title="eyeline",
@@ -103,6 +113,7 @@ def create_app(
         operation,
         credentials,
         sessions,
+        recordings_routes,
         chat,
         transcriptions,
         speech,

@@ -160,6 +160,8 @@ class Settings(
     """lifetime of TURN credentials in seconds"""
     recordings: Path | None = None
     """folder for recordings of all sessions; nothing is recorded if not set"""
+    playback_time: float = Field(3600.0, gt=0)
+    """seconds for which the address of a recording's video can be played, once it was asked for"""
     memory_ram: int = Field(64, ge=16)
     """RAM for one session's memory in MB; older entries move to disk"""
     memory_disk: int = Field(4096, ge=0)

@@ -16,8 +16,11 @@ from media.worker import Worker
 from web.access.auth import Caller, ClientSecret, Keys
 from web.access.waiting_line import WaitingLine
 from web.config import Settings
+from web.history.store import RecordingStore
+from web.history.tickets import Tickets
 from web.loading.models import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
+from web.rebuilding import Rebuilder
 from web.sessions import SessionKind, SessionRecord, Sessions
 from web.setting_checks import SMALL
 
@@ -68,7 +71,8 @@ class ServiceContext:
     `file_worker` reads uploaded files, and waits for their transcription; `message_worker` parses
     long messages of clients. `tasks` has the tasks that outlive the request that created them.
     `closing` is set when the service ends. `ended_session_lock` admits one question at a time about
-    sessions that have ended. `cluster` is None on a machine that runs alone.
+    sessions that have ended. `tickets` are of videos of `recordings`, and `rebuilder` makes their
+    memories again. `cluster` is None on a machine that runs alone.
     """
 
     settings: Settings
@@ -83,6 +87,9 @@ class ServiceContext:
     closing: threading.Event
     lines: WaitingLines
     ended_session_lock: asyncio.Lock
+    recordings: RecordingStore
+    rebuilder: Rebuilder
+    tickets: Tickets
     cluster: ClusterEdge | None = None
 
     async def start_session(self, kind: SessionKind, caller: Caller) -> SessionRecord:
@@ -101,6 +108,7 @@ class ServiceContext:
     def close(self) -> None:
         """Ask sessions and other work to end; the service cuts off what does not end soon."""
         self.closing.set()
+        self.rebuilder.close()
         self.sessions.end_all()
 
 

@@ -23,7 +23,8 @@ from web.access.admission import Load, SessionsFullError, SessionTotals
 from web.access.auth import Caller
 from web.access.waiting_line import WaitingLine
 from web.attendance import Attendance, attendance_fields
-from web.caption_log import CaptionLog
+from web.history.caption_log import CaptionLog
+from web.history.history import History
 from web.problems import ProblemError
 
 SessionKind = Literal["websocket", "call", "whip"]
@@ -54,6 +55,7 @@ class SessionRecord:
     ended: float | None = None
     end_reason: str = ""
     captions: CaptionLog = field(default_factory=CaptionLog)
+    history: History = field(default_factory=History)
     moments: dict[int, Remembered] = field(default_factory=dict)
     patience: float = 0.0
     attendance: Attendance = field(default_factory=Attendance)
@@ -71,8 +73,14 @@ class SessionRecord:
         self.end_reason = self.end_reason or reason
         self.end_requested.set()
 
+    async def note_input(self, item: Input) -> None:
+        """Note what enters the session; questions from outside are not of its conversation."""
+        if not isinstance(item, Question) or item.id not in self._answers:
+            await self.history.note_input(item)
+
     async def keep(self, output: Output) -> None:
         """Keep what of the session's outputs can be read later."""
+        await self.history.note_output(output)
         match output:
             case Caption() if output.final and output.words:
                 await self.captions.add(output)
@@ -145,6 +153,7 @@ class SessionRecord:
         for answers in list(self._answers.values()):
             await answers.close()
         await self.captions.end()
+        await self.history.end()
 
     def summary(self, now: float) -> dict[str, Any]:
         return {

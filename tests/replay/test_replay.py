@@ -21,9 +21,10 @@ from media.pipeline.limits import Limits
 from media.pipeline.session import run_session
 from media.recording.reader import read_items
 from tests.media.pipeline.scripted import replayed
-from web.cli.replay import as_fields, prepend, run_recording
+from web.cli.replay import as_fields
 from web.config import Settings, read_settings
 from web.loading.models import LoadedModels, load_models, turn_detection
+from web.rerun import prepend, run_recording
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").iterdir())
 ALIKE = 0.95  # of the letters of all interim captions

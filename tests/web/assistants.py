@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.assistant.interface import AssistantAnswer, Exchange, Moment
-from models.errors import StoreError
+from models.errors import StoreError, StoreInUseError
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 
 PROMPT_TOKENS = 12  # tokens that the model is said to read
@@ -29,14 +29,16 @@ class KeepingAssistant(ScriptedAssistant):
         if folder is None:
             return state
         if folder in self.used:
-            raise StoreError(f"{folder.name} is in use")
+            raise StoreInUseError(f"{folder.name} is in use")
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "seen.json").exists():
+            try:
+                seen = json.loads((folder / "seen.json").read_text())
+            except ValueError as error:
+                raise StoreError(f"{folder.name} is damaged") from error
+            state[0].extend(Moment(*each) for each in seen)
         self.used.add(folder)
         self._folders[id(state)] = folder
-        if (folder / "seen.json").exists():
-            state[0].extend(
-                Moment(*each) for each in json.loads((folder / "seen.json").read_text())
-            )
         return state
 
     def answer(

@@ -13,7 +13,7 @@ from media.events.vision import Remembered
 from models.assistant.interface import Moment
 from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller
-from web.caption_log import MAX_CAPTIONS
+from web.history.caption_log import MAX_CAPTIONS
 from web.problems import ProblemError
 from web.sessions import (
     MAX_MOMENTS,

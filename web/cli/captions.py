@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from media.events.hearing import Caption, CaptionWord
-from media.events.session import Output
+from media.events.session import Input, Output
 from media.files.decoding import decode_audio
 from media.files.report import DecodingReport
+from media.frames import AudioChunk
 from models.asr.words import RATE, RecognizedWord
 from web.cli.output_file import check_standard_output, open_output
-from web.cli.replay import run_recording
 from web.cli.sound_track import checked_media, heard_track, tell
 from web.config import Settings
 from web.loading.models import LoadedModels, load_models
 from web.loading.progress import ProgressBar
+from web.rerun import run_recording
 from web.rest.subtitles import SubtitleFormat, SubtitleWriter
 
 
@@ -128,13 +129,17 @@ async def streamed_captions(
         if isinstance(output, Caption) and output.final:
             take(output.words)
 
+    async def show_progress(item: Input) -> None:
+        if isinstance(item, AudioChunk):
+            progress.update(item.end / item.rate)
+
     await run_recording(
         models,
         settings,
         sound.path,
         send,
         video=False,
-        progress=progress,
+        each=show_progress,
         track=sound.track,
         report=sound.report,
     )

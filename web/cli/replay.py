@@ -1,34 +1,24 @@
-"""Recordings and media files through the pipeline: `eyeline replay`.
-
-`eyeline captions` uses the same session.
-"""
+"""Recordings and media files through the pipeline: `eyeline replay`."""
 
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from media.clock import Clock, LiveClock, ReplayClock
 from media.dialogue import AnswerNotice
 from media.events.answers import Answer, Speech
 from media.events.generation import GeneratedImage, GenerationStatus
-from media.events.hearing import Caption, CaptionWord, HearingNotice, ListeningConfig
-from media.events.session import Input, Output
+from media.events.hearing import Caption, CaptionWord, HearingNotice
+from media.events.session import Output
 from media.events.vision import Degraded, Relevance, Remembered, RequestMet, StandingRequests
 from media.files.report import DecodingReport
-from media.frames import AudioChunk, Gap, VideoFrame
-from media.pipeline.context import Send
-from media.pipeline.limits import Limits
-from media.pipeline.session import run_session
-from media.recording.reader import read_paced
-from media.worker import Worker
+from media.frames import Gap, VideoFrame
 from web.cli.sound_track import checked_media, heard_track, tell
 from web.config import Settings
-from web.loading.models import LoadedModels, load_models, turn_detection
-from web.loading.progress import ProgressBar
+from web.loading.models import load_models
+from web.rerun import run_recording
 from web.temporary_folder import delete_abandoned, temporary_folder
 
 # `--json` names these outputs differently from their classes.
@@ -80,65 +70,6 @@ def replay(
         )
     tell(report.left_out)
     return 0
-
-
-async def run_recording(
-    models: LoadedModels,
-    settings: Settings,
-    path: Path,
-    send: Send,
-    *,
-    realtime: bool = False,
-    video: bool = True,
-    memory: Path | None = None,
-    progress: ProgressBar | None = None,
-    track: int | None = None,
-    report: DecodingReport | None = None,
-) -> None:
-    """Feed the recording or media file at `path` to one session.
-
-    Without the folder `memory`, the session remembers only what fits in RAM: some minutes.
-
-    Raises:
-        MediaError: the file cannot be read, or is too long.
-    """
-    clock: Clock = LiveClock() if realtime else ReplayClock()
-    reader = Worker("reader")
-    longest = settings.max_media_hours * 3600
-    source = read_paced(
-        path, clock, reader, max_duration=longest, video=video, track=track, report=report
-    )
-    try:
-        await run_session(
-            prepend(
-                ListeningConfig(detection=turn_detection(settings), language=settings.language),
-                report_progress(source, progress),
-            ),
-            send,
-            services=models.services,
-            clock=clock,
-            limits=models.limits if realtime else Limits.replay(),
-            memory=memory,
-        )
-    finally:
-        reader.close()
-
-
-async def prepend(first: Input, source: AsyncIterable[Input]) -> AsyncIterator[Input]:
-    """Yield `first`, then `source`. A recording replaces a `first` configuration with its own."""
-    yield first
-    async for item in source:
-        yield item
-
-
-async def report_progress(
-    source: AsyncIterable[Input], progress: ProgressBar | None
-) -> AsyncIterator[Input]:
-    """Yield `source`, and show its media time on `progress`."""
-    async for item in source:
-        if progress is not None and isinstance(item, AudioChunk):
-            progress.update(item.end / item.rate)
-        yield item
 
 
 class WholeAnswers:

@@ -187,13 +187,17 @@ def send_speakers(state: ConversationState, output: Speakers) -> None:
     """Send who speaks, and whose earlier captions are, if that was not known."""
     state.speakers = dict(output.names)
     if state.eyeline_events:
-        state.send_event(
-            "eyeline.speakers",
-            speakers=[{"number": number, "name": name} for number, name in output.names],
-            corrected=[
-                {"turn": each.turn, "speakers": list(each.speakers)} for each in output.corrected
-            ],
-        )
+        state.send_event("eyeline.speakers", **speakers_fields(output))
+
+
+def speakers_fields(output: Speakers) -> dict[str, Any]:
+    """Return who speaks as JSON."""
+    return {
+        "speakers": [{"number": number, "name": name} for number, name in output.names],
+        "corrected": [
+            {"turn": each.turn, "speakers": list(each.speakers)} for each in output.corrected
+        ],
+    }
 
 
 def name_speaker(state: ConversationState, event: SpeakerName) -> None:

@@ -190,7 +190,7 @@ class SessionBridge:
             tasks.create_task(self._send_follow_ups(), name="follow up")
             session = run_stored_session(
                 context.settings,
-                self.record.id,
+                self.record,
                 self.source,
                 send,
                 services=context.models.services,

@@ -1,8 +1,10 @@
-"""Where a session keeps its memory, and its inputs if sessions are recorded."""
+"""Where a session keeps its memory, and its inputs and history if sessions are recorded."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import ExitStack, aclosing
+from pathlib import Path
 from typing import Any
 
 from media.events.session import Input
@@ -10,23 +12,31 @@ from media.events.vision import Degraded
 from media.pipeline.context import Send
 from media.pipeline.session import run_session
 from media.recording.layout import MEMORY_FOLDER
-from media.recording.writer import record
+from media.recording.writer import record as record_inputs
 from media.worker import Worker
 from models.errors import StoreError
 from web.config import Settings
+from web.context import unix_time
+from web.history.recording_files import HistoryWriter, SessionFacts, write_summary
+from web.sessions import SessionRecord
 from web.temporary_folder import temporary_folder
 
 logger = logging.getLogger(__name__)
 
 
 async def run_stored_session(
-    settings: Settings, id: str, source: AsyncIterable[Input], send: Send, **options: Any
+    settings: Settings,
+    record: SessionRecord,
+    source: AsyncIterable[Input],
+    send: Send,
+    **options: Any,
 ) -> None:
-    """Run session `id`; with the setting `recordings`, record its inputs and keep its memory.
+    """Run the session of `record`; with the setting `recordings`, keep its inputs and memory.
 
     Raises:
         ExceptionGroup: a stage failed.
     """
+    noted = _noted(source, record)
     if settings.recordings is None:
         with ExitStack() as stack:
             folder = None
@@ -35,13 +45,47 @@ async def run_stored_session(
             except StoreError as error:
                 logger.warning("the memory of a session is limited to RAM: %s", error)
                 await send(Degraded(f"the memory of this session is limited to RAM: {error}"))
-            await run_session(source, send, memory=folder, **options)
+            await run_session(noted, send, memory=folder, **options)
         return
     recorder = Worker("recorder")
-    home = settings.recordings / id
+    home = settings.recordings / record.id
     try:
-        async with aclosing(record(source, home, recorder, send)) as recorded:
-            memory = home / MEMORY_FOLDER
-            await run_session(recorded, send, memory=memory, durable_memory=True, **options)
+        async with (
+            asyncio.TaskGroup() as tasks,
+            aclosing(record_inputs(noted, home, recorder, send)) as recorded,
+        ):
+            writing = tasks.create_task(_write_history(record, home, recorder), name="history")
+            try:
+                memory = home / MEMORY_FOLDER
+                await run_session(recorded, send, memory=memory, durable_memory=True, **options)
+            finally:
+                await record.history.end()
+                await writing
     finally:
         recorder.close()
+
+
+async def _noted(source: AsyncIterable[Input], record: SessionRecord) -> AsyncIterator[Input]:
+    """Yield `source`, and note in the history what of it belongs there."""
+    async for item in source:
+        await record.note_input(item)
+        yield item
+
+
+async def _write_history(record: SessionRecord, home: Path, worker: Worker) -> None:
+    """Write the history of a session beside its recording until it ends, then its summary.
+
+    A folder that cannot be written is reported with the inputs, which need the same one.
+    """
+    writer = HistoryWriter(home)
+    facts = SessionFacts(kind=record.kind, started=unix_time(), owner=record.owner)
+    try:
+        await worker.run(writer.open, facts)
+        async for _, entry in record.history.follow():
+            await worker.run(writer.write, entry)
+        summary = writer.summary(record.media_time(), "recorded")
+        await worker.run(write_summary, home, summary)
+    except OSError as error:
+        logger.warning("the history of session %s is not kept: %s", record.id, error)
+    finally:
+        await worker.run(writer.close)

@@ -10,10 +10,18 @@ from starlette.responses import Response
 from models.assistant.interface import Moment
 from web.access.gate import caller_of
 from web.context import service_context
+from web.history.caption_log import CaptionLog
 from web.problems import ProblemError
 from web.protocol.speech_input import caption_fields
 from web.protocol.vision import moment_fields
-from web.rest.subtitles import MEDIA_TYPES, format_cues, make_cues, speaker_names
+from web.rest.subtitles import (
+    FILE_FORMATS,
+    MEDIA_TYPES,
+    SubtitleFormat,
+    format_cues,
+    make_cues,
+    speaker_names,
+)
 from web.sessions import SessionRecord
 
 router = APIRouter(prefix="/sessions")
@@ -69,16 +77,25 @@ async def follow_captions(
     yield ServerSentEvent(event="end", data={})
 
 
+@router.get("/{id}/history", response_class=EventSourceResponse)
+async def follow_history(
+    session: Session, last_event_id: Annotated[int, Header(ge=-1, le=2**53)] = -1
+) -> AsyncIterator[ServerSentEvent]:
+    """Stream what is said, asked, answered and remembered, from the first entry kept until the end.
+
+    A client that reconnects sends the number of the last one it has in `Last-Event-ID`.
+    """
+    async for number, entry in session.history.follow(last_event_id + 1):
+        yield ServerSentEvent(id=str(number), event="entry", data=entry)
+    yield ServerSentEvent(event="end", data={})
+
+
 @router.get("/{id}/captions.{format}")
 async def get_captions(session: Session, format: str) -> Response:
     """Return a session's final captions so far as a subtitle file."""
-    if format not in MEDIA_TYPES:
-        raise ProblemError(404, f"captions come as {', '.join(MEDIA_TYPES)}, not {format[:20]!r}")
-    words = [word for caption in session.captions.kept for word in caption.words]
-    names = speaker_names(words, session.captions.names)
-    text = format_cues(make_cues(words, names), format)
-    name = f'attachment; filename="{session.id}.{format}"'
-    return Response(text, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": name})
+    known = known_format(format)
+    text = subtitles(session.captions, known)
+    return subtitle_file(text, f"{session.id}.{format}", known)
 
 
 @router.get("/{id}/moments")
@@ -106,3 +123,27 @@ def moment_json(moment: Moment, session: SessionRecord | None) -> dict[str, Any]
     if session is not None and kept is not None and kept.picture is not None:
         image = f"/sessions/{session.id}/moments/{moment.number}.jpg"
     return {**moment_fields(moment), "image": image}
+
+
+def known_format(ending: str) -> SubtitleFormat:
+    """Return the format of subtitle files whose names end so.
+
+    Raises:
+        ProblemError: there is none.
+    """
+    if ending not in FILE_FORMATS:
+        raise ProblemError(404, f"captions come as {', '.join(FILE_FORMATS)}, not {ending[:20]!r}")
+    return FILE_FORMATS[ending]
+
+
+def subtitles(log: CaptionLog, format: SubtitleFormat) -> str:
+    """Return the captions of `log` as the text of a subtitle file."""
+    words = [word for caption in log.kept for word in caption.words]
+    names = speaker_names(words, log.names)
+    return format_cues(make_cues(words, names), format)
+
+
+def subtitle_file(text: str, name: str, format: SubtitleFormat) -> Response:
+    """Return a response that browsers save as the file `name`."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type=MEDIA_TYPES[format], headers=headers)

@@ -15,7 +15,14 @@ MEDIA_TYPES: dict[SubtitleFormat, str] = {
     "vtt": "text/vtt",
     "srt": "application/x-subrip",
     "json": "application/json",
+    "text": "text/plain",
 }
+FILE_FORMATS: dict[str, SubtitleFormat] = {
+    "vtt": "vtt",
+    "srt": "srt",
+    "json": "json",
+    "txt": "text",
+}  # by the ending of a file's name
 
 MAX_SECONDS = 6.0  # of a cue, BBC subtitle guidelines: two full lines take 6 s to read
 MAX_CHARACTERS = 84  # columns of a cue: two lines of 42, half as many letters of Chinese

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from models.errors import StoreError
+from models.errors import StoreInUseError
 from models.memory.kv_store.record_log import store_error
 
 
@@ -26,7 +26,8 @@ def lock(folder: Path) -> int:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(held)
-        raise StoreError(f"{folder}: is in use by another memory; choose another folder") from error
+        in_use = f"{folder}: is in use by another memory; choose another folder"
+        raise StoreInUseError(in_use) from error
     return held
 
 

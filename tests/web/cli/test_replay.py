@@ -13,9 +13,10 @@ from tests.media.media_files import write_clip, write_sound
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 from tests.paths import SPEECH
 from tests.web.cli.scripted_models import scripted_models
-from web.cli.replay import WholeAnswers, as_fields, as_line, replay, run_recording
+from web.cli.replay import WholeAnswers, as_fields, as_line, replay
 from web.config import Settings, read_settings
 from web.loading.models import LoadedModels
+from web.rerun import run_recording
 
 
 def test_a_replay_has_a_folder_for_its_memory_which_is_deleted(

@@ -334,7 +334,7 @@ async def test_a_live_session_is_asked_what_it_saw_and_names_its_moments(
     assert [(m["number"], m["time"], m["text"]) for m in evidence] == [
         (n, n, f"brightness {20 * n}") for n in (2, 3, 4)
     ]
-    assert chunks[0].choices[0].delta.eyeline == {"evidence": evidence}
+    assert chunks[0].choices[0].delta.eyeline == {"evidence": evidence, "memory": "running"}
     assert picture_of.headers["content-type"] == "image/jpeg"
     small = np.asarray(Image.open(io.BytesIO(picture_of.content)))
     assert abs(small.mean() - 40) < 3

@@ -14,15 +14,20 @@ from web.rest.answers import AnswerPiece, AnswerTask
 from web.rest.chat.request import ChatQuestion
 
 Fields = dict[str, Any]
+MemorySource = Literal["running", "recorded", "rebuilt"]
 
 
 @dataclass(slots=True)
 class ChatReply:
-    """The part of an answer that was read so far; `show` returns its evidence as JSON."""
+    """The part of an answer that was read so far; `show` returns its evidence as JSON.
+
+    `memory` says which memory of a session answers: the running one's, the recorded or a rebuilt.
+    """
 
     question: ChatQuestion
     show: Callable[[Evidence], list[Fields]]
     evidence: Evidence
+    memory: MemorySource | None = None
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=unix_time)
     pieces: list[str] = field(default_factory=list)
@@ -42,6 +47,8 @@ class ChatReply:
         own: Fields = {}
         if self.question.session_id is not None:
             own["evidence"] = self.show(self.evidence)
+            if self.memory is not None:
+                own["memory"] = self.memory
             if self.evidence.scope:
                 own["scope"] = self.evidence.scope
         if self.notices:

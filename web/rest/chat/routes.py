@@ -19,7 +19,7 @@ from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError, problem_response
 from web.rest.answers import AnswerTask, cut_off_problem
-from web.rest.chat.reply import ChatReply, Fields, completion, completion_chunks
+from web.rest.chat.reply import ChatReply, Fields, MemorySource, completion, completion_chunks
 from web.rest.chat.request import (
     ChatQuestion,
     check_images,
@@ -85,7 +85,7 @@ class CompletionResponse(Response):
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             evidence = await self._answer.evidence()
-            reply = ChatReply(self._question, self._moments, evidence)
+            reply = ChatReply(self._question, self._moments, evidence, await self._memory())
             if not self._question.stream:
                 async for _ in reply.read(self._answer):
                     pass
@@ -96,6 +96,17 @@ class CompletionResponse(Response):
             await self._stream(reply, send)
         else:
             await JSONResponse(completion(reply))(scope, receive, send)
+
+    async def _memory(self) -> MemorySource | None:
+        """Return which memory of a session answers, None if none does."""
+        id = self._question.session_id
+        if id is None or self._question.images:
+            return None
+        session = self._context.sessions.find(id, self._caller)
+        if session is not None and session.ended is None:
+            return "running"
+        found = await self._context.recordings.find(id, lambda _: True)  # it was asked already
+        return None if found is None or found.summary is None else found.summary.memory
 
     def _moments(self, evidence: Evidence) -> list[Fields]:
         """Return the moments of `evidence`, with the paths of thumbnails that are kept."""

@@ -147,8 +147,7 @@ def generation_capabilities(
         rate=settings.drawing_rate,
         samplers={name: steps.default for name, steps in generator.samplers.items()},
         tracks=generator.tracks,
-        things=generator.things,
-        backgrounds=generator.backgrounds,
+        vocabulary=generator.vocabulary,
         max_prompt_length=settings.prompt_length,
         max_track_points=settings.track_points,
     )

@@ -3,6 +3,7 @@
 WebError
     SettingsError       a setting is unknown, malformed or contradicts another
     UsageError          the command line asks for something impossible
+    UndrawableError     the model cannot draw what a prompt asks for
     OutputError         the output of a command cannot be written
     PageError           the page cannot be rendered
 """
@@ -21,6 +22,7 @@ from models.errors import ModelError
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = 130  # exit status of a command ended by Ctrl-C: 128 + SIGINT
+UNDRAWABLE = 3  # exit status of a command whose prompt cannot be drawn
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # of kill, and of a terminal that closes
 
 
@@ -36,6 +38,13 @@ class UsageError(WebError):
     """A command cannot do what it was asked to; the message says what to do instead."""
 
 
+class UndrawableError(WebError):
+    """The model knows nothing of what a prompt asks for; the message has the nearest that it does.
+
+    A command ends with `UNDRAWABLE`, so that scripts can ask for something else.
+    """
+
+
 class OutputError(WebError):
     """The output of a command cannot be written; the message names it and the reason."""
 
@@ -47,7 +56,8 @@ class PageError(WebError):
 def run_command(command: Callable[[], int], *, debug: bool) -> int:
     """Return the exit status of `command`; an error is one line on standard error.
 
-    Status 2 means wrong input, 1 an internal error; `debug` adds the traceback.
+    Status 2 means wrong input, 3 a prompt that cannot be drawn, 1 an internal error; `debug` adds
+    the traceback.
     """
     received: list[int] = []
     try:
@@ -111,6 +121,8 @@ def _message_and_status(error: Exception) -> tuple[str, int]:
     """Return the line that reports `error`, and the exit status."""
     if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         return _message_and_status(error.exceptions[0])
+    if isinstance(error, UndrawableError):
+        return " ".join(str(error).split()), UNDRAWABLE
     if isinstance(error, OSError | WebError | MediaError | ModelError):
         return " ".join(str(error).split()), 2
     message = " ".join(f"{type(error).__name__}: {error}".split())

@@ -73,12 +73,14 @@ class DrawRequest:
     text: str
 
 
-GenerationState = Literal["off", "waiting", "drawing", "paused", "full"]
+GenerationState = Literal["off", "waiting", "refused", "drawing", "paused", "full"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationStatus:
     """The state of generation, with the sampler and steps in use.
+
+    It is "refused" if the model knows nothing of what the prompt asks for; the notice says why.
 
     `rate` and `fps` are in frames per second: of the video, and measured. `queue` frames wait to
     be shown, and `pictures` were shown since generation started. `delay` is in seconds from the

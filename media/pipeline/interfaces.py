@@ -11,6 +11,7 @@ from media.frames import VideoFrame
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import AssistantAnswer, Exchange, FrameAnalysis, Moment
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
+from models.generation.small.vocabulary import Vocabulary
 
 Samples = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -102,8 +103,8 @@ class VideoGenerator(Protocol):
     """Generates video in chunks of frames: uint8 (height, width, 3), RGB.
 
     `size` is the width and height of a frame, `chunk` the number of frames that a step starts, and
-    `rate` the frames a second. The first of `samplers` is the default. `things` and `backgrounds`
-    are known by name; with `tracks` things follow tracks.
+    `rate` the frames a second. The first of `samplers` is the default. `vocabulary` is what it can
+    draw, None for anything; with `tracks` things follow tracks.
     """
 
     stand_in: bool
@@ -113,11 +114,15 @@ class VideoGenerator(Protocol):
     rate: float
     samplers: Mapping[str, StepRange]
     tracks: bool
-    things: tuple[str, ...]
-    backgrounds: tuple[str, ...]
+
+    @property
+    def vocabulary(self) -> Vocabulary | None: ...
 
     def lag(self, name: str, steps: int) -> int:
         """Return how many chunks later a track shows, with sampler `name` and its steps."""
+
+    def refusal(self, prompt: WeightedPrompts) -> str:
+        """Return why nothing is drawn for `prompt`, for the user; empty if it can be drawn."""
 
     def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
         """Return messages for the user about how `prompt` is understood."""

@@ -17,14 +17,24 @@ from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
 from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.registry import MAX_STEPS, create_sampler
-from models.generation.small.loading import SmallVideoModel, find_files, load
+from models.generation.small.loading import (
+    SmallVideoInfo,
+    SmallVideoModel,
+    find_files,
+    load,
+    read_info,
+)
 from models.generation.small.planner import MotionPlan, plan_motion
+from models.generation.small.prompt_notices import notices as prompt_notices
+from models.generation.small.prompt_notices import refusal
+from models.generation.small.prompt_reader import read_prompt
+from models.generation.small.prompt_reading import FREE, PromptReading
 from models.generation.small.track_blending import MotionState, blend_tracks
 from web.cli import wan_video
 from web.cli.generation_inputs import TimedPrompt, TimedTrack
 from web.cli.output_file import open_output
 from web.config import Settings
-from web.errors import UsageError
+from web.errors import UndrawableError, UsageError
 from web.loading.engines import stored_engines
 from web.loading.progress import ProgressBar
 
@@ -73,6 +83,7 @@ def generate(settings: Settings, request: VideoRequest, model: Path | None, outp
     Raises:
         ModelError: there is no model, or its files are damaged.
         MediaError: the video cannot be written.
+        UndrawableError: the model knows no thing of a prompt.
         UsageError: the output cannot be created, or the sampler does not support so many steps.
     """
     max_steps = MAX_STEPS[request.sampler]
@@ -114,6 +125,7 @@ def start_generation(
     """Return messages about the model, the frames of the video, and their scale.
 
     Raises:
+        UndrawableError: the model knows no thing of a prompt.
         UsageError: the model does not support an option.
         ModelError: there is no model, its files are damaged, or no engine runs it.
     """
@@ -125,10 +137,11 @@ def start_generation(
         frames = wan_video.generate_frames(wan, request.prompts, request.frames, request.seed)
         return [wan_video.notice(name)], frames, 1
     files = find_files(model)
+    messages = notices(read_info(files.dit), request)
     with stored_engines(settings) as load_engine:
         small = load(files.codec, files.dit, load_engine)
     scale = max(1, min(request.scale, MAX_SIDE // small.info.size))
-    return notices(small, request), generate_frames(small, request), scale
+    return messages, generate_frames(small, request), scale
 
 
 def summary(frames: int, output: Path, *, interrupted: bool) -> str:
@@ -169,12 +182,12 @@ def schedule_prompts(
     model: SmallVideoModel, prompts: Sequence[TimedPrompt]
 ) -> tuple[ScheduledPrompt, ...]:
     """Return `prompts` with their encodings and motion plans."""
-    things = model.info.things
+    readings = [read_prompt(each.text, model.info.vocabulary) for each in prompts]
     return tuple(
         ScheduledPrompt(
-            each.time, model.prompt_encoder.prompt(each.text), plan_motion(each.text, things)
+            each.time, model.prompt_encoder.prompt(reading.caption), plan_motion(reading)
         )
-        for each in prompts
+        for each, reading in zip(prompts, readings, strict=True)
     )
 
 
@@ -195,32 +208,40 @@ def track_positions(tracks: Sequence[TimedTrack | None], first: int, count: int)
     return positions
 
 
-def notices(model: SmallVideoModel, request: VideoRequest) -> list[str]:
-    """Return what users should know: how small the model is, and how it reads the prompts."""
-    info = model.info
+def notices(info: SmallVideoInfo, request: VideoRequest) -> list[str]:
+    """Return what users should know: how small the model is, and how it reads the prompts.
+
+    Raises:
+        UndrawableError: the model knows no thing of a prompt.
+    """
+    vocabulary = info.vocabulary
     messages = [
-        f"a small model generates {info.size} x {info.size} pixels; it knows {len(info.things)} "
-        f"names of things ({', '.join(info.things[:3])}, ...), {len(info.backgrounds)} of "
-        f"backgrounds ({', '.join(info.backgrounds[:3])}, ...), nothing else"
+        f"a small model draws {info.size} x {info.size} pixels: "
+        f"it knows {len(vocabulary.things)} kinds of things "
+        f"({', '.join(vocabulary.kinds[:3])}, ...) and {len(vocabulary.backgrounds)} backgrounds "
+        f"({', '.join(vocabulary.grounds[:3])}, ...), nothing else"
     ]
     for prompt in request.prompts:
-        text = prompt.text
-        if model.prompt_encoder.tokens(text) == [0]:
-            messages.append(f'"{text}": the model knows none of these words')
-        elif unknown := model.prompt_encoder.unknown(text):
-            messages.append(f'"{text}": the model does not know {", ".join(unknown)}')
+        parts = ((prompt.text, 1.0),)
+        if reason := refusal(parts, vocabulary):
+            raise UndrawableError(reason)
         messages += [
-            f'"{text}": thing {number} has no track: {notice}'
-            for number, motion in enumerate(plan_motion(text, info.things).motions, 1)
-            if (notice := _motion_notice(request, number, motion))
+            f'"{prompt.text}": {notice}'
+            for notice in (
+                *prompt_notices(parts, vocabulary, tracks=False),
+                *_motion_notices(request, read_prompt(prompt.text, vocabulary)),
+            )
         ]
     return messages
 
 
-def _motion_notice(request: VideoRequest, number: int, motion: str) -> str:
-    """Return how thing `number` moves; an empty text if it has a track."""
-    if number <= len(request.tracks) and request.tracks[number - 1] is not None:
-        return ""
-    if motion == "free":
-        return "no word describes its motion, so it moves at random"
-    return f"its motion in the prompt is {motion}"
+def _motion_notices(request: VideoRequest, reading: PromptReading) -> list[str]:
+    """Return how the things without a track move."""
+    tracked = [track is not None for track in request.tracks]
+    found = []
+    for number, thing in enumerate(reading.things):
+        if number >= len(tracked) or not tracked[number]:
+            free = thing.motion in ("", FREE)
+            way = "in a curve" if free else f"as the prompt says: {thing.motion}"
+            found.append(f"the {thing.kind} has no track, so it moves {way}")
+    return found

@@ -76,8 +76,9 @@ async def _speak(synthesizer: SpeechServer) -> None:
 async def _generate(generation: GenerationServer) -> None:
     """Generate the first chunk of a video."""
     sampler, steps = next(iter(generation.generator.samplers.items()))
-    things = generation.generator.things
-    request = ChunkRequest(prompt=((things[0] if things else QUESTION, 1.0),), steps=steps.default)
+    vocabulary = generation.generator.vocabulary
+    prompt = QUESTION if vocabulary is None else vocabulary.kinds[0]
+    request = ChunkRequest(prompt=((prompt, 1.0),), steps=steps.default)
     order = ChunkOrder(request=request, sampler=sampler, seed=0, min_side=1, files=False)
     video = await generation.open()
     await video.step(order)

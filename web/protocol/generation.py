@@ -4,7 +4,6 @@ The service's own events go only to clients that ask for them. Errors and pictur
 asks for by what it sends, go to any.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, cast
@@ -19,6 +18,9 @@ from media.events.generation import (
     Sampler,
     TrackPoints,
 )
+from models.generation.small.prompt_notices import refusal
+from models.generation.small.prompt_reader import read_prompt
+from models.generation.small.prompt_reading import PromptReading
 from web.protocol.client_events.generation_messages import (
     GenerationUpdate,
     PromptSet,
@@ -34,9 +36,11 @@ from web.protocol.vision import data_url
 def set_prompt(state: ConversationState, event: PromptSet) -> None:
     """Change the prompt.
 
+    A prompt that the model cannot draw takes the place of the last one, too: nothing is drawn.
+
     Raises:
-        ProtocolError: no generation model is loaded, or a text has no words or too many
-            characters.
+        ProtocolError: no generation model is loaded, a text has no words or too many characters,
+            or the model knows no thing of it.
     """
     capabilities = _capabilities(state)
     if event.blend is None:
@@ -52,6 +56,10 @@ def set_prompt(state: ConversationState, event: PromptSet) -> None:
     state.prompt = tuple((text.strip(), weight) for _, text, weight in prompts)
     state.inputs.append(PromptChange(state.prompt, state.media_time))
     _send_updated(state)
+    vocabulary = capabilities.vocabulary
+    reason = "" if vocabulary is None else refusal(state.prompt, vocabulary)
+    if reason:
+        raise ProtocolError(reason, code="prompt_not_drawable", param=prompts[0][0].split("[")[0])
 
 
 def append_track(state: ConversationState, event: TrackAppend) -> None:
@@ -173,22 +181,6 @@ def send_picture(state: ConversationState, picture: GeneratedImage) -> None:
     )
 
 
-def capabilities_fields(capabilities: GenerationCapabilities | None) -> Mapping[str, Any] | None:
-    """Return `session.eyeline.generation`: the generation model and what it can do."""
-    if capabilities is None:
-        return None
-    return {
-        "about": capabilities.description,
-        "stand_in": capabilities.stand_in,
-        "size": list(capabilities.size),
-        "rate": capabilities.rate,
-        "samplers": dict(capabilities.samplers),
-        "tracks": capabilities.tracks,
-        "things": list(capabilities.things),
-        "backgrounds": list(capabilities.backgrounds),
-    }
-
-
 def _capabilities(state: ConversationState) -> GenerationCapabilities:
     capabilities = state.capabilities.generation
     if capabilities is None:
@@ -246,6 +238,7 @@ def _send_updated(state: ConversationState) -> None:
         generation={
             "enabled": config.enabled,
             "prompt": [{"text": text, "weight": weight} for text, weight in state.prompt],
+            "readings": _readings(state),
             "sampler": config.sampler,
             "steps": config.steps,
             "seed": config.seed,
@@ -255,3 +248,32 @@ def _send_updated(state: ConversationState) -> None:
             "pictures": config.pictures,
         },
     )
+
+
+def _readings(state: ConversationState) -> list[dict[str, Any]] | None:
+    """Return how the texts of the prompt are read; None if the model reads any words."""
+    vocabulary = _capabilities(state).vocabulary
+    if vocabulary is None:
+        return None
+    return [_reading_fields(read_prompt(text, vocabulary)) for text, _ in state.prompt]
+
+
+def _reading_fields(reading: PromptReading) -> dict[str, Any]:
+    """Return how a prompt is read; `caption` is what is drawn, None if nothing is."""
+    return {
+        "caption": reading.caption if reading.drawable else None,
+        "things": [
+            {
+                "name": thing.kind,
+                "size": thing.size or None,
+                "color": thing.color or None,
+                "motion": thing.motion or None,
+            }
+            for thing in reading.things
+        ],
+        "background": reading.background or None,
+        "unknown": [
+            {"kind": part.kind, "text": part.text, "nearest": list(part.nearest)}
+            for part in reading.unknown
+        ],
+    }

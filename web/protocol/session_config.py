@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from media.events.hearing import ListeningConfig, TurnDetection
 from models.asr.languages.codes import language_code
+from models.generation.small.prompt_reading import MOTIONS
+from models.generation.small.vocabulary import Vocabulary, without_article
 from web.protocol.client_events.tools import MaxTokens, ToolChoice, Tools
 from web.protocol.client_events.turn_detection import (
     TurnDetectionConfig,
@@ -39,8 +41,9 @@ class GenerationCapabilities:
     """The video generation model and its limits.
 
     `size` is the width and height of its pictures and `rate` their number per second. `samplers`
-    have their default number of steps. `tracks` is true if things follow tracks. A prompt has
-    at most `max_prompt_length` characters, a message at most `max_track_points` points.
+    have their default number of steps. `tracks` is true if things follow tracks. `vocabulary` is
+    what it can draw, None for anything. A prompt has at most `max_prompt_length` characters, a
+    message at most `max_track_points` points.
     """
 
     description: str
@@ -49,10 +52,29 @@ class GenerationCapabilities:
     rate: float
     samplers: Mapping[str, int]
     tracks: bool = True
-    things: tuple[str, ...] = ()
-    backgrounds: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
     max_prompt_length: int = 1000
     max_track_points: int = 2000
+
+
+def capabilities_fields(capabilities: GenerationCapabilities | None) -> Mapping[str, Any] | None:
+    """Return `session.eyeline.generation`: the generation model and what it can do."""
+    if capabilities is None:
+        return None
+    known = capabilities.vocabulary or Vocabulary((), ())
+    return {
+        "about": capabilities.description,
+        "stand_in": capabilities.stand_in,
+        "size": list(capabilities.size),
+        "rate": capabilities.rate,
+        "samplers": dict(capabilities.samplers),
+        "tracks": capabilities.tracks,
+        "things": list(known.kinds),
+        "backgrounds": [without_article(name) for name in known.grounds],
+        "colors": list(known.colors),
+        "sizes": list(known.sizes),
+        "motions": list(MOTIONS) if known.kinds else [],
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

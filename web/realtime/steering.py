@@ -25,7 +25,7 @@ from web.config import Settings
 
 Report = Callable[[str, dict[str, object]], Awaitable[None]]
 Favour = Callable[[tuple[Region, ...]], None]
-NOT_GENERATED = ("off", "full")  # states of generation in which the camera is sent back
+NOT_GENERATED = ("off", "refused", "full")  # states of generation in which the camera is sent back
 ROUND_TRIP = 0.2  # seconds, before the first is measured
 
 

@@ -49,6 +49,8 @@ class ChunkProducer:
     @property
     def notices(self) -> tuple[str, ...]:
         """Return messages for the user about the prompt and the camera."""
+        if self._controls.refusal:
+            return (self._controls.refusal,)
         no_camera = self._controls.config.camera and self.camera.empty
         return (*self._notices, NO_CAMERA) if no_camera else self._notices
 

@@ -4,6 +4,7 @@ The next chunk takes all changes that came during a chunk: the last of each kind
 is no queue that could grow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from media.events.generation import (
@@ -24,13 +25,17 @@ RESTARTING = ("sampler", "seed")  # fields whose change starts another video
 class Controls:
     """The controls as they are now.
 
+    `find_refusal` says why a prompt cannot be drawn: then there is none, and a `refusal`.
+
     With `restart` the next chunk starts another video; `extra_chunks` are generated although it
     is paused. With `outdated` waiting frames follow older controls. `changed_at` is the time of
     the oldest change that no chunk took yet; with `only_tracks` all such changes were tracks.
     """
 
     tracks: MotionTracks
+    find_refusal: Callable[[WeightedPrompts], str]
     prompt: WeightedPrompts = ()
+    refusal: str = ""
     config: GenerationConfig = field(default_factory=lambda: GenerationConfig(time=0.0))
     restart: bool = True
     extra_chunks: int = 0
@@ -41,8 +46,10 @@ class Controls:
     def apply(self, item: GenerationInput, now: float) -> None:
         match item:
             case PromptChange():
-                if item.parts != self.prompt:
-                    self.prompt = item.parts
+                self.refusal = self.find_refusal(item.parts)
+                prompt = () if self.refusal else item.parts
+                if prompt != self.prompt:
+                    self.prompt = prompt
                     self._change(now, outdated=True)
             case TrackPoints():
                 self.tracks.append(item)

@@ -49,7 +49,8 @@ class GenerationStage:
         output = context.limits.frame_output
         self._context = context
         self._server = server
-        self._controls = Controls(MotionTracks(output.rate, output.max_points))
+        tracks = MotionTracks(output.rate, output.max_points)
+        self._controls = Controls(tracks, server.generator.refusal)
         first = cast("Sampler", next(iter(server.generator.samplers)))
         self._controls.config = GenerationConfig(time=0.0, sampler=first)
         self._producer = ChunkProducer(server, output, self._controls)
@@ -266,6 +267,8 @@ class GenerationStage:
     def _state(self) -> GenerationState:
         if not self._controls.config.enabled:
             return "off"
+        if self._controls.refusal:
+            return "refused"
         if not self._wanted():
             return "waiting"
         if not self._has_slot:
@@ -284,7 +287,7 @@ class GenerationStage:
             pictures=buffer.frames,
             delay=buffer.delay,
             degraded=pace.steps < target.steps or pace.rate < target.rate,
-            notices=self._producer.notices if self._has_slot else (),
+            notices=self._producer.notices if self._has_slot or self._controls.refusal else (),
         )
 
     def _status_due(self) -> bool:

@@ -1,10 +1,9 @@
 """The small model's video generator for live sessions: one loaded model, a state for each session.
 
-It takes a `ChunkRequest` and returns frames. Without a track, the motion words of the prompt become
-one (planner.py), and `prompt_notices` says so.
+It takes a `ChunkRequest` and returns frames. What is drawn is the caption of the prompt's reading;
+without a track, its motions become one (planner.py), and `prompt_notices` says so.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.control import ChunkControl
 from models.generation.denoising_networks import SESSIONS
 from models.generation.generator import FrameGenerator, GeneratorState, Sampler
-from models.generation.prompt_encoder import MAX_WORDS, EncodedPrompt, blend, split_words
+from models.generation.prompt_encoder import EncodedPrompt, blend
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import (
     DEFAULT_STEPS,
@@ -42,10 +41,10 @@ from models.generation.samplers.stream_dit import BUFFER_CHUNKS
 from models.generation.schedules import SHIFT, partition_level
 from models.generation.small import loading
 from models.generation.small.loading import SmallVideoModel
-from models.generation.small.planner import MOTIONS, SPEEDS, MotionPlan, plan_motion
+from models.generation.small.planner import MotionPlan, plan_motion
+from models.generation.small.prompt_notices import notices, refusal
+from models.generation.small.prompt_reader import read_prompt
 from models.generation.small.track_blending import MotionState, blend_tracks
-
-MAX_UNKNOWN_LISTED = 8  # unknown words in a notice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +82,12 @@ class SmallVideoGenerator:
         self._backbone = model.backbone()
         info = model.info
         self.size = (info.size, info.size)
-        self.things, self.backgrounds = info.things, info.backgrounds
+        self.vocabulary = info.vocabulary
         self.about = (
             f"video is drawn by a small model at {info.size} x {info.size} pixels: it knows "
-            f"{len(info.things)} names of things and {len(info.backgrounds)} of backgrounds, "
-            "nothing else, and its shapes are rough"
+            f"{len(self.vocabulary.things)} kinds of things and "
+            f"{len(self.vocabulary.backgrounds)} backgrounds, nothing else, and its shapes are "
+            "rough"
         )
         self.tracks = self._backbone.config.condition > 0
         self.samplers: Mapping[str, StepRange] = {
@@ -106,23 +106,13 @@ class SmallVideoGenerator:
             return steps - 1
         return BUFFER_CHUNKS - 1 if name == "stream-dit" else 0
 
+    def refusal(self, prompt: WeightedPrompts) -> str:
+        """Return why nothing is drawn for `prompt`; empty if it can be drawn."""
+        return refusal(prompt, self.vocabulary)
+
     def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
         """Return what the user should know of how `prompt` is read."""
-        encoder = self._model.prompt_encoder
-        texts = [text for text, weight in prompt if weight > 0]
-        unknown = {word: None for text in texts for word in encoder.unknown(text)}
-        known = [len(split_words(text)) - len(encoder.unknown(text)) for text in texts]
-        notes = []
-        if not all(known):
-            notes.append("a prompt has no word that the model knows: it shows what it likes")
-        elif listed := [word for word in unknown if not _is_motion(word)][:MAX_UNKNOWN_LISTED]:
-            notes.append(f"words that the model does not know are passed over: {', '.join(listed)}")
-        if max(known) > MAX_WORDS:
-            notes.append(f"only the first {MAX_WORDS} words that the model knows are read")
-        motions = [motion for motion in self._plan_motion(prompt).motions if motion != "free"]
-        if motions and self.tracks:
-            notes.append(f"the motion was read from the words: {', '.join(motions)}")
-        return tuple(notes)
+        return notices(prompt, self.vocabulary, tracks=self.tracks)
 
     def init_state(self, name: str, seed: int) -> SmallVideoState:
         """Return the state of a new video by sampler `name`."""
@@ -188,15 +178,21 @@ class SmallVideoGenerator:
         return FrameGenerator(made, self._model.codec)
 
     def _plan_prompt(self, previous: PlannedPrompt | None, parts: WeightedPrompts) -> PlannedPrompt:
+        """Return how to draw `parts`.
+
+        Raises:
+            ValueError: the model knows no thing of a text; `refusal` says so beforehand.
+        """
         if previous is not None and previous.parts == parts:
             return previous
+        if reason := self.refusal(parts):
+            raise ValueError(reason)
         encode = self._model.prompt_encoder.prompt
-        prompt = blend([(encode(text), weight) for text, weight in parts])
-        return PlannedPrompt(parts, prompt, self._plan_motion(parts))
-
-    def _plan_motion(self, parts: WeightedPrompts) -> MotionPlan:
-        """Return the motion plan of the text with the largest weight."""
-        return plan_motion(max(parts, key=lambda part: part[1])[0], self._model.info.things)
+        prompt = blend(
+            [(encode(read_prompt(text, self.vocabulary).caption), weight) for text, weight in parts]
+        )
+        main = max(parts, key=lambda part: part[1])[0]
+        return PlannedPrompt(parts, prompt, plan_motion(read_prompt(main, self.vocabulary)))
 
     def _encode_start(
         self, frames: Sequence[Pixels] | None, memory: FeatureCache | None
@@ -246,7 +242,3 @@ def _min_strength(name: str, steps: int) -> float:
     if name == "rolling-forcing":
         return min(rolling_forcing_levels(steps))
     return partition_level(0, 0, BUFFER_CHUNKS, 1, SHIFT) if name == "stream-dit" else 0.0
-
-
-def _is_motion(word: str) -> bool:
-    return any(re.fullmatch(pattern, word) for pattern in (*MOTIONS.values(), *SPEEDS))

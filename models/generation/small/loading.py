@@ -27,10 +27,12 @@ from models.generation.control import MAP_CHANNELS
 from models.generation.denoising_networks import DitEngines, DitSize, load_dit_engines
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import PromptEncoder
+from models.generation.small.vocabulary import Vocabulary
 from models.shipped import CHECKPOINTS
 
 FILE_NAMES = ("codec.safetensors", "drawing.safetensors")
 LOAD_ERRORS = (KeyError, TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError)
+ATTRIBUTES = ("colors", "sizes", "colored", "mark")  # of things, in the metadata
 MAX_REASON = 200  # characters of torch's message, which lists every tensor
 
 
@@ -44,12 +46,31 @@ class SmallVideoFiles:
 
 @dataclass(frozen=True, slots=True)
 class SmallVideoInfo:
-    """What a model was trained on: names of things and backgrounds, pixels of a side, reach."""
+    """What a model was trained on: pixels of a side, names of things and backgrounds, reach.
+
+    Its prompts may also name `colors`, of the kinds in `colored` (None: of all), and `sizes`;
+    `mark` follows the name of each thing in the captions of training.
+    """
 
     size: int
     things: tuple[str, ...]
     backgrounds: tuple[str, ...]
     reach: Reach
+    colors: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    colored: tuple[str, ...] | None = None
+    mark: str = ""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary.from_names(
+            self.things,
+            self.backgrounds,
+            colors=self.colors,
+            sizes=self.sizes,
+            colored=self.colored,
+            mark=self.mark,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,17 +120,11 @@ def load(
         WeightsError: a file is missing, damaged, of another kind, or the two do not match.
         EngineError: an engine cannot be built or loaded.
     """
-    metadata = _read_config(dit_file)
+    metadata, info = _read_config(dit_file), read_info(dit_file)
     try:
         config = DitConfig(**metadata["model"])
         encoder = PromptEncoder(metadata["vocabulary"], config.text)
         encoder.load_state_dict(_read_tensors(dit_file, "words."))
-        info = SmallVideoInfo(
-            metadata["size"],
-            tuple(metadata["things"]),
-            tuple(metadata["backgrounds"]),
-            Reach(**metadata["reach"]),
-        )
     except LOAD_ERRORS as error:
         raise WeightsError(f"{dit_file}: not a model that draws ({_reason(error)})") from error
     codec_config = _read_codec_config(codec_file)
@@ -136,6 +151,30 @@ def load(
         weights=_digest(codec_file),
     )
     return SmallVideoModel(codec, transformer, encoder.eval(), info)
+
+
+def read_info(file: Path) -> SmallVideoInfo:
+    """Return what the model in `file` was trained on, without its weights.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of another kind.
+    """
+    metadata = _read_config(file)
+    given: dict[str, Any] = {
+        name: tuple(own) if isinstance(own, list) else own
+        for name in ATTRIBUTES
+        if (own := metadata.get(name)) is not None
+    }
+    try:
+        return SmallVideoInfo(
+            metadata["size"],
+            tuple(metadata["things"]),
+            tuple(metadata["backgrounds"]),
+            Reach(**metadata["reach"]),
+            **given,
+        )
+    except LOAD_ERRORS as error:
+        raise WeightsError(f"{file}: not a model that draws ({_reason(error)})") from error
 
 
 def load_dit(file: Path, config: DitConfig) -> Dit:
@@ -197,6 +236,7 @@ def save(file: Path, model: PromptedDit, info: SmallVideoInfo, extra: dict[str, 
         "things": info.things,
         "backgrounds": info.backgrounds,
         "reach": asdict(info.reach),
+        **{name: getattr(info, name) for name in ATTRIBUTES},
     }
     scratch = file.with_name(file.name + ".new")
     save_file(model.state_dict(), scratch, metadata={"config": json.dumps(config)})

@@ -1,33 +1,20 @@
 """Tracks for prompts without one: motion words become paths.
 
-The small model follows tracks; it does not reliably read motion from words. `plan_motion` finds the
-motion of each thing in a prompt, and `MotionPlan.track` gives its position in each frame.
-`MotionPlan.motions` names the motions, to tell the user.
+The small model follows tracks; it does not reliably read motion from words. `plan_motion` takes the
+motion of each thing from the reading of a prompt, and `MotionPlan.track` gives its position in each
+frame.
 """
 
 import math
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from models.generation.chunk_request import FRAME_RATE, MAX_THINGS
+from models.generation.chunk_request import FRAME_RATE
 from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.small.prompt_reading import FREE, PromptReading
 
-MOTIONS: dict[str, str] = {  # the first one in the text decides
-    "circle": r"circl\w*|round|orbit\w*|spin\w*|spiral\w*",
-    "bounce": r"bounc\w*|hop\w*|jump\w*|up and down|leap\w*",
-    "wave": r"back and forth|side to side|swing\w*|sway\w*|rock\w*|left and right",
-    "left": r"left\w*",
-    "right": r"right\w*",
-    "up": r"up|upwards?|rising|rises?|climb\w*|float\w*|lift\w*",
-    "down": r"down|downwards?|sink\w*|fall\w*|drop\w*|descend\w*",
-    "still": r"still|not move|rest\w*|motionless|sitting|sits|stands?|standing",
-}
-SPEEDS = {r"fast|quick\w*|rapid\w*": 1.6, r"slow\w*|gentl[ey]|calm\w*": 0.55}
 # of one or two things: two with the same motion are never in the same place
 START_POSITIONS = {1: ((0.5, 0.5),), 2: ((0.32, 0.36), (0.68, 0.64))}
 
@@ -59,40 +46,18 @@ class MotionPlan:
         return self.track(index * count, count)
 
 
-def plan_motion(text: str, things: Sequence[str]) -> MotionPlan:
-    """Return the motion plan of `text`; `things` are the names that the model knows.
+def plan_motion(reading: PromptReading) -> MotionPlan:
+    """Return the motion plan of a prompt.
 
-    Words after a thing belong to it, those before the first to the first; in "a bouncing duck" the
-    thing starts at its article. In "a duck and a car moving left" both move. A thing without a
-    motion follows a wide curve.
+    A thing without a motion, or one that a prompt without things leaves to the model, follows a
+    wide curve.
     """
-    low = " ".join(re.findall(r"[a-z]+", text.lower()))
-    longest_first = sorted(things, key=len, reverse=True)
-    names = "|".join(map(re.escape, longest_first))
-    named = re.compile(rf"\b(?:an? |the )?(?:\w+(?:ing|ly) ){{0,2}}(?:{names})s?\b")
-    starts = [found.start() for found in named.finditer(low)][:MAX_THINGS] or [0]
-    bounds = [0, *starts[1:], len(low)]
-    parts = [low[start:end] for start, end in pairwise(bounds)]
-    joined = len(parts) == MAX_THINGS and re.search(rf"\b(?:{names})s? and $", parts[0])
-    if joined and _motion(parts[0]) == "free":
-        parts[0] += parts[1]
-    return MotionPlan(tuple(_motion(part) for part in parts), tuple(_speed(part) for part in parts))
-
-
-def _motion(words: str) -> str:
-    found = {
-        motion: match.start()
-        for motion, pattern in MOTIONS.items()
-        if (match := re.search(rf"\b(?:{pattern})\b", words))
-    }
-    return min(found, key=found.__getitem__) if found else "free"
-
-
-def _speed(words: str) -> float:
-    for pattern, speed in SPEEDS.items():
-        if re.search(rf"\b(?:{pattern})\b", words):
-            return speed
-    return 1.0
+    if not reading.things:
+        return MotionPlan((FREE,), (1.0,))
+    return MotionPlan(
+        tuple(thing.motion or FREE for thing in reading.things),
+        tuple(thing.speed for thing in reading.things),
+    )
 
 
 def position_at(motion: str, start: tuple[float, float], time: float) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from models.generation.generator import FrameGenerator, GeneratorState
 from models.generation.prompt_encoder import EncodedPrompt, blend
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small.generator import fit
+from models.generation.small.vocabulary import Vocabulary
 from models.generation.wan.model import CHUNK, HEIGHT, WIDTH, WanDecoder, WanModel
 
 MISSING_FRAMES = FRAMES_PER_LATENT - 1  # that a stream's first latent does not have
@@ -48,8 +49,7 @@ class WanVideoGenerator:
     tracks = False
     chunk = CHUNK * FRAMES_PER_LATENT
     rate = float(FRAME_RATE)
-    things: tuple[str, ...] = ()
-    backgrounds: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
 
     def __init__(
         self, model: WanModel, name: str, *, width: int = WIDTH, height: int = HEIGHT
@@ -70,6 +70,11 @@ class WanVideoGenerator:
         """Return 0: a prompt shows in the next chunk, and nothing follows tracks."""
         del name, steps
         return 0
+
+    def refusal(self, prompt: WeightedPrompts) -> str:
+        """Return nothing: it draws anything."""
+        del prompt
+        return ""
 
     def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
         """Return nothing: it reads all words."""

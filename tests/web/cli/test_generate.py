@@ -23,7 +23,7 @@ from web.cli.generate import VideoRequest, generate, generate_frames, notices
 from web.cli.generation_inputs import TimedPrompt, TimedTrack, parse_prompts
 from web.cli.main import main
 from web.config import Settings
-from web.errors import UsageError
+from web.errors import UNDRAWABLE, UsageError
 
 DUCK = "a duck on grass"
 
@@ -79,7 +79,7 @@ def test_the_command_writes_a_video_of_the_requested_length(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert (
-        "a small model generates 32 x 32 pixels; it knows 2 names of things (duck, car, ...)"
+        "a small model draws 32 x 32 pixels: it knows 2 kinds of things (duck, car, ...)"
         in printed.err
     )
     assert f"1.3125 s in {output}" in printed.err
@@ -159,14 +159,39 @@ def test_a_thing_does_not_jump_when_the_prompt_changes(
 
 
 def test_the_reading_of_the_prompt_is_reported(model: SmallVideoModel) -> None:
-    printed = "\n".join(notices(model, request_video("a duck circling on a volcano")))
-    assert "does not know circling, volcano" in printed
-    assert "its motion in the prompt is circle" in printed
-    free = "\n".join(notices(model, request_video("a duck and a car")))
-    assert "thing 2 has no track: no word describes its motion" in free
+    printed = "\n".join(notices(model.info, request_video("a duck circling on a volcano")))
+    assert 'the background "volcano" is not known: it is grass' in printed
+    assert "the duck has no track, so it moves as the prompt says: circle" in printed
+    free = "\n".join(notices(model.info, request_video("a duck and a car")))
+    assert "the car has no track, so it moves in a curve" in free
     track = TimedTrack(np.array([0.0]), np.array([[0.5, 0.5]]))
-    assert "has no track" not in "\n".join(notices(model, request_video(tracks=(track,))))
-    assert "knows none of these words" in "\n".join(notices(model, request_video("Ente im Gras")))
+    assert "has no track" not in "\n".join(notices(model.info, request_video(tracks=(track,))))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "then", "reason"),
+    [
+        ("a cat on grass", [], 'the model cannot draw "cat"; it can draw duck, car'),
+        ("Ente im Gras", [], "seems to be German: the model reads English"),
+        ("grass", [], "names no thing to draw"),
+        (DUCK, ["--then", "a duk@0.5"], 'cannot draw "duk"; nearest known: duck'),
+    ],
+)
+def test_a_prompt_without_known_things_is_not_drawn_and_has_an_exit_status(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    prompt: str,
+    then: list[str],
+    reason: str,
+) -> None:
+    output = tmp_path / "cat.mp4"
+    given = ["--model", str(folder), "-o", str(output), "--seconds", "1", *then]
+    assert main(["generate", prompt, *given]) == UNDRAWABLE == 3
+    printed = capsys.readouterr().err
+    assert reason in printed
+    assert printed.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_ctrl_c_keeps_the_frames_so_far(

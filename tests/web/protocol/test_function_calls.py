@@ -201,14 +201,16 @@ def test_wrong_tools_are_refused_by_name(session: dict[str, Any], param: str) ->
 def test_the_model_draws_as_if_the_client_had_asked() -> None:
     able = Capabilities(model="eyeline", recognizers=("tiny.en",), generation=GENERATION)
     talk = Talk(capabilities=able, eyeline_events=True)
-    talk.emit(DrawRequest("a red ball"))
+    talk.emit(DrawRequest("a red car"))
     prompt, config = talk.inputs[-2:]
     assert isinstance(prompt, PromptChange)
-    assert prompt.parts == (("a red ball", 1.0),)
+    assert prompt.parts == (("a red car", 1.0),)
     assert isinstance(config, GenerationConfig)
     assert (config.enabled, config.pictures) == (True, True)
-    talk.emit(DrawRequest(" "))
-    assert "the model wanted to draw: text" in talk.last("eyeline.notice")["message"]
+    for text, reason in ((" ", "text"), ("a cat", 'the model cannot draw "cat"')):
+        talk.emit(DrawRequest(text))
+        notice = talk.last("eyeline.notice")["message"]
+        assert f"the model wanted to draw: {reason}" in notice
 
 
 def test_a_function_without_parameters_takes_none() -> None:

@@ -17,6 +17,7 @@ from media.events.generation import (
     PromptChange,
     TrackPoints,
 )
+from models.generation.small.vocabulary import Vocabulary
 from tests.web.protocol.test_protocol import Talk
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 
@@ -27,8 +28,7 @@ GENERATION = GenerationCapabilities(
     size=(64, 64),
     rate=16.0,
     samplers=SAMPLERS,
-    things=("duck",),
-    backgrounds=("grass",),
+    vocabulary=Vocabulary((("duck", "mallard"), ("car",)), (("a lawn",), ("stars",))),
     max_prompt_length=200,
     max_track_points=50,
 )
@@ -63,7 +63,9 @@ def test_the_session_object_describes_the_generation_model() -> None:
     message = talk().events[0]["session"]["eyeline"]
     assert message["generation"]["samplers"] == SAMPLERS
     assert message["generation"]["size"] == [64, 64]
-    assert message["generation"]["things"] == ["duck"]
+    assert message["generation"]["things"] == ["duck", "car"]
+    assert message["generation"]["backgrounds"] == ["lawn", "stars"]
+    assert "circle" in message["generation"]["motions"]
     assert talk(capabilities=NO_GENERATION).events[0]["session"]["eyeline"]["generation"] is None
 
 
@@ -112,6 +114,51 @@ def test_an_invalid_prompt_is_refused_with_its_field(
     assert len(client.error["message"]) < 200
     assert not controls(client)
     assert client.send("eyeline.prompt.set", text="a duck") == ["eyeline.generation.updated"]
+
+
+def test_a_prompt_is_shown_as_it_was_read() -> None:
+    client = talk()
+    client.send("eyeline.prompt.set", text="two small mallards moving left and a cat on stars")
+    (reading,) = client.last("eyeline.generation.updated")["generation"]["readings"]
+    assert reading["caption"] == "a duck moving left on stars"
+    assert reading["things"] == [{"name": "duck", "size": None, "color": None, "motion": "left"}]
+    assert reading["background"] == "stars"
+    assert {part["text"]: part["kind"] for part in reading["unknown"]} == {
+        "small": "attribute",
+        "cat": "thing",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"text": "a cat on grass"}, "text"),
+        ({"blend": [{"text": "a duck"}, {"text": "a cat"}]}, "blend"),
+    ],
+)
+def test_a_prompt_without_known_things_takes_the_place_of_the_last_and_is_an_error(
+    fields: dict[str, Any], param: str
+) -> None:
+    """The session gets it, too: it stops drawing what was asked for before."""
+    client = talk()
+    client.send("eyeline.prompt.set", text="a duck")
+    sent = client.send("eyeline.prompt.set", event_id="mine", **fields)
+    assert sent == ["eyeline.generation.updated", "error"]
+    error = client.error
+    assert (error["code"], error["param"]) == ("prompt_not_drawable", param)
+    assert error["event_id"] == "mine"
+    assert 'cannot draw "cat"' in error["message"]
+    readings = client.last("eyeline.generation.updated")["generation"]["readings"]
+    assert readings[-1]["caption"] is None
+    assert isinstance(controls(client)[-1], PromptChange)
+    assert len(controls(client)) == 2
+
+
+def test_a_model_of_any_words_refuses_none() -> None:
+    any_words = replace(CAPABILITIES, generation=replace(GENERATION, vocabulary=None))
+    client = talk(capabilities=any_words)
+    assert client.send("eyeline.prompt.set", text="a cat") == ["eyeline.generation.updated"]
+    assert client.last("eyeline.generation.updated")["generation"]["readings"] is None
 
 
 def point(x: object = 0.5, y: object = 0.5, **more: object) -> dict[str, object]:
@@ -196,6 +243,7 @@ def test_an_update_changes_what_it_names_and_the_updated_event_shows_everything(
     assert client.last("eyeline.generation.updated")["generation"] == {
         "enabled": True,
         "prompt": [],
+        "readings": [],
         "sampler": "rolling-forcing",
         "steps": None,
         "seed": 7,

@@ -23,6 +23,7 @@ from media.pipeline.questions import OpenQuestions
 from media.servers.backlog import Batch
 from media.servers.device import JobQueue
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
+from models.generation.small.vocabulary import Vocabulary
 from tests.media.stepped import SteppedClock, SteppedDevice, settled
 
 SIDE = 16
@@ -53,8 +54,7 @@ class ScriptedGenerator:
     chunk = CHUNK
     rate = 16.0
     tracks = True
-    things: tuple[str, ...] = ("duck",)
-    backgrounds: tuple[str, ...] = ("grass",)
+    vocabulary: Vocabulary | None = None
     samplers: Mapping[str, StepRange] = {
         "motion-stream": StepRange(default=2, minimum=1, maximum=8),
         "rolling-forcing": StepRange(default=3, minimum=1, maximum=3, adjustable=False),
@@ -65,6 +65,9 @@ class ScriptedGenerator:
 
     def lag(self, name: str, steps: int) -> int:
         return steps - 1 if name == "rolling-forcing" else 0
+
+    def refusal(self, prompt: WeightedPrompts) -> str:
+        return next((f"no {text} here" for text, _ in prompt if "cat" in text), "")
 
     def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
         return tuple(f"read {text}" for text, _ in prompt)

@@ -264,6 +264,26 @@ async def test_without_a_prompt_it_waits_and_reports_so() -> None:
         assert stage.state == "drawing"
 
 
+async def test_a_prompt_that_cannot_be_drawn_ends_the_video_and_the_status_says_why() -> None:
+    async with running_stage() as stage:
+        await stage.enable()
+        await stage.clock.go(1.0)
+        assert stage.state == "drawing"
+        await stage.put(prompt("a cat"))
+        await stage.clock.go(1.2)
+        made = len(stage.generator.requests)
+        assert stage.state == "refused"
+        assert stage.reports[-1].notices == ("no a cat here",)
+        await stage.put(picture(3 * VIDEO_CLOCK_HZ))
+        await stage.clock.go(2.0)
+        assert len(stage.generator.requests) == made
+        assert stage.shown[-1][1].pts == 3 * VIDEO_CLOCK_HZ  # the camera's again
+        await stage.put(prompt("a duck"))
+        await stage.clock.go(2.5)
+        assert stage.state == "drawing"
+        assert stage.reports[-1].notices == ("read a duck",)
+
+
 async def test_an_unknown_sampler_is_reported_and_changes_nothing() -> None:
     async with running_stage() as stage:
         await stage.enable()

@@ -24,6 +24,7 @@ from models.generation.samplers.registry import create_sampler
 from models.generation.small import planner
 from models.generation.small.generator import SmallVideoGenerator, SmallVideoState, fit, load
 from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
+from models.generation.small.prompt_reader import read_prompt
 from tests.models.generation import tiny
 
 SIDE = 8 * tiny.SIZE
@@ -85,7 +86,7 @@ def test_pictures_are_those_of_the_sampler_with_the_planned_track(
 ) -> None:
     drawing = generator._model
     made = FrameGenerator(create_sampler(name, drawing.backbone(), seed=7), drawing.codec)
-    plan = planner.plan_motion(DUCK[0][0], drawing.info.things)
+    plan = planner.plan_motion(read_prompt(DUCK[0][0], drawing.info.vocabulary))
     state, expected = made.init_state(), []
     prompt = drawing.prompt_encoder.prompt(DUCK[0][0])
     for chunk in range(7):
@@ -249,16 +250,21 @@ def test_steps_may_change_from_chunk_to_chunk(generator: SmallVideoGenerator, na
     assert count > 0
 
 
-def test_it_says_what_it_read_and_what_it_did_not(generator: SmallVideoGenerator) -> None:
+def test_it_says_what_it_read_and_draws_nothing_that_it_does_not_know(
+    generator: SmallVideoGenerator,
+) -> None:
     assert generator.prompt_notices(DUCK) == ()
-    (motion,) = generator.prompt_notices((("a duck moving on grass to the left", 1.0),))[-1:]
+    (motion,) = generator.prompt_notices((("a duck moving on grass to the left", 1.0),))
     assert motion.endswith("from the words: left")
-    (unknown,) = generator.prompt_notices((("a shimmering duck on a jetty", 1.0),))
-    assert unknown.endswith("passed over: shimmering, jetty")
-    (nothing,) = generator.prompt_notices((("一只鸭子", 1.0),))
-    assert "no word that the model knows" in nothing
-    (long,) = generator.prompt_notices((("a duck " * 40, 1.0),))
-    assert "first 24 words" in long
+    unknown = (("a cat on grass", 1.0),)
+    assert '"cat"' in generator.refusal(unknown)
+    with pytest.raises(ValueError, match='"cat"'):
+        generate(generator, NAMES[0], requests(1, prompt=unknown))
+
+
+def test_other_words_for_the_same_draw_the_same(generator: SmallVideoGenerator) -> None:
+    one = generate(generator, NAMES[0], requests(2, prompt=(("two mallards on a lawn", 1.0),)))
+    np.testing.assert_array_equal(one, generate(generator, NAMES[0], requests(2)))
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 48), (48, 64), (720, 1280), (8, 8), (1, 1)])

@@ -11,8 +11,17 @@ from safetensors.torch import load_file, save_file
 from models.engine import Engine, NetworkSource, load_in_torch
 from models.errors import WeightsError
 from models.generation.codec import Codec, CodecConfig
+from models.generation.context import Reach
 from models.generation.samplers.motion_stream import MotionStream
-from models.generation.small.loading import find_files, load
+from models.generation.small.loading import (
+    PromptedDit,
+    SmallVideoInfo,
+    find_files,
+    load,
+    read_info,
+    save,
+)
+from models.generation.small.vocabulary import Vocabulary
 from models.streaming import run
 from tests.models.generation import tiny
 
@@ -24,11 +33,28 @@ def write(folder: Path) -> tuple[Path, Path]:
 
 def test_a_saved_model_generates_the_same(tmp_path: Path) -> None:
     loaded = load(*write(tmp_path))
-    assert loaded.info.things == ("duck", "car")
+    assert loaded.info.vocabulary == Vocabulary((("duck",), ("car",)), (("grass",),))
     encoded = loaded.prompt_encoder.prompt("a duck on grass")
     one = list(run(MotionStream(loaded.backbone()), tiny.controls(3, encoded)))
     two = list(run(MotionStream(tiny.backbone()), tiny.controls(3)))
     assert torch.equal(torch.stack(one), torch.stack(two))
+
+
+def test_what_prompts_may_say_of_things_is_in_the_file(tmp_path: Path) -> None:
+    info = SmallVideoInfo(
+        32,
+        ("duck", "mallard", "car"),
+        ("grass",),
+        Reach(sink=1, window=2),
+        colors=("red",),
+        sizes=("small", "large"),
+        colored=("car",),
+        mark=" #drawn",
+    )
+    file = tmp_path / "drawing.safetensors"
+    save(file, PromptedDit(tiny.dit(), tiny.words()), info, {})
+    assert read_info(file) == info
+    assert read_info(file).vocabulary.things == (("duck", "mallard"), ("car",))
 
 
 def test_a_stored_engine_needs_no_weights(tmp_path: Path) -> None:

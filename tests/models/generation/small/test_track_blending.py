@@ -6,12 +6,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.generation.small.planner import MotionPlan, plan_motion
+from models.generation.small.prompt_reader import read_prompt
 from models.generation.small.track_blending import TRANSITION_FRAMES, MotionState, blend_tracks
+from tests.models.generation.small.worlds import SHIPPED
 
-THINGS = ("duck", "car")
-LEFT_RIGHT = plan_motion("a duck moving left and a car moving right", THINGS)
-STILL = plan_motion("a duck, still, and a car, still", THINGS)
-ONE = plan_motion("a duck moving left", THINGS)
+
+def planned(text: str) -> MotionPlan:
+    return plan_motion(read_prompt(text, SHIPPED))
+
+
+LEFT_RIGHT = planned("a duck moving left and a car moving right")
+STILL = planned("a duck, still, and a car, still")
+ONE = planned("a duck moving left")
 CHUNK = 4
 QUICK = 0.12  # of the frame in a picture: paths of fast words, and the way over to them
 
@@ -57,7 +63,7 @@ def test_after_a_track_a_thing_goes_over_to_its_planned_path() -> None:
     torch.testing.assert_close(way[-1], home)
 
 
-PLANS = st.sampled_from([LEFT_RIGHT, STILL, plan_motion("a duck circling a car bouncing", THINGS)])
+PLANS = st.sampled_from([LEFT_RIGHT, STILL, planned("a duck circling a car bouncing")])
 
 
 @given(asked=st.lists(st.tuples(PLANS, st.booleans()), min_size=1, max_size=12))

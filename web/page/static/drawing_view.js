@@ -5,6 +5,7 @@ import { element } from "./view.js";
 const STATES = {
   off: "",
   waiting: "Waiting for a prompt",
+  refused: "Not drawn",
   drawing: "Drawing",
   paused: "Paused",
   full: "Waiting: the maximum number of sessions is generating video",
@@ -84,7 +85,8 @@ export function drawReport(page, status, { refusal, ...wished }) {
     page["draw-steps"].textContent = String(status.steps);
     page["draw-pictures"].textContent = String(status.pictures);
     if (status.degraded) remarks.push([behind(status, wished), "warning"]);
-    remarks.push(...status.notices.map((notice) => [sentence(notice), ""]));
+    const level = status.state === "refused" ? "warning" : "";
+    remarks.push(...status.notices.filter((notice) => notice !== refusal).map((notice) => [sentence(notice), level]));
   }
   const text = JSON.stringify(remarks);
   if (page["draw-remarks"].dataset.shown === text) return; // screen readers read it once, not each second

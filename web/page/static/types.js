@@ -147,12 +147,24 @@
  * @property {Record<string, number>} samplers with their default number of steps
  * @property {string[]} names of things that it knows
  * @property {string[]} backgrounds
+ * @property {string[]} colors
+ * @property {string[]} sizes
+ * @property {string[]} motions
+ */
+
+/**
+ * How a prompt was read.
+ * @typedef {object} PromptReading
+ * @property {string | null} caption what is drawn; null: nothing
+ * @property {{name: string, size: string | null, color: string | null, motion: string | null}[]} things in the order of their tracks
+ * @property {string | null} background
+ * @property {{kind: "thing" | "background" | "attribute" | "action", text: string, nearest: string[]}[]} unknown
  */
 
 /**
  * The status of generation.
  * @typedef {object} DrawingStatus
- * @property {"off" | "waiting" | "drawing" | "paused" | "full"} state
+ * @property {"off" | "waiting" | "refused" | "drawing" | "paused" | "full"} state
  * @property {string} sampler
  * @property {number} steps in use now
  * @property {number} rate current target in frames per second

@@ -1,5 +1,6 @@
 """Errors as HTTP responses: problem JSON (RFC 9457), with the `error` that OpenAI's SDKs read."""
 
+import errno
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -16,6 +17,8 @@ from web.errors import WebError
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 
 
 class ProblemError(WebError):
@@ -62,6 +65,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _incomplete)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(OSError, _exhausted)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -94,6 +98,21 @@ async def _validation(request: Request, error: Exception) -> Response:
     param = ".".join(str(step) for step in problem["loc"][1:])
     message = f"{param}: {problem['msg']}" if param else str(problem["msg"])
     return problem_response(ProblemError(HTTPStatus.BAD_REQUEST, message, param=param or None))
+
+
+async def _exhausted(request: Request, error: Exception) -> Response:
+    """Answer a request for which the disk is full, or no descriptor or memory is left."""
+    assert isinstance(error, OSError)
+    if error.errno in NO_SPACE:
+        detail = "the disk of the service is full: try again later, or send a smaller file"
+        problem = ProblemError(507, detail, code="disk_full")  # RFC 4918, section 11.5
+    elif error.errno in NO_RESOURCES:
+        detail = "the service is out of files or memory for this request: try again later"
+        problem = ProblemError(503, detail, code="out_of_resources", headers={"Retry-After": "5"})
+    else:
+        raise error
+    logger.error("%s %s: %s", request.method, request.url.path, error)
+    return problem_response(problem)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -35,7 +35,8 @@ def serve(settings: Settings, *, banner: str | None) -> int:
         ModelError, PageError: a model cannot be loaded, or the page not rendered.
     """
     check_access(settings)
-    delete_abandoned(settings.memory_folder)
+    for name in delete_abandoned(settings.memory_folder):
+        logger.info("deleted %s, which a killed process left", name)
     deadline = ExitDeadline(END_TIMEOUT)
     with (
         closing(deadline),

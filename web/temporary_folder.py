@@ -1,4 +1,4 @@
-"""Temporary folders for memories that are not kept.
+"""Temporary folders for memories that are not kept, and for files that are uploaded.
 
 A folder is deleted with its block. What a killed process left is deleted by the next one: each
 process locks its folders, and the system releases the lock whatever ends the process.
@@ -15,7 +15,7 @@ from typing import IO
 
 from models.errors import StoreError
 
-PREFIX = "eyeline-memory-"
+PREFIX = "eyeline-temporary-"
 LOCK = ".in-use"
 LARGE = Path("/var/tmp")  # file-hierarchy(7): for large temporary files, on a disk
 
@@ -31,14 +31,15 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
         folder, held = _create(parent)
     except OSError as error:
         raise StoreError(
-            f"{error.filename}: cannot keep a memory there: {error.strerror}; set "
+            f"{error.filename}: cannot keep temporary files there: {error.strerror}; set "
             "EYELINE_MEMORY_FOLDER to another folder"
         ) from error
     with held:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                _delete(folder)
 
 
 def delete_abandoned(parent: Path | None = None) -> list[Path]:
@@ -48,10 +49,13 @@ def delete_abandoned(parent: Path | None = None) -> list[Path]:
         with suppress(OSError):  # somebody else's, or another process deletes it now
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
-            with (folder / LOCK).open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder)
-                deleted.append(folder)
+            if not (folder / LOCK).exists():
+                folder.rmdir()  # whose process ended before it was locked
+            else:
+                with (folder / LOCK).open() as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _delete(folder)
+            deleted.append(folder)
     return deleted
 
 
@@ -68,12 +72,30 @@ def _create(parent: Path | None) -> tuple[Path, IO[str]]:
     parent.mkdir(parents=True, exist_ok=True)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        lock = (folder / LOCK).open("w")
+        try:
+            lock = (folder / LOCK).open("w")
+        except FileNotFoundError:
+            continue  # another process took it for abandoned before it was locked
+        except OSError:
+            folder.rmdir()
+            raise
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.close()  # another process took it for abandoned before it was locked
+            lock.close()  # the same
             continue
         if (folder / LOCK).exists():
             return folder, lock
         lock.close()
+
+
+def _delete(folder: Path) -> None:
+    """Delete `folder`, its lock last: what is not deleted now is found by the next process."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name != LOCK:
+            entry.unlink(missing_ok=True)
+    if [entry.name for entry in folder.iterdir()] == [LOCK]:
+        (folder / LOCK).unlink()
+        folder.rmdir()

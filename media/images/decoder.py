@@ -25,6 +25,7 @@ Pixels = NDArray[np.uint8]
 logger = logging.getLogger(__name__)
 
 MODULE = "media.images.decoder_process"
+NO_ROOM = "the service has no room to decode an image now: send it again later"
 ROOT = Path(__file__).parent.parent.parent  # where `media` is imported from
 
 
@@ -83,7 +84,11 @@ class ImageDecoder:
         with self._lock:
             if self._closed:
                 raise UnreadableMediaError("the service ends")
-            process = self._idle.pop() if self._idle else _Process(self._limits)
+            try:
+                process = self._idle.pop() if self._idle else _Process(self._limits)
+            except OSError as error:
+                logger.warning("no process to decode an image: %s", error)
+                raise UnreadableMediaError(NO_ROOM) from error
             self._running.add(process)
             return process
 
@@ -122,14 +127,18 @@ class _Process:
         """Return the pixels of `file` or what is wrong with it; None if the process ended."""
         assert self._process.stdin is not None
         watchdog = threading.Timer(timeout, self._time_out)
-        watchdog.start()
         try:
+            watchdog.start()
             self._process.stdin.write(REQUEST.pack(len(file), limits.longer, limits.shorter))
             self._process.stdin.write(file)
             self._process.stdin.flush()
             return self._reply()
         except (OSError, ValueError):  # a broken pipe, or closed with the decoder
             return None
+        except (MemoryError, RuntimeError) as error:  # no room for its pixels, or a thread
+            logger.warning("no room to decode an image: %s", error)
+            self._process.kill()  # it may have written a part of its answer
+            return UnreadableMediaError(NO_ROOM)
         finally:
             watchdog.cancel()
 

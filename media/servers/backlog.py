@@ -115,7 +115,6 @@ class Backlog:
         self.queues: list[WaitingJobs] = []
         self._slots = slots
         self._urgent = urgent
-        self._batches: list[Batch] = []  # that run
 
     @property
     def running(self) -> int:
@@ -140,34 +139,31 @@ class Backlog:
             jobs = _gather(queue, now)
             if jobs:
                 queue.running += 1
-                self._batches.append(Batch(queue, jobs, now))
-                return self._batches[-1]
+                return Batch(queue, jobs, now)
             if not queue.jobs:
                 ready.remove(queue)
         return None
 
     def finish(self, batch: Batch, outcomes: Sequence[Any], now: float) -> None:
         """Note that `batch` has run."""
-        self._batches.remove(batch)
         batch.queue.running -= 1
         times = [JobTimes(job.urgency, job.submitted, batch.started, now) for job in batch.jobs]
         failed = sum(isinstance(each, _Failed) for each in outcomes)
         batch.queue.stats.add_batch(times, failed=failed)
 
-    def give_up(self, started_before: float, now: float) -> list[tuple["Batch", list[Any]]]:
-        """Give up batches that run since a time before `started_before`; return their outcomes.
+    def give_up(self, batches: Sequence[Batch], now: float) -> list[tuple[Batch, list[Any]]]:
+        """Give up `batches`, which run for too long; return the outcome of each.
 
         Their place is free for others. When one ends after all, the owner of the backlog lowers
         `hung` of its queue.
         """
-        given_up = [each for each in self._batches if each.started < started_before]
-        outcomes: list[tuple[Batch, list[Any]]] = []
-        for batch in given_up:
+        given_up = []
+        for batch in batches:
             reason = f"{batch.queue.name} was given up after {now - batch.started:.1f} s"
-            outcomes.append((batch, [_Failed(HungError(reason)) for _ in batch.jobs]))
-            self.finish(batch, outcomes[-1][1], now)
+            given_up.append((batch, [_Failed(HungError(reason)) for _ in batch.jobs]))
+            self.finish(batch, given_up[-1][1], now)
             batch.queue.hung += 1
-        return outcomes
+        return given_up
 
     def clear(self) -> None:
         """Cancel all jobs that wait."""

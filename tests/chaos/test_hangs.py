@@ -1,32 +1,26 @@
 """A computation that does not end: it is given up, its user is told, and others go on."""
 
 import asyncio
-import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
 import websockets
 
 from media.errors import HungError
-from media.servers.device import MAX_HUNG, Device, JobQueue
+from media.servers.device import MAX_HUNG, TICKS, Device, JobQueue
 from media.servers.urgency import Urgency
 from tests.chaos.conversation import answered, close_code, say, until
 from tests.chaos.failing import Failing
+from tests.chaos.scripted_service import running
 from tests.media.pipeline.scripted import scripted_devices
-from tests.paths import ROOT
 from tests.patience import PATIENCE
 from tests.web.served import CountingRecognizer, scripted_models, served
 from web.config import Settings
-
-
-class Time:
-    now = 0.0
 
 
 @pytest.fixture
@@ -40,7 +34,7 @@ def released() -> Iterator[threading.Event]:
 async def test_what_hangs_is_given_up_and_another_thread_takes_its_place(
     released: threading.Event,
 ) -> None:
-    device = Device("test", slots=1, max_run=10.0, now=lambda: Time.now)
+    device = Device("test", slots=1, max_run=1000.0)
     queue, other = JobQueue(device, "looks"), JobQueue(device, "answers")
     started, ended = threading.Event(), threading.Event()
 
@@ -53,11 +47,10 @@ async def test_what_hangs_is_given_up_and_another_thread_takes_its_place(
     hung = loop.create_task(queue.run(hang, Urgency.LOOK))
     assert await loop.run_in_executor(None, started.wait, PATIENCE)
     waiting = loop.create_task(other.run(lambda: "answer", Urgency.ANSWER))
-    Time.now = 9.0
-    device.give_up_hung()
+    for _ in range(TICKS):
+        device.tick()
     assert (queue.running, queue.hung) == (1, 0)
-    Time.now = 10.5
-    device.give_up_hung()
+    device.tick()
     with pytest.raises(HungError, match="looks was given up"):
         await hung
     assert await waiting == "answer"
@@ -134,19 +127,12 @@ async def test_a_session_whose_model_hangs_is_told_and_others_go_on(
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_a_service_in_which_a_model_hangs() -> None:
-    command = [sys.executable, "-m", "tests.chaos.hanging_service"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = next(
-            found[1] for line in process.stdout if (found := re.search(r"http://(\S+)", line))
-        )
-        asyncio.run(hang(f"ws://{url}/v1/realtime"))
-        assert process.stdout.readline() == "hangs\n"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE) == 0
-
-
-async def hang(url: str) -> None:
-    async with websockets.connect(url) as client:
-        await say(client)
+async def test_ctrl_c_ends_a_service_in_which_a_model_hangs(tmp_path: Path) -> None:
+    with running(tmp_path, "hang", hang_timeout=0) as service:
+        async with websockets.connect(service.ws) as client:
+            await say(client)
+            assert service.process.stdout is not None
+            assert service.process.stdout.readline() == "hangs\n"
+            service.process.send_signal(signal.SIGINT)
+            assert service.process.wait(PATIENCE) == 0
+    assert "left behind" in service.log.read_text()

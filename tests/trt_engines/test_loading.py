@@ -123,7 +123,7 @@ def test_a_file_that_does_not_load_is_made_again_once(
 ) -> None:
     """Its checksum is right: the runtime does not read this version of the format."""
     store, file = EngineFolder(folder), next(folder.glob("*/*.onnx"))
-    with store.scratch("tiny-attention") as scratch:
+    with store.scratch("tiny-attention", file.stem) as scratch:
         (scratch / file.name).write_bytes(b"another format")
         store.add("tiny-attention", file.stem, scratch, {})
     load_engine = loader(folder)

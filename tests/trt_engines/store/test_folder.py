@@ -10,14 +10,14 @@ import pytest
 
 from models.errors import EngineError
 from tests.full_disk import files_of_at_most
-from trt_engines.store.folder import EngineFolder
+from trt_engines.store.folder import SCRATCH, EngineFolder
 
 KEY = "0" * 64
 CONTENT = bytes(range(256)) * 40
 
 
 def add(store: EngineFolder, content: bytes = CONTENT, *, data: bytes | None = None) -> Path:
-    with store.lock("tiny", KEY, pytest.fail), store.scratch("tiny") as scratch:
+    with store.lock("tiny", KEY, pytest.fail), store.scratch("tiny", KEY) as scratch:
         (scratch / f"{KEY}.onnx").write_bytes(content)
         if data is not None:
             (scratch / f"{KEY}.onnx.data").write_bytes(data)
@@ -74,8 +74,21 @@ def test_without_its_json_file_an_engine_is_not_complete(store: EngineFolder) ->
     assert list(store.engines()) == []
 
 
+def test_what_a_killed_process_left_of_an_engine_is_deleted_when_it_is_made(
+    store: EngineFolder,
+) -> None:
+    left = store.home / "tiny" / f"{SCRATCH}{KEY}-x"
+    of_another = store.home / "tiny" / f"{SCRATCH}{'e' * 64}-x"
+    for folder in (left, of_another):
+        folder.mkdir(parents=True)
+        (folder / "half.onnx").touch()
+    add(store)
+    assert not left.exists()
+    assert of_another.exists()  # another process may make it now
+
+
 def test_a_full_disk_leaves_nothing_that_looks_complete(store: EngineFolder) -> None:
-    with store.lock("tiny", KEY, pytest.fail), store.scratch("tiny") as scratch:
+    with store.lock("tiny", KEY, pytest.fail), store.scratch("tiny", KEY) as scratch:
         (scratch / f"{KEY}.onnx").write_bytes(CONTENT)
         with files_of_at_most(100), pytest.raises(EngineError, match="cannot be written"):
             store.add("tiny", KEY, scratch, {"made_from": "x" * 200})
@@ -100,7 +113,7 @@ def make(home: Path, made: "multiprocessing.Queue[str]") -> None:
     store = EngineFolder(home)
     with store.lock("tiny", KEY, lambda: made.put("waited")):
         if store.find("tiny", KEY) is None:
-            with store.scratch("tiny") as scratch:
+            with store.scratch("tiny", KEY) as scratch:
                 (scratch / f"{KEY}.onnx").write_bytes(CONTENT)
                 store.add("tiny", KEY, scratch, {})
             made.put("made")

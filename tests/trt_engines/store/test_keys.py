@@ -64,6 +64,7 @@ def test_the_source_code_that_builds_a_network_is_a_part_of_the_key(
 
 def test_modules_are_found_as_far_as_they_are_imported() -> None:
     """The samplers import the network, in another folder; nothing there trains."""
+    assert _file("models.weights.fetch") is None  # what it fetches is in the key
     loader = _file("models.generation.small.loading")
     assert loader is not None
     waiting, seen = [loader], set[Path]()

@@ -13,7 +13,7 @@ USEFUL, OLD, FOREIGN, LATER = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
 
 
 def add(store: EngineFolder, key: str, made_from: dict[str, Any]) -> Path:
-    with store.scratch("tiny") as scratch:
+    with store.scratch("tiny", key) as scratch:
         (scratch / f"{key}.onnx").write_bytes(b"network")
         return store.add("tiny", key, scratch, {"made_from": made_from}).file
 
@@ -58,7 +58,7 @@ def test_cleaning_leaves_what_is_useful(store: EngineFolder) -> None:
 
 
 def test_what_is_being_made_is_left_alone(store: EngineFolder) -> None:
-    with store.lock("tiny", LATER, pytest.fail), store.scratch("tiny") as scratch:
+    with store.lock("tiny", LATER, pytest.fail), store.scratch("tiny", LATER) as scratch:
         (scratch / "part").touch()
         list(clean(store, everything=False))
         assert (scratch / "part").exists()

@@ -12,12 +12,7 @@ class Lines(logging.Handler):
         super().__init__()
         self.now = 0.0
         self.lines: list[str] = []
-        self.addFilter(self._set_time)
-        self.addFilter(RepeatLimit())
-
-    def _set_time(self, record: logging.LogRecord) -> bool:
-        record.created = self.now
-        return True
+        self.addFilter(RepeatLimit(lambda: self.now))
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
@@ -74,6 +69,6 @@ def test_a_flood_of_kinds_takes_bounded_memory(log: tuple[logging.Logger, Lines]
     for number in range(3 * MAX_KINDS):
         kind = "a" * (number % 150) + "b" * (number // 150)
         logger.info(kind)
-    [_, limit] = handler.filters
+    (limit,) = handler.filters
     assert isinstance(limit, RepeatLimit)
     assert len(limit._kinds) <= MAX_KINDS

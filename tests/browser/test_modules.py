@@ -315,12 +315,14 @@ def test_a_call_that_is_behind_is_not_live_and_says_why(page: Page) -> None:
     part("[data-part=start]").click()
     expect(part("[data-part=state]")).to_have_text("Live")
     expect(part("[data-part=late]")).to_be_hidden()
+    expect(part("[data-part=late-advice]")).to_be_hidden()
     message = "captions are 4 s late: the server does not keep up"
     page.evaluate("(message) => say('delay', { state: 'behind', message })", message)
     expect(part("[data-part=state]")).to_have_text("Behind")
     expect(part("[data-part=late]")).to_have_text(
         "Captions are 4 s late: the server does not keep up."
     )
+    expect(part("[data-part=late-advice]")).to_contain_text("catches up")
     part("[data-part=mute]").click()
     expect(part("[data-part=state]")).to_have_text("Behind, muted")
     page.evaluate("say('delay', { state: 'live', message: 'again' })")
@@ -362,7 +364,17 @@ def test_a_lost_call_can_be_tried_again_and_again_and_its_captions_stay(
     page.evaluate("window.gone = false")
     part("[data-part=start]").click()
     expect(part("[data-part=state]")).to_have_text("Live")
+    page.evaluate("(caption) => say('caption', caption)", caption(1, "third"))
+    expect(part(".caption.final p")).to_have_text(["before", "after", "third"])
+    page.get_by_text("Save", exact=True).click()
+    part("[data-part=clear]").click()
+    page.keyboard.press("Enter")  # the first answer is to keep it
+    expect(part(".caption.final")).to_have_count(3)
+    part("[data-part=clear]").click()
+    page.get_by_role("button", name="Clear", exact=True).click()
     expect(part(".caption.final")).to_have_count(0)
+    page.evaluate("(caption) => say('caption', caption)", caption(2, "fourth"))
+    expect(part(".caption.final p")).to_have_text(["fourth"])
 
 
 def test_a_translation_is_a_second_line_that_stays_with_its_caption(page: Page) -> None:

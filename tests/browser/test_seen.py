@@ -66,7 +66,8 @@ def receive(page: Page, *events: dict[str, Any]) -> None:
     page.evaluate("(events) => events.forEach(receive)", list(events))
 
 
-def moment(number: int, time: float, text: str = "red cup, left; nobody") -> dict[str, Any]:
+def moment(number: int, time: float, text: str = "") -> dict[str, Any]:
+    text = text or f"red cup {number}, left; nobody"
     fields = {"number": number, "time": time, "text": text, "image": DOT}
     return {"type": "eyeline.memory.moment"} | fields
 

@@ -198,17 +198,7 @@ def test_every_part_that_the_script_uses_is_in_the_markup_once() -> None:
     parts = Parts()
     parts.feed((STATIC / "page.html").read_text())
     assert len(parts.names) == len(set(parts.names))
-    names = (
-        "page.js",
-        "view.js",
-        "drawing.js",
-        "drawing_view.js",
-        "stage.js",
-        "conversation/asking.js",
-        "conversation/stream.js",
-        "memory/timeline.js",
-    )
-    script = "".join((STATIC / name).read_text() for name in names)
+    script = "".join(path.read_text() for path in STATIC.rglob("*.js"))
     used = re.findall(r'\bpage(?:\.(\w+)|\["([\w-]+)"\])', script)
     wanted = {one or other for one, other in used} - {"addEventListener"}
     assert wanted <= set(parts.names) | {"js", "html"}  # file names in comments
@@ -219,7 +209,13 @@ def test_every_input_and_picture_has_a_name_for_those_who_do_not_see_it() -> Non
     parts = Parts()
     parts.feed((STATIC / "page.html").read_text())
     unnamed = [each for each in parts.inputs if not each.get("aria-label")]
-    assert {each["data-part"] for each in unnamed} == {"sample", "talk", "look", "translate"} | {
+    assert {each["data-part"] for each in unnamed} == {
+        "sample",
+        "talk",
+        "hold",
+        "look",
+        "translate",
+    } | {
         *("thing-first", "thing-second", "prompt-second", "blend"),
         *("from-camera", "strength", "steps", "seed"),
     }  # in labels

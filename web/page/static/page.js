@@ -1,28 +1,24 @@
 /** The demo page: one call at a time, of a camera or the sample clip. */
 
-import { CameraError, openCamera } from "./camera.js";
-import { CaptionList } from "./captions.js";
-import { enable, nameSource } from "./controls.js";
-import { Conversation } from "./conversation/asking.js";
-import { CaptionLines } from "./conversation/caption_lines.js";
-import { drawRequests, stopping } from "./conversation/requests.js";
-import { Stream } from "./conversation/stream.js";
+import { openCamera } from "./camera.js";
+import { enable, nameSource } from "./call/controls.js";
+import { listenToKeys } from "./call/keys.js";
+import { Presence } from "./call/presence.js";
+import { expected, problemOf } from "./call/problems.js";
+import { adviceFor, qualityOf } from "./call/quality.js";
+import { Returning } from "./call/returning.js";
+import { sessionFields } from "./call/session_fields.js";
+import { ConversationPanel } from "./conversation/panel.js";
 import { DrawingBoard } from "./drawing.js";
-import { CallError, EyelineClient } from "./eyeline.js";
+import { EyelineClient } from "./eyeline.js";
 import { LanguageChoice } from "./languages.js";
 import { Timeline } from "./memory/timeline.js";
-import { problemOf } from "./problems.js";
-import { download } from "./recorder.js";
 import { RelevanceVeil } from "./relevance.js";
 import { openSample } from "./sample.js";
-import { sessionFields } from "./session_fields.js";
 import { SpendingLine } from "./spending.js";
 import { Stage } from "./stage.js";
 import { Tabs } from "./tabs.js";
-import { drawModel, drawNotices, drawProblem, drawState, drawStats, partsOf, pressable } from "./view.js";
-
-const QUESTIONS = ["What do you see?", "Is anyone there?", "What did you see first?"];
-const WAITING = "The session is kept for a while, with all it knows: trying to get back to it.";
+import { drawProblem, drawQuality, drawState, drawStats, partsOf } from "./view.js";
 
 /** Start the page in `root`; its markup is page.html. @param {HTMLElement} root */
 export const mount = (root) => void new Page(root.querySelector(".eyeline"));
@@ -30,20 +26,17 @@ export const mount = (root) => void new Page(root.querySelector(".eyeline"));
 class Page {
   #root;
   #page;
-  #captions = new CaptionList();
-  #stream;
-  #lines;
-  #notices = new Map();
   #key = "";
-  #began = 0; // start of the caption list on the browser's clock
-  #continued = false; // the next call continues the list: the user has not stopped the last one
-  #spending;
   #late = ""; // what the server says while it does not keep up
   /** @type {EyelineClient | null} */ #client = null;
   /** @type {import("./sample.js").Source | null} */ #source = null;
-  /** @type {Conversation | null} */ #conversation = null;
+  #lost = false; // the last call broke: the page offers to take it up again
   #timeline;
+  #conversation;
   #languages;
+  #presence;
+  #returning;
+  #spending;
   #veil;
   #board;
   #tabs;
@@ -52,30 +45,41 @@ class Page {
   constructor(root) {
     this.#root = root;
     const page = (this.#page = partsOf(root));
-    this.#stream = new Stream(page);
-    this.#lines = new CaptionLines(this.#stream);
     page.icon.src = new URL("icon.svg", import.meta.url).href;
-    page.start.onclick = page.reconnect.onclick = () => this.#start();
-    page.stop.onclick = () => this.#client?.stop();
-    page.sample.onchange = () => nameSource(page);
-    page.mute.onclick = () => this.#mute(!this.#client.muted);
-    page.download.onclick = () => this.#download();
-    page["offer-sample"].onclick = () => this.#startSample();
-    page["key-form"].onsubmit = (event) => this.#useKey(event);
-    page.ask.onsubmit = (event) => this.#submit(event);
-    page.cancel.onclick = () => this.#conversation?.cancel();
-    page.talk.onchange = () => this.#configure();
-    this.#languages = new LanguageChoice(page.language, page.translate, () => this.#configure());
-    page.look.onchange = () => this.#look(page.look.checked);
-    this.#spending = new SpendingLine(page.spending);
     this.#timeline = new Timeline(page, (question) => this.#suggest(question));
+    this.#conversation = new ConversationPanel(page, this.#timeline);
+    this.#languages = new LanguageChoice(page.language, page.translate, () => this.#configure());
+    this.#presence = new Presence(page, () => this.#microphone());
+    this.#returning = new Returning(page);
+    this.#spending = new SpendingLine(page.spending);
     this.#veil = new RelevanceVeil(page.veil, page.camera, page["veil-about"]);
     this.#board = new DrawingBoard(page);
     const stage = new Stage(page);
     this.#tabs = new Tabs(root, page.tabs, (view) => stage.follow(view === "draw"));
+    this.#listenToControls();
     this.#fill();
-    page.suggestions.append(...QUESTIONS.map((question) => this.#suggestion(question)));
     this.#show("idle"); // enables Start
+  }
+
+  #listenToControls() {
+    const page = this.#page;
+    page.start.onclick = page.reconnect.onclick = () => this.#start();
+    page.stop.onclick = () => this.#client?.stop();
+    page.sample.onchange = () => nameSource(page);
+    page.mute.onclick = () => page.hold.checked || this.#mute(!this.#client.muted);
+    page["offer-sample"].onclick = () => this.#startSample();
+    page["key-form"].onsubmit = (event) => this.#useKey(event);
+    page.talk.onchange = () => this.#configure();
+    page.hold.onchange = () => this.#live && this.#mute(page.hold.checked);
+    page.look.onchange = () => (this.#veil.show(page.look.checked), this.#spending.show(page.look.checked));
+    page.skip.onclick = (event) => (event.preventDefault(), this.#tabs.show("talk"), page.stream.focus());
+    listenToKeys(this.#root, page.mute, {
+      mute: () => page.mute.disabled || page.hold.checked || this.#mute(!this.#client.muted),
+      cancel: () => this.#conversation.cancel(),
+      ask: () => this.#suggest(""),
+      talk: (talking) => this.#live && this.#mute(!talking),
+      holds: () => page.hold.checked && this.#live,
+    });
   }
 
   /** Parts with modules of their own, a line each: they fill their slots (`data-slot` in page.html). */
@@ -86,14 +90,14 @@ class Page {
       page: this.#page,
       slot: (name) => this.#root.querySelector(`[data-slot="${name}"]`),
       tabs: this.#tabs,
-      stream: this.#stream,
-      captions: this.#captions,
+      stream: this.#conversation.stream,
+      captions: this.#conversation.captions,
       calls: this.#calls,
     };
     void here; // nobody yet
   }
 
-  /** Open a call. What is on the page stays until it is live. */
+  /** Open a call. What is on the page stays. */
   async #start() {
     drawProblem(this.#page, null);
     this.#show("opening");
@@ -124,55 +128,48 @@ class Page {
   }
 
   #listen(client) {
-    const conversation = (this.#conversation = new Conversation(this.#page, client, {
-      timeline: this.#timeline,
-      stream: this.#stream,
-      now: () => (performance.now() - this.#began) / 1000,
-    }));
     const on = (name, act) => client.addEventListener(name, ({ detail }) => act(detail));
-    conversation.spoken = this.#page.talk.checked;
     this.#board.attach(client);
-    this.#calls.dispatchEvent(new CustomEvent("open", { detail: { client } }));
+    this.#tell("open", { client });
     on("state", (detail) => this.#change(detail));
-    on("caption", (caption) => this.#captions.apply(caption) && this.#drawCaptions());
-    on("speakers", (event) => (this.#captions.tell(event), this.#drawCaptions()));
-    on("translation", (text) => this.#captions.translate(text) && this.#drawCaptions());
+    this.#conversation.attach(client, this.#page.talk.checked);
     on("stats", (stats) => this.#client === client && this.#drawStats(stats));
     on("delay", (delay) => this.#client === client && this.#keepUp(delay));
-    on("notice", ({ message, level }) => this.#notice(message, level));
     on("moment", (moment) => this.#timeline.add(moment));
     on("relevance", (relevance) => this.#veil.receive(relevance));
     on("steering", (steering) => (this.#veil.divide(steering), this.#spending.steer(steering)));
-    on("requests", ({ requests }) => this.#drawRequests(requests));
-    on("event", (event) => (conversation.receive(event), this.#board.receive(event)));
+    on("connection", (presence) => this.#returning.keepFor(presence.waits));
+    on("event", (event) => (this.#presence.receive(event), this.#board.receive(event)));
     on("error", (error) => {
-      if (conversation.refused(error) || this.#board.refused(error)) return;
+      if (this.#conversation.refused(error) || this.#board.refused(error)) return;
       drawProblem(this.#page, { what: "The server reports an error.", advice: error.message });
     });
   }
 
   #change({ state, reason }) {
-    this.#calls.dispatchEvent(new CustomEvent("state", { detail: { state, reason } }));
     const before = this.#root.dataset.state;
+    this.#tell("state", { state, reason });
     if (before === "reconnecting") drawProblem(this.#page, null);
     else if (state === "live") this.#begin();
+    if (state === "reconnecting") this.#returning.begin(reason);
+    else this.#returning.end();
     this.#show(state === "live" && this.#client.muted ? "muted" : state);
-    if (state === "reconnecting") drawProblem(this.#page, { what: reason, advice: WAITING });
     if (state !== "lost" && state !== "ended") return;
-    if (state === "lost" || ["live", "muted", "reconnecting"].includes(before)) this.#continued = state === "lost";
-    this.#conversation.close("(the call ended)");
-    this.#drawRequests([]);
+    this.#lost = state === "lost" || (this.#lost && before === "connecting");
+    this.#conversation.close();
     this.#closeSource();
     if (state !== "lost") return;
-    drawProblem(this.#page, { what: reason, advice: "The captions so far are kept.", offer: "reconnect" });
+    drawProblem(this.#page, { what: reason, advice: "The conversation so far is kept.", offer: "reconnect" });
   }
 
-  /** The call is live: continue the captions of one that was lost, or begin anew. */
+  /** The call is live: continue the conversation, with a memory of its own. */
   #begin() {
-    this.#forgetSeen();
-    if (!this.#continued) this.#forget();
-    if (this.#captions.lines.length) this.#captions.continueAt((performance.now() - this.#began) / 1000);
-    else this.#began = performance.now();
+    this.#lost = false;
+    this.#timeline.clear();
+    this.#veil.clear();
+    this.#conversation.begin();
+    this.#presence.open(this.#source.stream);
+    if (this.#page.hold.checked) this.#client.mute(true);
   }
 
   #keepUp({ state, message }) {
@@ -182,12 +179,24 @@ class Page {
 
   /** Show `state` and enable its controls. */
   #show(state) {
+    const page = this.#page;
     if (state !== "live" && state !== "muted") this.#late = "";
     this.#root.dataset.state = state;
     this.#root.dataset.behind = String(this.#late !== "");
-    drawState(this.#page, state, this.#late);
-    enable(this.#page, state);
-    nameSource(this.#page);
+    drawState(page, state, this.#late, adviceFor({ drawing: page.stage.dataset.generated === "on" }));
+    enable(page, state);
+    nameSource(page);
+    this.#presence.show();
+  }
+
+  get #live() {
+    return ["live", "muted"].includes(this.#root.dataset.state);
+  }
+
+  #microphone() {
+    const { hold, talk } = this.#page;
+    const { state } = this.#root.dataset;
+    return { live: this.#live, muted: state === "muted", holds: hold.checked, talks: talk.checked };
   }
 
   #mute(muted) {
@@ -195,51 +204,19 @@ class Page {
     this.#show(muted ? "muted" : "live");
   }
 
-  #look(shown) {
-    this.#veil.show(shown);
-    this.#spending.show(shown);
-  }
-
   async #drawStats(stats) {
     const own = await this.#client.measure();
+    const all = { ...stats, round_trip: stats.round_trip ?? own.roundTrip };
     this.#spending.measured(own);
-    drawStats(this.#page, { ...stats, round_trip: stats.round_trip ?? own.roundTrip });
-  }
-
-  #drawCaptions() {
-    this.#lines.draw(this.#captions.lines, this.#captions.names);
-    this.#page.download.disabled = !this.#captions.lines.some((line) => line.final);
-  }
-
-  #drawRequests(requests) {
-    drawRequests(this.#page.requests, requests, (request) => this.#conversation.ask(stopping(request)));
-  }
-
-  #notice(message, level) {
-    this.#notices.set(message, level);
-    drawNotices(this.#page, this.#notices);
-    drawModel(this.#page, message);
-  }
-
-  #submit(event) {
-    event.preventDefault();
-    const text = this.#page.question.value.trim();
-    if (!text) return;
-    this.#page.question.value = "";
-    this.#conversation.ask(text);
-  }
-
-  #suggestion(question) {
-    return pressable(question, () => {
-      this.#conversation.ask(question);
-      this.#page.question.focus();
-    });
+    this.#timeline.reach(stats.seconds);
+    drawStats(this.#page, all);
+    if (this.#live) drawQuality(this.#page, qualityOf(all));
   }
 
   /** Put a question into the input field. */
   #suggest(question) {
-    this.#page.question.value = question;
-    this.#page.question.focus();
+    this.#tabs.show("talk");
+    this.#conversation.suggest(question);
   }
 
   #session() {
@@ -247,6 +224,7 @@ class Page {
   }
 
   #configure() {
+    this.#presence.show();
     if (this.#client?.state !== "live") return;
     this.#conversation.spoken = this.#page.talk.checked;
     this.#client.send({ type: "session.update", session: this.#session() });
@@ -258,29 +236,9 @@ class Page {
     this.#start();
   }
 
-  #download() {
-    const file = new Blob([this.#captions.toWebVTT()], { type: "text/vtt" });
-    download(file, "captions.vtt");
-  }
-
-  #forget() {
-    this.#captions.clear();
-    this.#notices.clear();
-    drawModel(this.#page, null);
-    this.#drawCaptions();
-    this.#stream.clear();
-  }
-
-  /** A new call has new moments: those of earlier answers cannot be shown. */
-  #forgetSeen() {
-    for (const button of this.#page.stream.querySelectorAll(".evidence button")) button.disabled = true;
-    this.#timeline.clear();
-    this.#veil.clear();
-    this.#drawRequests([]);
-  }
-
   #closeSource() {
     this.#board.detach();
+    this.#presence.close();
     this.#source?.close();
     this.#source = null;
     this.#page.camera.srcObject = this.#page.generated.srcObject = null;
@@ -291,9 +249,12 @@ class Page {
   #fail(error) {
     if (error.name === "AbortError") return; // stopped by the user: `#change` handles it
     this.#closeSource();
-    this.#show(this.#continued ? "failed" : "idle");
-    const offer = this.#continued ? "reconnect" : undefined;
-    drawProblem(this.#page, { offer, ...problemOf(error, this.#key) });
-    if (!(error instanceof CameraError || error instanceof CallError)) throw error;
+    this.#show(this.#lost ? "failed" : "idle");
+    drawProblem(this.#page, { offer: this.#lost ? "reconnect" : undefined, ...problemOf(error, this.#key) });
+    if (!expected(error)) throw error;
+  }
+
+  #tell(name, detail) {
+    this.#calls.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }

@@ -42,12 +42,21 @@ export function drawStats(page, stats) {
 
 /**
  * Show the state of the call; a call that is `late`, in the server's words, is not live.
- * @param {Record<string, HTMLElement>} page @param {string} state @param {string} late
+ * @param {Record<string, any>} page @param {string} state @param {string} late @param {string} advice what to do then
  */
-export function drawState(page, state, late) {
+export function drawState(page, state, late, advice) {
+  page["late-advice"].hidden = !late;
+  page["late-advice"].textContent = advice;
+  if (state !== "live" && state !== "muted") drawQuality(page, { grade: "", words: "" });
   page.state.textContent = late ? STATES[state].replace("Live", "Behind") : STATES[state];
   page.late.hidden = !late;
   page.late.textContent = late && `${sentence(late)}.`;
+}
+
+/** @param {Record<string, any>} page @param {{grade: string, words: string}} quality of the connection */
+export function drawQuality(page, { grade, words }) {
+  page.quality.textContent = words;
+  page.status.dataset.grade = grade;
 }
 
 function droppedText({ dropped_frames: frames, dropped_audio: sound }) {
@@ -58,11 +67,13 @@ function droppedText({ dropped_frames: frames, dropped_audio: sound }) {
 
 const ANSWERS = /^answers come from ((?:an? )?(.+?))(?:: (.+))?$/; // the model: what it can do
 const DRAWS = /^(?:no )?video is (?:drawn|generated)\b/; // shown in the Draw tab
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+/** Whether a notice says what a model can do, which is shown beside it. @param {string} message */
+export const aboutModel = (message) => ANSWERS.test(message) || DRAWS.test(message);
 
 /** @param {Record<string, HTMLElement>} page @param {Map<string, string>} notices message to level */
 export function drawNotices(page, notices) {
-  const general = [...notices].filter(([message]) => !ANSWERS.test(message) && !DRAWS.test(message));
+  const general = [...notices].filter(([message]) => !aboutModel(message));
   const items = general.map(([message, level]) => element("li", sentence(message), level));
   page.notices.replaceChildren(...items);
 }

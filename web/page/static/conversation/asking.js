@@ -1,18 +1,24 @@
 /** The conversation: questions in order, answers as they are generated, and their moments. */
 
 import { clock } from "../captions.js";
-import { pictureOf } from "../memory/timeline.js";
+import { pictureOf } from "../memory/scene_row.js";
 import { element } from "../view.js";
+import { WaitingAnswers } from "./waiting.js";
 
+const TRIES = 3; // of a typed question whose answer is cut off by speech before its first word
 const KEPT = 100; // questions on the page; the oldest go first
 const BUSY = "conversation_already_has_active_response";
 const OVER = "response_cancel_not_active"; // the response ended before the cancellation arrived
 const DELTAS = new Set(["response.output_text.delta", "response.output_audio_transcript.delta"]);
+const QUEUED = "Waits for the answer before it";
+const SENT = "Asked";
+const READING = "Looks through what it remembers";
+const REASONS = { turn_detected: "you interrupted", client_cancelled: "stopped" };
 const PLAYING = { "output_audio_buffer.started": true, "output_audio_buffer.stopped": false, "output_audio_buffer.cleared": false };
 
 /** @typedef {import("../eyeline.js").EyelineClient} EyelineClient */
 /** @typedef {import("../memory/timeline.js").Timeline} Timeline */
-/** @typedef {{text: string, item: HTMLElement, id: string}} Asked */
+/** @typedef {{text: string, item: HTMLElement, id: string, tries: number}} Asked */
 
 /** The questions and answers of one call. The server answers one at a time; the others wait here. */
 export class Conversation {
@@ -23,11 +29,16 @@ export class Conversation {
   #now;
   /** @type {HTMLElement[]} the items on the page, oldest first */ #items = [];
   /** @type {Map<string, HTMLElement>} answers in progress, by response id */ #open = new Map();
+  /** @type {Map<string, Asked>} typed questions that are answered, by response id */ #typed = new Map();
   /** @type {Asked[]} */ #waiting = [];
   /** @type {Asked | null} its response has not started */ #sent = null;
   /** @type {{reference: object, button: HTMLElement}[]} moments whose images have not arrived */ #pictureless = [];
   /** @type {HTMLElement[]} answers to speech whose words are not known yet */ #unheard = [];
   #playing = false;
+  /** @type {readonly object[]} what the newest answer is made from */ #shown = [];
+  #stopped = false; // by a button or a key, not by speech
+  #doing = new WaitingAnswers();
+  /** @type {HTMLElement | null} the answer that is heard */ #spoken = null;
   spoken = false; // whether answers are also spoken
 
   /**
@@ -47,12 +58,14 @@ export class Conversation {
   /** @param {string} text */
   ask(text) {
     const item = this.#add(text);
-    this.#waiting.push({ text, item, id: "" });
+    this.#timeline.mark("asked", text);
+    this.#waiting.push({ text, item, id: "", tries: 1 });
     this.#next();
   }
 
   /** Stop the answer in progress, and its sound. */
   cancel() {
+    this.#stopped = true;
     if (this.#open.size) this.#client.send({ type: "response.cancel" });
     else if (this.#playing) this.#client.send({ type: "output_audio_buffer.clear" });
   }
@@ -65,7 +78,7 @@ export class Conversation {
     else if (event.type === "eyeline.memory.moment") this.#illustrate();
     else if (event.type === "response.done") this.#finish(event.response);
     else if (event.type === "eyeline.caption" && event.final) this.#hear(event.text);
-    else if (event.type in PLAYING) this.#playing = PLAYING[event.type];
+    else if (event.type in PLAYING) this.#play(event);
     this.#updateCancel();
   }
 
@@ -79,7 +92,7 @@ export class Conversation {
     const asked = this.#sent;
     if (!asked || !cause?.startsWith(`${asked.id}_`)) return false;
     this.#sent = null;
-    if (code === BUSY) this.#waiting.unshift(asked); // the server was already responding: ask again afterwards
+    if (code === BUSY) this.#again(asked); // the server was already responding
     else this.#end(asked.item, "(no answer)");
     if (code !== BUSY) this.#next();
     return code === BUSY;
@@ -100,9 +113,17 @@ export class Conversation {
   #next() {
     if (this.#sent || this.#open.size || !this.#waiting.length) return this.#updateCancel();
     const asked = (this.#sent = this.#waiting.shift());
+    this.#doing.say(answerOf(asked.item), SENT);
     if (asked.id) this.#client.respond(asked.id, { spoken: this.spoken });
     else asked.id = this.#client.ask(asked.text, { spoken: this.spoken });
     this.#updateCancel();
+  }
+
+  /** Ask once more, as soon as nothing else is answered. @param {Asked} asked */
+  #again(asked) {
+    asked.tries += 1;
+    this.#waiting.unshift(asked);
+    this.#doing.say(answerOf(asked.item), QUEUED);
   }
 
   #begin({ id, metadata }) {
@@ -110,12 +131,28 @@ export class Conversation {
     const mine = this.#sent && metadata?.["eyeline.question"] === this.#sent.id;
     if (mine) {
       this.#open.set(id, this.#sent.item);
+      this.#typed.set(id, this.#sent);
       this.#sent = null;
     } else {
       const item = this.#add("", request);
       if (!request) this.#unheard.push(item);
       this.#open.set(id, item);
     }
+    this.#doing.say(answerOf(this.#open.get(id)), READING);
+  }
+
+  /** Speech that is cut short by the user's own was not heard to its end, and says so. */
+  #play({ type, response_id: id }) {
+    this.#playing = PLAYING[type];
+    if (type === "output_audio_buffer.started") this.#spoken = this.#item(id);
+    else if (type === "output_audio_buffer.cleared" && this.#spoken && !this.#stopped && !this.#open.has(id)) {
+      this.#note(this.#spoken, `(${REASONS.turn_detected})`);
+    }
+    if (!this.#playing) this.#stopped = false;
+  }
+
+  #item(id) {
+    return this.#open.get(id) ?? this.#items.find((item) => item.dataset.response === id) ?? null;
   }
 
   /** The answer to speech begins before its words are known. @param {string} text */
@@ -131,11 +168,14 @@ export class Conversation {
     item.ariaBusy = "true"; // screen readers wait for the complete answer
     if (request) {
       item.append(element("p", `As you asked: ${request}`, "because"));
+      item.dataset.request = request;
     } else if (question) {
       item.append(element("p", question, "question"));
       item.dataset.question = question;
     }
-    item.append(element("p", "", "answer waiting"));
+    const answer = element("p", "", "answer");
+    item.append(answer);
+    this.#doing.say(answer, request || !question ? READING : QUEUED);
     this.#stream.add(item, this.#now());
     this.#items.push(item);
     if (this.#items.length > KEPT) this.#stream.remove(this.#items.shift());
@@ -143,10 +183,11 @@ export class Conversation {
   }
 
   #append(id, text) {
-    const answer = this.#open.get(id)?.querySelector(".answer");
-    if (!answer) return;
+    const item = this.#open.get(id);
+    if (!item) return;
+    const answer = answerOf(item);
     this.#stream.change(() => {
-      answer.classList.remove("waiting");
+      this.#doing.end(answer);
       answer.append(text);
     });
   }
@@ -158,7 +199,21 @@ export class Conversation {
     const list = element("ul", "", "evidence");
     list.ariaLabel = "Based on these moments";
     list.append(...moments.map((reference) => this.#evidence(reference)));
+    const [answer, count] = [answerOf(item), moments.length];
+    if (this.#doing.has(answer)) this.#doing.say(answer, `Found ${count} ${count === 1 ? "moment" : "moments"}, writes`);
     this.#stream.change(() => item.append(list));
+    this.#light(item, moments);
+  }
+
+  /** The newest answer has its moments lit up; another one while it is looked at. */
+  #light(item, moments) {
+    this.#shown = moments;
+    this.#timeline.light(moments);
+    item.onpointerenter = item.onfocusin = () => this.#timeline.light(moments);
+    item.onpointerleave = item.onfocusout = () => this.#timeline.light(this.#shown);
+    const { request, marked } = item.dataset; // what was found comes again if more is found
+    if (request && !marked) this.#timeline.mark("met", request, moments.at(-1).time);
+    item.dataset.marked = "true";
   }
 
   #evidence(reference) {
@@ -187,18 +242,38 @@ export class Conversation {
   #finish({ id, status, status_details: details }) {
     const item = this.#open.get(id);
     this.#open.delete(id);
-    if (item) this.#end(item, status === "completed" ? "" : `(${details?.error?.message ?? status})`);
+    const why = REASONS[details?.reason] ?? details?.error?.message ?? status;
+    const asked = this.#typed.get(id);
+    this.#typed.delete(id);
+    if (item) item.dataset.response = id;
+    const wordless = item && status === "cancelled" && details?.reason === "turn_detected" && this.#doing.has(answerOf(item));
+    if (wordless && asked && asked.tries < TRIES) this.#again(asked);
+    else if (wordless && !asked && !item.dataset.request) this.#forget(item); // the user went on speaking
+    else if (item) this.#end(item, status === "completed" ? "" : `(${why})`);
     this.#next();
   }
 
   #end(item, reason) {
-    const answer = item.querySelector(".answer");
-    answer.classList.remove("waiting");
+    this.#doing.end(answerOf(item));
     item.ariaBusy = "false";
-    if (reason) this.#stream.change(() => answer.append(element("span", ` ${reason}`, "reason")));
+    if (reason) this.#note(item, reason);
+  }
+
+  #forget(item) {
+    this.#doing.end(answerOf(item));
+    this.#stream.remove(item);
+    this.#items.splice(this.#items.indexOf(item), 1);
+  }
+
+  #note(item, reason) {
+    if (item.querySelector(".reason")) return;
+    this.#stream.change(() => answerOf(item).append(element("span", ` ${reason}`, "reason")));
   }
 
   #updateCancel() {
     this.#page.cancel.hidden = !this.#open.size && !this.#playing;
   }
 }
+
+/** @param {HTMLElement} item */
+const answerOf = (item) => item.querySelector(".answer");

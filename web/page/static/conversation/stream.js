@@ -49,10 +49,8 @@ export class Stream {
     this.#changed(following);
   }
 
-  /** The latest time of an item, in seconds. */
-  get end() {
-    const last = this.#list.lastElementChild;
-    return last ? this.#times.get(last) : 0;
+  get empty() {
+    return this.#list.childElementCount === 0;
   }
 
   /** Go to the newest item. */

@@ -1,7 +1,7 @@
 /** What the page says about a call that failed, and what it offers to do. */
 
-import { CameraError } from "./camera.js";
-import { CallError } from "./signaling.js";
+import { CameraError } from "../camera.js";
+import { CallError } from "../signaling.js";
 
 const FULL = "All sessions of this server are in use. Try again later.";
 
@@ -19,3 +19,6 @@ export function problemOf(error, key) {
   if (status === 503) return { what: FULL, advice: error.message };
   return { what: "The call failed.", advice: error.message };
 }
+
+/** Whether what happened is told by `problemOf`, and no fault of the page. @param {Error} error */
+export const expected = (error) => error instanceof CameraError || error instanceof CallError;

@@ -4,7 +4,7 @@ const PAUSE_MS = 1000; // turns end late, so that sentences stay in one caption
 
 /**
  * The fields of a session: answers to typed questions only, or to speech too and as speech.
- * @param {{talk: boolean, languages: import("./languages.js").LanguageChoice}} choice
+ * @param {{talk: boolean, languages: import("../languages.js").LanguageChoice}} choice
  */
 export function sessionFields({ talk, languages }) {
   // Without it, speech in the room must not interrupt a text answer.

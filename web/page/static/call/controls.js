@@ -14,8 +14,8 @@ export function enable(page, state) {
   page.stop.hidden = !page.start.hidden;
   page.stop.disabled = !(live || away || connecting);
   page.mute.disabled = page.question.disabled = page.send.disabled = !live;
-  for (const { firstElementChild: button } of page.suggestions.children) button.disabled = !live;
-  page.mute.textContent = state === "muted" ? "Unmute" : "Mute";
+  page.suggestions.inert = !live;
+  page.mute.textContent = page.hold.checked ? "Hold to talk" : state === "muted" ? "Unmute" : "Mute";
   page.mute.ariaPressed = String(state === "muted");
 }
 

@@ -1,0 +1,142 @@
+/** The conversation beside the camera: what is said, asked, answered and noticed, call after call. */
+
+import { CaptionList } from "../captions.js";
+import { download } from "../recorder.js";
+import { aboutModel, drawModel, drawNotices, element, pressable, sentence } from "../view.js";
+import { Conversation } from "./asking.js";
+import { CaptionLines } from "./caption_lines.js";
+import { drawRequests, stopping } from "./requests.js";
+import { Stream } from "./stream.js";
+
+const QUESTIONS = ["What do you see?", "What did you see first?", "Tell me when someone comes in"];
+const GREETING = 3; // seconds of a call in which notices are about the server in general
+
+/** @typedef {import("../eyeline.js").EyelineClient} EyelineClient */
+
+/** One stream for all calls of the page; a call after another continues it. */
+export class ConversationPanel {
+  #page;
+  #timeline;
+  #lines;
+  #notices = new Map();
+  #began = 0; // start of the stream on the browser's clock, in ms
+  #joined = 0; // start of the call
+  /** @type {Conversation | null} */ #conversation = null;
+  captions = new CaptionList();
+  stream;
+
+  /** @param {Record<string, any>} page its parts @param {import("../memory/timeline.js").Timeline} timeline */
+  constructor(page, timeline) {
+    this.#page = page;
+    this.#timeline = timeline;
+    this.stream = new Stream(page);
+    this.#lines = new CaptionLines(this.stream);
+    page.ask.onsubmit = (event) => this.#submit(event);
+    page.cancel.onclick = () => this.cancel();
+    page.download.onclick = () => download(new Blob([this.captions.toWebVTT()], { type: "text/vtt" }), "captions.vtt");
+    page.clear.onclick = () => page.clearing.showModal();
+    page.clearing.onclose = () => page.clearing.returnValue === "clear" && this.#clear();
+    page.suggestions.append(...QUESTIONS.map((question) => pressable(question, () => this.#ask(question))));
+  }
+
+  /** Seconds since the stream began. */
+  get now() {
+    return (performance.now() - this.#began) / 1000;
+  }
+
+  /** A call starts. @param {EyelineClient} client @param {boolean} spoken whether answers are spoken, too */
+  attach(client, spoken) {
+    const { stream, captions } = this;
+    const conversation = new Conversation(this.#page, client, { timeline: this.#timeline, stream, now: () => this.now });
+    const on = (name, act) => client.addEventListener(name, ({ detail }) => act(detail));
+    this.#conversation = conversation;
+    conversation.spoken = spoken;
+    on("caption", (caption) => captions.apply(caption) && this.#draw());
+    on("speakers", (event) => (captions.tell(event), this.#draw()));
+    on("translation", (text) => captions.translate(text) && this.#draw());
+    on("notice", ({ message, level }) => this.#notice(message, level));
+    on("requests", ({ requests }) => this.#drawRequests(requests));
+    on("event", (event) => conversation.receive(event));
+  }
+
+  /** The call is live: continue the stream, or begin it. */
+  begin() {
+    for (const button of this.#page.stream.querySelectorAll(".evidence button")) button.disabled = true; // of a session that is over
+    this.#drawRequests([]);
+    this.#notices.clear();
+    this.#joined = performance.now();
+    if (!this.stream.empty) {
+      this.captions.continueAt(this.now);
+      this.stream.add(element("li", "A new call: what was seen before is not remembered", "notice"), this.now);
+    } else this.#began = this.#joined;
+  }
+
+  /** The call is over. */
+  close() {
+    this.#conversation?.close("(the call ended)");
+    this.#drawRequests([]);
+  }
+
+  /** @param {boolean} spoken */
+  set spoken(spoken) {
+    if (this.#conversation) this.#conversation.spoken = spoken;
+  }
+
+  /** Stop the answer in progress. */
+  cancel() {
+    if (!this.#page.cancel.hidden) this.#conversation?.cancel();
+  }
+
+  /** @param {any} error of the server @returns {boolean} whether it is about a question, and handled */
+  refused(error) {
+    return this.#conversation?.refused(error) ?? false;
+  }
+
+  /** Put a question into the input field, or only the focus. @param {string} [question] */
+  suggest(question) {
+    if (question) this.#page.question.value = question;
+    this.#page.question.focus();
+  }
+
+  #ask(text) {
+    this.#page.suggestions.hidden = true;
+    this.#conversation?.ask(text);
+    this.stream.follow();
+    this.#page.question.focus();
+  }
+
+  #submit(event) {
+    event.preventDefault();
+    const text = this.#page.question.value.trim();
+    if (!text) return;
+    this.#page.question.value = "";
+    this.#ask(text);
+  }
+
+  #draw() {
+    this.#lines.draw(this.captions.lines, this.captions.names);
+    this.#page.download.disabled = !this.captions.lines.some((line) => line.final);
+  }
+
+  #drawRequests(requests) {
+    drawRequests(this.#page.requests, requests, (request) => this.#conversation?.ask(stopping(request)));
+  }
+
+  #notice(message, level) {
+    const known = this.#notices.has(message);
+    this.#notices.set(message, level);
+    drawNotices(this.#page, this.#notices);
+    drawModel(this.#page, message);
+    const general = aboutModel(message) || performance.now() - this.#joined < 1000 * GREETING;
+    if (known || (general && level !== "warning")) return;
+    this.stream.add(element("li", `${sentence(message)}.`, `notice ${level}`), this.now);
+  }
+
+  #clear() {
+    this.captions.clear();
+    this.stream.clear();
+    this.#draw();
+    this.#page.suggestions.hidden = false;
+    if (this.#joined) this.captions.continueAt((this.#joined - this.#began) / 1000); // the same clock
+  }
+}

@@ -18,7 +18,7 @@ from web.loading.models import load_models
 from web.loading.warm_up import warm_up
 from web.page.frame import rendering
 from web.serving.exit_deadline import ExitDeadline
-from web.serving.server import EyelineServer
+from web.serving.server import EyelineServer, address_error
 from web.temporary_folder import delete_abandoned
 
 logger = logging.getLogger(__name__)
@@ -103,9 +103,6 @@ def bound_socket(settings: Settings) -> Iterator[socket.socket]:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        raise UsageError(
-            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}: "
-            "end the program that listens there, or give --port"
-        ) from error
+        raise address_error(settings.host, settings.port, error) from error
     with listener:
         yield listener

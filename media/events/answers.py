@@ -12,7 +12,8 @@ from models.assistant.interface import Moment
 class Question:
     """A question about the video up to `time`; with `spoken` it is also answered as speech.
 
-    With `pictures`, which are image files, it is about these instead.
+    With `pictures`, which are image files, it is about these instead. Speech of the user interrupts
+    the answer, unless somebody outside the conversation asked.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Question:
     spoken: bool = False
     pictures: tuple[bytes, ...] = ()
     dialogue: Dialogue = NO_DIALOGUE
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

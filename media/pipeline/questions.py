@@ -14,6 +14,7 @@ class OpenQuestions:
     def __init__(self, *, cancellable: bool = True) -> None:
         self._cancellable = cancellable
         self._cancelled: dict[str, bool] = {}
+        self._outside: set[str] = set()
         self._unread: set[str] = set()
         self._calls: dict[str, Callable[[], None]] = {}
         self._arrivals: dict[str, float] = {}
@@ -28,9 +29,14 @@ class OpenQuestions:
         """Whether a question waits in a channel."""
         return bool(self._unread)
 
-    def open(self, id: str, arrival: float | None = None) -> None:
-        """Add question `id`, asked at `arrival`; None if nobody waits for the answer."""
+    def open(self, id: str, arrival: float | None = None, *, outside: bool = False) -> None:
+        """Add question `id`, asked at `arrival`; None if nobody waits for the answer.
+
+        It is not interrupted if it comes from `outside` the conversation.
+        """
         self._cancelled[id] = False
+        if outside:
+            self._outside.add(id)
         if arrival is not None:
             self._arrivals[id] = arrival
         self._unread.add(id)
@@ -42,6 +48,7 @@ class OpenQuestions:
     def close(self, id: str) -> None:
         """Remove question `id`: its last answer was sent."""
         self._cancelled.pop(id, None)
+        self._outside.discard(id)
         self._calls.pop(id, None)
         self._arrivals.pop(id, None)
 
@@ -54,11 +61,19 @@ class OpenQuestions:
 
         Never in a replay: nothing interrupts its answers.
         """
-        return self._cancellable and (self.any or now < self._spoken_until)
+        awaited = len(self._cancelled) > len(self._outside)
+        return self._cancellable and (awaited or now < self._spoken_until)
 
     def on_cancel(self, id: str, call: Callable[[], None]) -> None:
         """Call `call` when question `id` is cancelled, while it is open."""
         self._calls[id] = call
+
+    def interrupt(self) -> None:
+        """Cancel the open questions of the conversation: its user speaks."""
+        for known in self._cancelled.keys() - self._outside:
+            self.cancel(known)
+        if self._cancellable:
+            self._spoken_until = 0.0
 
     def cancel(self, id: str | None) -> None:
         """Cancel question `id`, or all open questions if None. Unknown ids are ignored."""

@@ -238,7 +238,9 @@ async def ask(
     What is asked about speech is answered by `speakers`.
     """
     announced = isinstance(question, Announce)
-    context.questions.open(question.id, None if announced else context.clock.now())
+    arrival = None if announced else context.clock.now()
+    outside = isinstance(question, Question) and question.outside
+    context.questions.open(question.id, arrival, outside=outside)
     if isinstance(question, Question):
         question = await speakers.answered(question)
     await channels.vision.send(question)

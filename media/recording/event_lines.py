@@ -101,6 +101,7 @@ def format_line(event: RecordedInput | RecordedMark, *, audio: int, video: int) 
     if isinstance(event, ListeningConfig) and event.speakers:
         del fields["speakers"]
     if isinstance(event, Question):
+        del fields["outside"]  # nothing interrupts a replay
         if event.dialogue == NO_DIALOGUE:
             del fields["dialogue"]
         fields["pictures"] = [base64.b64encode(image).decode() for image in event.pictures]

@@ -17,8 +17,8 @@ from tests.patience import PATIENCE
 from tests.web.served import scripted_models
 from web.config import Settings
 from web.errors import UsageError
-from web.serve import check_access, serve
-from web.serving.server import EyelineServer
+from web.serve import bound_socket, check_access, serve
+from web.serving.server import EyelineServer, listen
 
 
 @pytest.mark.slow
@@ -72,6 +72,16 @@ def test_what_was_loaded_is_frozen_before_the_service_listens(
     monkeypatch.setattr(web.serve, "create_app", lambda *_: FastAPI())
     assert serve(Settings(port=0), banner=None) == 0
     assert happened == ["froze", "listened"]
+
+
+def test_a_port_that_another_service_took_meanwhile_is_reported() -> None:
+    """Both were started at the same time: each could bind while the other did not listen yet."""
+    with bound_socket(Settings(port=0)) as first:
+        port = first.getsockname()[1]
+        with bound_socket(Settings(port=port)) as second:
+            listen(first)
+            with pytest.raises(UsageError, match="give --port"):
+                listen(second)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "127.example.com", "here.example"])

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from web.config import Settings
+from web.errors import UsageError
 from web.operation.draining import Draining
 from web.realtime.keepalive import PING_INTERVAL, PatientProtocol
 from web.serving.connections import Connections, connection_limit
@@ -58,8 +59,15 @@ class EyelineServer(uvicorn.Server):
         self._drain = settings.drain
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and start the application.
+
+        Raises:
+            UsageError: another program has begun to listen there since the address was bound.
+        """
         if sockets:
             self.app.state.listening = sockets[0].getsockname()[:2]
+        for each in sockets or ():
+            listen(each)
         await super().startup(sockets)
         if self.started and self.banner:
             sys.stdout.write(self.banner)
@@ -90,3 +98,24 @@ class EyelineServer(uvicorn.Server):
         """Return whether to shut down now; uvicorn asks ten times a second."""
         drained = self._draining is not None and self._draining.step()
         return await super().on_tick(counter) or drained
+
+
+def listen(listener: socket.socket) -> None:
+    """Let a bound socket listen.
+
+    Raises:
+        UsageError: another program listens there: two that start at the same time may both bind.
+    """
+    host, port = listener.getsockname()[:2]
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise address_error(host, port, error) from error
+
+
+def address_error(host: str, port: int, error: OSError) -> UsageError:
+    """Return the error of a service that cannot listen on an address."""
+    return UsageError(
+        f"cannot listen on {host}, port {port}: {error.strerror}: "
+        "end the program that listens there, or give --port"
+    )

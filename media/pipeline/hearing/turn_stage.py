@@ -219,7 +219,7 @@ class TurnStage:
         state.announced = True
         self._context.counters.turns += 1
         if detected and state.config.interrupt:
-            self._context.questions.cancel(None)
+            self._context.questions.interrupt()
         await self._context.send(TurnStarted(state.turn, state.start / SAMPLE_RATE, detected))
 
     async def _ignore(self, state: TurnState, text: str) -> None:

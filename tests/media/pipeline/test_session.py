@@ -227,12 +227,15 @@ async def test_a_replay_answers_every_question_whole() -> None:
     assert of(Answer, out)[-1].status == "completed"
 
 
-async def test_speaking_cancels_the_answer_in_progress() -> None:
+@pytest.mark.parametrize(("outside", "end"), [(False, "cancelled"), (True, "completed")])
+async def test_speaking_cancels_the_answer_in_progress_unless_it_is_for_somebody_outside(
+    outside: bool, end: str
+) -> None:
     release = asyncio.Event()
 
     async def source() -> AsyncIterator[Input]:
         yield ListeningConfig(interrupt=True)
-        yield Question("q", "count " + "x " * 500, 0.0)
+        yield Question("q", "count " + "x " * 500, 0.0, outside=outside)
         for chunk in chunks(tone(1)):
             yield chunk
         await release.wait()
@@ -248,7 +251,7 @@ async def test_speaking_cancels_the_answer_in_progress() -> None:
 
     with scripted_services() as services:
         await run_session(source(), send, services=services, clock=ReplayClock())
-    assert statuses[-1] == "cancelled"
+    assert statuses[-1] == end
 
 
 async def test_frames_are_returned_with_their_caption() -> None:

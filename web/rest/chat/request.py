@@ -109,7 +109,9 @@ class ChatQuestion:
 
     def at(self, id: str, time: float) -> Question:
         """Return the question for a session or memory at `time`, in seconds."""
-        return Question(id, self.text, time, pictures=self.images, dialogue=self.dialogue)
+        return Question(
+            id, self.text, time, pictures=self.images, dialogue=self.dialogue, outside=True
+        )
 
 
 def parse_chat_request(body: bytes) -> ChatQuestion:

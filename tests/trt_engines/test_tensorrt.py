@@ -23,7 +23,7 @@ from trt_engines.store.maker import Maker
 from trt_engines.store.making import EngineStore
 
 pytestmark = pytest.mark.slow
-trt = pytest.importorskip("tensorrt_rtx", reason="pip install 'eyeline[rtx]'")
+trt = pytest.importorskip("tensorrt_rtx", reason="./eyeline install test,rtx")
 SOURCE = NetworkSource(spec=TinyAttention().spec, weights="seed 0", build=TinyAttention)
 Told = list[tuple[str, str, int, int]]
 

@@ -26,7 +26,7 @@ def up(settings: Settings, count: int) -> int:
         ClusterUsageError: Ray is not installed, a node does not start, or a service has ended.
     """
     if find_spec("ray") is None:
-        raise ClusterUsageError("a cluster needs Ray: pip install 'eyeline[cluster]'")
+        raise ClusterUsageError("a cluster needs Ray: ./eyeline install cluster")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="eyeline-ray-") as folder:
         sys.stdout.write(f"starting {count} Ray nodes ...\n")

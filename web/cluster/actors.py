@@ -27,7 +27,7 @@ def join(address: str, own_address: str | None = None) -> str:
         ClusterUsageError: Ray is not installed, or there is no cluster.
     """
     if find_spec("ray") is None:
-        raise ClusterUsageError("a cluster needs Ray: pip install 'eyeline[cluster]'")
+        raise ClusterUsageError("a cluster needs Ray: ./eyeline install cluster")
     import ray
 
     options: dict[str, Any] = {} if own_address is None else {"_node_ip_address": own_address}

@@ -21,7 +21,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[ClusterProcesses]:
-    pytest.importorskip("ray", reason="needs pip install 'eyeline[cluster]'")
+    pytest.importorskip("ray", reason="needs ./eyeline install test,cluster")
     # Ray's sockets are in its folder, and their names may have 107 characters.
     with (
         tempfile.TemporaryDirectory(prefix="eyeline-") as folder,

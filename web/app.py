@@ -13,15 +13,15 @@ from starlette.middleware.cors import CORSMiddleware
 from media.clock import LiveClock
 from media.worker import Worker
 from web import problems
-from web.access.admission import Load
-from web.access.auth import Caller, Keys
+from web.access.doorkeeper import Doorkeeper
 from web.access.gate import Gate
 from web.config import Settings
-from web.context import ServiceContext, capabilities, waiting_lines
+from web.context import ServiceContext, capabilities, service_sessions, waiting_lines
 from web.history.store import RecordingStore
 from web.history.tickets import Tickets
 from web.loading.models import LoadedModels
 from web.operation import routes as operation
+from web.operation.enforcement import enforce
 from web.page import client_files, gradio_page
 from web.page.frame import GradioFrame
 from web.realtime import websocket as realtime
@@ -36,7 +36,6 @@ from web.rest import (
 )
 from web.rest import recordings as recordings_routes
 from web.rest.chat import routes as chat
-from web.sessions import Sessions
 from web.signaling import calls, whep, whip
 
 logger = logging.getLogger(__name__)
@@ -46,86 +45,57 @@ MESSAGE_THREADS = 2  # one long message does not hold up those of everybody else
 CLOSE_TIMEOUT = 0.8  # seconds in which calls must end when the service does
 
 
+ROUTERS = (
+    realtime.router,
+    calls.router,
+    whip.router,
+    whep.router,
+    service_info.router,
+    operation.router,
+    credentials.router,
+    sessions.router,
+    recordings_routes.router,
+    chat.router,
+    transcriptions.router,
+    speech.router,
+)
+
+
 def create_app(
     settings: Settings, models: LoadedModels, frame: GradioFrame | None = None
 ) -> FastAPI:
-    """Return the service; with Gradio's `frame`, it has the page at "/"."""
+    """Return the service; with Gradio's `frame`, it has the page at "/".
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        clock = LiveClock()
-        file_worker, message_worker = Worker("files"), Worker("messages", threads=MESSAGE_THREADS)
-        key = settings.api_key.get_secret_value() if settings.api_key else None
-        loop = asyncio.get_running_loop()
-        recordings = RecordingStore(settings.recordings)
-        try:
-            async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as tasks:
-                context = ServiceContext(
-                    settings=settings,
-                    models=models,
-                    capabilities=capabilities(settings, models),
-                    sessions=Sessions(
-                        settings.sessions,
-                        clock,
-                        retention=settings.captions_kept,
-                        per_secret=settings.secret_sessions,
-                        patience=settings.resume_timeout,
-                        load=Load(models.services.speech_wait, settings.busy),
-                    ),
-                    keys=Keys(key),
-                    clock=clock,
-                    file_worker=file_worker,
-                    message_worker=message_worker,
-                    tasks=tasks,
-                    closing=threading.Event(),
-                    lines=waiting_lines(settings),
-                    ended_session_lock=asyncio.Lock(),
-                    recordings=recordings,
-                    rebuilder=Rebuilder(settings, models, recordings, tasks),
-                    tickets=Tickets(),
-                )
-                tasks.create_task(recordings.sweep(), name="sweep recordings")
-                async with _in_cluster(context, app) as app.state.context:
-                    yield
-                context.close()
-                deadline.reschedule(loop.time() + CLOSE_TIMEOUT)
-        except TimeoutError:
-            logger.warning("cut off calls that had not ended after %.1f s", CLOSE_TIMEOUT)
-        finally:
-            file_worker.close()
-            message_worker.close()
-            recordings.close()
-
+    Raises:
+        KeyFileError: the file of keys cannot be used.
+    """
+    doorkeeper = Doorkeeper.of(settings)
     app = FastAPI(
         title="eyeline",
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, settings, models, doorkeeper),
         docs_url=None,  # they load scripts from another site
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,  # the table of routes has each path as it is
     )
-    for endpoints in (
-        realtime,
-        calls,
-        whip,
-        whep,
-        service_info,
-        operation,
-        credentials,
-        sessions,
-        recordings_routes,
-        chat,
-        transcriptions,
-        speech,
-    ):
-        app.include_router(endpoints.router)
+    for router in ROUTERS:
+        app.include_router(router)
     openapi.install(app)
     problems.install_error_handlers(app)
+    _add_middleware(app, settings, doorkeeper)
+    app.mount("/static", client_files.ClientFiles(), name="static")
+    if frame is not None:
+        gradio_page.add_routes(app, frame, settings.origins)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings, doorkeeper: Doorkeeper) -> None:
+    """Add what each request passes through; the last is the first that it comes to."""
     if settings.cluster is not None:
         from web.cluster.forwarding import Forwarding
 
         app.add_middleware(Forwarding, service=app)
-    app.add_middleware(Gate, settings=settings, authenticate=partial(_authenticate, app))
+    app.add_middleware(Gate, settings=settings, doorkeeper=doorkeeper, now=partial(_now, app))
     if settings.cluster is not None:
         from web.cluster.shared_secrets import SharedSecrets
 
@@ -137,10 +107,49 @@ def create_app(
         allow_headers=["*"],
         expose_headers=list(EXPOSED_HEADERS),
     )
-    app.mount("/static", client_files.ClientFiles(), name="static")
-    if frame is not None:
-        gradio_page.add_routes(app, frame, settings.origins)
-    return app
+
+
+@asynccontextmanager
+async def _lifespan(
+    settings: Settings, models: LoadedModels, doorkeeper: Doorkeeper, app: FastAPI
+) -> AsyncIterator[None]:
+    """Create what the routes share, and end what runs when the service does."""
+    file_worker, message_worker = Worker("files"), Worker("messages", threads=MESSAGE_THREADS)
+    loop = asyncio.get_running_loop()
+    recordings = RecordingStore(settings.recordings)
+    try:
+        async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as tasks:
+            clock = LiveClock()
+            context = ServiceContext(
+                settings=settings,
+                models=models,
+                capabilities=capabilities(settings, models),
+                sessions=service_sessions(settings, models, doorkeeper, clock),
+                doorkeeper=doorkeeper,
+                clock=clock,
+                file_worker=file_worker,
+                message_worker=message_worker,
+                tasks=tasks,
+                closing=threading.Event(),
+                lines=waiting_lines(settings),
+                ended_session_lock=asyncio.Lock(),
+                recordings=recordings,
+                rebuilder=Rebuilder(settings, models, recordings, tasks),
+                tickets=Tickets(),
+            )
+            tasks.create_task(recordings.sweep(), name="sweep recordings")
+            async with _in_cluster(context, app) as app.state.context:
+                enforcing = tasks.create_task(enforce(app.state.context), name="enforce limits")
+                yield
+                enforcing.cancel()
+            context.close()
+            deadline.reschedule(loop.time() + CLOSE_TIMEOUT)
+    except TimeoutError:
+        logger.warning("cut off calls that had not ended after %.1f s", CLOSE_TIMEOUT)
+    finally:
+        file_worker.close()
+        message_worker.close()
+        recordings.close()
 
 
 @asynccontextmanager
@@ -155,7 +164,7 @@ async def _in_cluster(context: ServiceContext, app: FastAPI) -> AsyncIterator[Se
         yield joining
 
 
-def _authenticate(app: FastAPI, key: str | None) -> Caller:
-    context = app.state.context
-    assert isinstance(context, ServiceContext)
-    return context.keys.authenticate(key, now=context.clock.now())
+def _now(app: FastAPI) -> float:
+    """Return the time on the service's clock; no request comes before it starts."""
+    context: ServiceContext = app.state.context
+    return context.clock.now()

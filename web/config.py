@@ -21,6 +21,7 @@ from web.setting_checks import (
     port_range,
     urls_with_scheme,
 )
+from web.settings.access import AccessSettings
 from web.settings.answers import AnswerSettings
 from web.settings.cluster import ClusterSettings
 from web.settings.errors import describe, refuse_unknown
@@ -34,6 +35,7 @@ PREFIX = "EYELINE_"
 
 
 class Settings(
+    AccessSettings,
     LanguageSettings,
     ClusterSettings,
     OperationSettings,
@@ -142,13 +144,6 @@ class Settings(
     """seconds of silence that end a turn, unless the client sets them"""
     speech_padding: float = Field(0.3, ge=0)
     """seconds before the start of speech that belong to the turn"""
-    api_key: SecretStr | None = None
-    """key that clients must send as Authorization: Bearer; no key is needed if not set"""
-    hosts: CommaSeparated = ()
-    """names of this service besides localhost and its address, comma-separated, as in the address
-    bar; without a key, requests under other names are refused"""
-    origins: CommaSeparated = ()
-    """web origins that may call from another site (CORS), comma-separated; * allows all"""
     stun_urls: Annotated[CommaSeparated, urls_with_scheme("stun", "stuns")] = ()
     """STUN servers offered to clients, comma-separated: stun:HOST:PORT"""
     turn_urls: Annotated[CommaSeparated, urls_with_scheme("turn", "turns")] = ()
@@ -239,12 +234,17 @@ class Settings(
             raise ValueError(
                 f"{PREFIX}TURN_URLS needs {PREFIX}TURN_SECRET: the static-auth-secret of the server"
             )
-        if self.turn_urls and self.api_key is None:
+        if self.turn_urls and not self.needs_key:
             raise ValueError(
-                f"{PREFIX}TURN_URLS needs {PREFIX}API_KEY: anybody could relay through your TURN "
-                "server otherwise"
+                f"{PREFIX}TURN_URLS needs {PREFIX}API_KEY or {PREFIX}KEYS: anybody could relay "
+                "through your TURN server otherwise"
             )
         return self
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether clients need a key."""
+        return self.api_key is not None or self.keys is not None
 
     @property
     def video_model_folder(self) -> Path:

@@ -13,7 +13,9 @@ from starlette.requests import HTTPConnection
 from media.clock import Clock
 from media.pipeline.models.generation import GenerationServer
 from media.worker import Worker
-from web.access.auth import Caller, ClientSecret, Keys
+from web.access.admission import Load, Shares
+from web.access.auth import Caller, ClientSecret
+from web.access.doorkeeper import Doorkeeper
 from web.access.waiting_line import WaitingLine
 from web.config import Settings
 from web.history.store import RecordingStore
@@ -21,7 +23,8 @@ from web.history.tickets import Tickets
 from web.loading.models import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 from web.rebuilding import Rebuilder
-from web.sessions import SessionKind, SessionRecord, Sessions
+from web.session_record import SessionKind, SessionRecord
+from web.sessions import Sessions
 from web.setting_checks import SMALL
 
 MODEL_NAME = "eyeline"  # of sessions in the API, whatever models are loaded
@@ -42,6 +45,21 @@ def waiting_lines(settings: Settings) -> WaitingLines:
         storage=WaitingLine(settings.upload_space, longest=longest),
         files=WaitingLine(settings.uploads, longest=longest),
         questions=WaitingLine(settings.questions, longest=longest),
+    )
+
+
+def service_sessions(
+    settings: Settings, models: LoadedModels, doorkeeper: Doorkeeper, clock: Clock
+) -> Sessions:
+    """Return the sessions of a service, of which there are none yet."""
+    return Sessions(
+        settings.sessions,
+        clock,
+        retention=settings.captions_kept,
+        patience=settings.resume_timeout,
+        load=Load(models.services.speech_wait, settings.busy),
+        shares=Shares(settings.secret_sessions, doorkeeper.rates),
+        audit=doorkeeper.audit,
     )
 
 
@@ -79,7 +97,7 @@ class ServiceContext:
     models: LoadedModels
     capabilities: Capabilities
     sessions: Sessions
-    keys: Keys
+    doorkeeper: Doorkeeper
     clock: Clock
     file_worker: Worker
     message_worker: Worker

@@ -10,6 +10,7 @@ from typing import Literal
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(of_session)s%(message)s"
 
 LogFormat = Literal["text", "json"]
+AuditLevel = Literal["off", "changes", "all"]
 
 current_session = ContextVar("current_session", default="")  # the id, in the tasks of a session
 
@@ -28,7 +29,10 @@ class SessionLabel(logging.Filter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: `time` in UTC, `level`, `logger`, `message`, `session`, `error`."""
+    """One JSON object a line: `time` in UTC, `level`, `logger`, `message`, `session`, `audit`.
+
+    An error has its traceback as `error`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return `record` as JSON."""
@@ -40,6 +44,8 @@ class JsonFormatter(logging.Formatter):
         }
         if session := getattr(record, "session", ""):
             fields["session"] = session
+        if audit := getattr(record, "audit", None):
+            fields["audit"] = audit
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)

@@ -11,6 +11,7 @@ from media.pipeline.models.services import Services
 from media.worker import Worker
 from trt_engines.backends.idle_memory import release_idle_memory
 from web.access.hosts import is_loopback
+from web.access.keys.key_file import read_keys
 from web.app import create_app
 from web.config import PREFIX, Settings
 from web.errors import UsageError
@@ -32,9 +33,12 @@ def serve(settings: Settings, *, banner: str | None) -> int:
     Raises:
         UsageError: the address is in use, or does not belong to this machine, or anybody could use
             the service.
+        KeyFileError: the file of keys cannot be used.
         ModelError, PageError: a model cannot be loaded, or the page not rendered.
     """
     check_access(settings)
+    if settings.keys is not None:
+        read_keys(settings.keys)  # a mistake in it is told before models are loaded
     for name in delete_abandoned(settings.memory_folder):
         logger.info("deleted %s, which a killed process left", name)
     deadline = ExitDeadline(END_TIMEOUT)
@@ -84,12 +88,12 @@ def check_access(settings: Settings) -> None:
     Raises:
         UsageError: they do not.
     """
-    if settings.api_key is not None or settings.without_key or is_loopback(settings.host):
+    if settings.needs_key or settings.without_key or is_loopback(settings.host):
         return
     raise UsageError(
         f"anybody who reaches {settings.host} could use this service, see and hear with it: set "
-        f"{PREFIX}API_KEY, for example to the output of `openssl rand -hex 32`, or "
-        f"{PREFIX}WITHOUT_KEY=true if that is wanted"
+        f"{PREFIX}API_KEY, for example to the output of `openssl rand -hex 32`, or {PREFIX}KEYS to "
+        f"a file of keys, or {PREFIX}WITHOUT_KEY=true if that is wanted"
     )
 
 

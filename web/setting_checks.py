@@ -1,5 +1,6 @@
 """Validators of settings."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
@@ -129,6 +130,16 @@ def http_url(url: str) -> str:
     except httpx.InvalidURL as error:
         raise ValueError(str(error)) from error
     return url.rstrip("/")
+
+
+def ip_networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Check that `texts` are IP addresses or networks."""
+    for text in texts:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError("expected addresses or networks such as 10.0.0.0/8") from None
+    return texts
 
 
 def header_value(key: SecretStr) -> SecretStr:

@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings
 
 from models.weights.catalog import NPM_REGISTRY
 from web.config import PREFIX, Settings
+from web.settings.access import AccessSettings
 from web.settings.answers import AnswerSettings
 from web.settings.cluster import ClusterSettings
 from web.settings.languages import LanguageSettings
@@ -17,6 +18,7 @@ from web.settings.weights import WeightSettings
 
 # In this order after the others.
 GROUPS: tuple[type[BaseSettings], ...] = (
+    AccessSettings,
     SeeingSettings,
     LanguageSettings,
     WeightSettings,
@@ -63,7 +65,9 @@ def _default(name: str, field: FieldInfo) -> str:
         return f"`.cache/eyeline/{name}`"
     if name == "npm_registry":
         return f"`{NPM_REGISTRY}`"
-    return "not set" if field.default in (None, ()) else f"`{field.default}`"
+    default = field.default
+    text = ",".join(default) if isinstance(default, tuple) else default
+    return "not set" if default in (None, ()) else f"`{text}`"
 
 
 if __name__ == "__main__":

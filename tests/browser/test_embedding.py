@@ -15,7 +15,7 @@ from web.config import Settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-KEY = "the key of the service"
+KEY = "the-key-of-the-service"
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,22 @@ def test_lists_are_comma_separated_and_empty_variables_count_as_not_set(
     assert settings.threads_in_use >= 1
 
 
+def test_a_key_that_no_client_could_send_is_refused_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EYELINE_API_KEY", " from-a-file\n")
+    key = read_settings().api_key
+    assert key is not None
+    assert key.get_secret_value() == "from-a-file"
+    for wrong in ("two words", "sésame"):
+        monkeypatch.setenv("EYELINE_API_KEY", wrong)
+        with pytest.raises(
+            SettingsError, match="EYELINE_API_KEY: expected a key of ASCII"
+        ) as error:
+            read_settings()
+        assert wrong not in str(error.value)
+
+
 def test_no_third_party_server_is_offered_unless_configured() -> None:
     settings = read_settings()
     assert settings.stun_urls == settings.turn_urls == ()

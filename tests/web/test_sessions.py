@@ -15,12 +15,8 @@ from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller
 from web.history.caption_log import MAX_CAPTIONS
 from web.problems import ProblemError
-from web.sessions import (
-    MAX_MOMENTS,
-    MAX_QUESTIONS,
-    SessionRecord,
-    Sessions,
-)
+from web.session_record import MAX_MOMENTS, MAX_QUESTIONS, SessionRecord
+from web.sessions import Sessions
 
 
 def caption(turn: int) -> Caption:

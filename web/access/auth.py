@@ -1,15 +1,20 @@
-"""Authentication: the service's API key, and short-lived client secrets for browsers.
+"""Authentication: keys, and short-lived client secrets for browsers.
 
 A client secret opens sessions with the configuration that it was created for, until it expires, and
-reaches those sessions alone, so that a page never gets the key. Without an API key every request
-that brings no secret counts as the key's.
+reaches those sessions alone, so that a page never gets the key. It carries the limits of the key
+that made it, and ends with it. If no key is needed, every request that brings no secret may do
+everything.
 """
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
+from web.access.keys.key_file import SERVICE_KEY, key_digest
+from web.access.keys.scopes import ALL_SCOPES, SECRET_SCOPES, ApiKey, KeyScope
 from web.problems import ProblemError
 
 SUBPROTOCOL_KEY = "openai-insecure-api-key."  # how browsers carry a key to a WebSocket
@@ -21,24 +26,52 @@ class ClientSecret:
     """A secret for sessions with the configuration `session`, until `expires` on the clock.
 
     `owner` names it in sessions and TURN credentials, which must not contain the secret itself.
+    `key` made it, None if none was needed; it may do what is in `scopes` and the key still may. One
+    that `watches` a session sees that of somebody else, and no other.
     """
 
-    value: str
+    value: str = field(repr=False)
     owner: str
     expires: float
     session: Mapping[str, Any]
+    key: ApiKey | None = None
+    scopes: frozenset[KeyScope] = SECRET_SCOPES
+    watches: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request: the holder of the key, or of a client secret."""
+    """Who sent a request: the holder of a key or of a client secret, or anybody if none is needed.
 
+    `address` is where the request came from.
+    """
+
+    key: ApiKey | None = None
     secret: ClientSecret | None = None
+    address: str = ""
 
     @property
     def owner(self) -> str | None:
-        """Return the owner of the sessions that this caller opens; None is the key."""
-        return None if self.secret is None else self.secret.owner
+        """The name of the owner of what this caller makes; None is who may do everything."""
+        key = "" if self.key is None or self.key.name == SERVICE_KEY else f"{self.key.name}/"
+        return key + ("" if self.secret is None else self.secret.owner) or None
+
+    @property
+    def name(self) -> str:
+        """What logs call the caller."""
+        key = "anybody" if self.key is None else self.key.name
+        return key if self.secret is None else f"{key}/{self.secret.owner}"
+
+    @property
+    def key_name(self) -> str | None:
+        """The name of the key, None if none was needed."""
+        return None if self.key is None else self.key.name
+
+    @property
+    def scopes(self) -> frozenset[KeyScope]:
+        """What the caller may do."""
+        allowed = ALL_SCOPES if self.key is None else self.key.scopes
+        return allowed if self.secret is None else allowed & self.secret.scopes
 
     @property
     def session(self) -> Mapping[str, Any]:
@@ -46,60 +79,122 @@ class Caller:
         return {} if self.secret is None else self.secret.session
 
     def reaches(self, owner: str | None) -> bool:
-        """Return whether this caller may use the sessions of `owner`."""
-        return self.secret is None or self.secret.owner == owner
+        """Return whether this caller may use the sessions and recordings of `owner`."""
+        if self.secret is not None:
+            return owner == self.owner
+        if KeyScope.ALL_SESSIONS in self.scopes:
+            return True
+        return owner is not None and self.key is not None and owner.startswith(f"{self.key.name}/")
+
+    def watches(self, session: str) -> bool:
+        """Return whether this caller may see `session`, although it is not its own."""
+        return self.secret is not None and self.secret.watches == session
+
+
+def wall_clock() -> datetime:
+    """Return the time by which keys expire."""
+    return datetime.now(UTC)
 
 
 class Keys:
-    """The API key, None if there is none, and the client secrets that have not expired."""
+    """The service's key in the settings, those of a file, and the client secrets that are valid.
 
-    def __init__(self, key: str | None) -> None:
-        self._key = key
-        self._secrets: dict[str, ClientSecret] = {}
+    Without a `service_key` and a file (`named` is None) no key is needed.
+    """
 
-    def mint(self, session: Mapping[str, Any], *, now: float, lifetime: float) -> ClientSecret:
-        """Return a new client secret that expires after `lifetime` seconds."""
-        self._drop_expired(now)
+    def __init__(
+        self,
+        service_key: str | None,
+        named: Iterable[ApiKey] | None = None,
+        *,
+        today: Callable[[], datetime] = wall_clock,
+    ) -> None:
+        self.needed = service_key is not None or named is not None
+        self._today = today
+        self._secrets: dict[bytes, ClientSecret] = {}
+        self._service_key = None if service_key is None else _service_key(service_key)
+        self.replace(named or ())
+
+    def replace(self, named: Iterable[ApiKey]) -> None:
+        """Use these keys of the file from now on."""
+        own = () if self._service_key is None else (self._service_key,)
+        self._keys = {each.digest: each for each in (*named, *own)}
+
+    def mint(
+        self,
+        session: Mapping[str, Any],
+        *,
+        now: float,
+        lifetime: float,
+        caller: Caller | None = None,
+        scopes: frozenset[KeyScope] = SECRET_SCOPES,
+        watches: str | None = None,
+    ) -> ClientSecret:
+        """Return a new client secret of `caller` that expires after `lifetime` seconds."""
+        self._make_room(now)
         value, owner = f"ek_{secrets.token_urlsafe(24)}", f"secret_{secrets.token_hex(8)}"
-        secret = ClientSecret(value, owner, now + lifetime, session)
-        self._secrets[secret.value] = secret
+        key = None if caller is None else caller.key
+        secret = ClientSecret(value, owner, now + lifetime, session, key, scopes, watches)
+        self._secrets[key_digest(value)] = secret
         return secret
 
-    def authenticate(self, key: str | None, *, now: float) -> Caller:
-        """Return who sends `key`.
+    def authenticate(self, given: str | None, *, now: float, address: str = "") -> Caller:
+        """Return who sends the key or client secret `given`.
 
         Raises:
-            ProblemError: there is an API key, and `key` is neither it nor a valid secret.
+            ProblemError: a key is needed, and `given` is neither one nor a valid secret.
         """
-        secret = self._secrets.get(key or "")
+        digest = key_digest(given or "")
+        secret = self._secrets.get(digest)
         if secret is not None and secret.expires > now:
-            return Caller(secret)
-        if self._key is None or (key and _equal(key, self._key)):
-            return Caller()
-        raise ProblemError(
-            401,
-            "this service needs its API key: send it as `Authorization: Bearer KEY`",
-            code="invalid_api_key",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+            caller = Caller(secret.key, secret, address)
+        else:
+            caller = Caller(self._keys.get(digest), None, address)
+        if (caller.key is None and self.needed) or not self.is_valid(caller):
+            raise ProblemError(
+                401,
+                "this service needs a key: send it as `Authorization: Bearer KEY`",
+                code="invalid_api_key",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return self.current(caller)
 
     def knows(self, value: str) -> bool:
         """Return whether `value` is a client secret, expired or not."""
-        return value in self._secrets
+        return key_digest(value) in self._secrets
 
-    def add(self, secret: ClientSecret) -> None:
-        """Accept a client secret that another machine has created."""
-        self._secrets[secret.value] = secret
+    def add(self, secret: ClientSecret, key: bytes | None) -> None:
+        """Accept a client secret of the key with digest `key` that another machine has created."""
+        if key is None or key in self._keys:
+            secret = replace(secret, key=None if key is None else self._keys[key])
+            self._secrets[key_digest(secret.value)] = secret
 
-    def _drop_expired(self, now: float) -> None:
-        alive = [secret for secret in self._secrets.values() if secret.expires > now]
-        kept = alive[-(MAX_SECRETS - 1) :]
-        self._secrets = {secret.value: secret for secret in kept}
+    def is_valid(self, caller: Caller) -> bool:
+        """Return whether the key of `caller` was neither revoked nor replaced, nor has expired."""
+        if caller.key is None:
+            return not self.needed
+        key = self._keys.get(caller.key.digest)
+        if key is None or key.name != caller.key.name:
+            return False
+        return key.expires is None or self._today() <= key.expires
+
+    def current(self, caller: Caller) -> Caller:
+        """Return `caller` with the scopes and limits that its key has now."""
+        if caller.key is None:
+            return caller
+        return replace(caller, key=self._keys.get(caller.key.digest, caller.key))
+
+    def _make_room(self, now: float) -> None:
+        """Drop what has expired; if that is not enough, the oldest of the key with the most."""
+        alive = {digest: each for digest, each in self._secrets.items() if each.expires > now}
+        if len(alive) >= MAX_SECRETS:
+            [(most, _)] = Counter(each.key for each in alive.values()).most_common(1)
+            del alive[next(digest for digest, each in alive.items() if each.key == most)]
+        self._secrets = alive
 
 
-def _equal(given: str, key: str) -> bool:
-    """Compare in constant time; text that is not ASCII is only comparable as bytes."""
-    return secrets.compare_digest(given.encode(), key.encode())
+def _service_key(key: str) -> ApiKey:
+    return ApiKey(SERVICE_KEY, key_digest(key))
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:

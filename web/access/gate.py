@@ -1,10 +1,12 @@
 """The gate before every route: what it does not let through reaches no application code.
 
-It checks Host, finds the route in the table, checks Origin and the key, and bounds the body. Routes
-read from the request's state who sent it.
+It checks Host, finds the route in the table, checks Origin, the key and what it may do, counts the
+request, and bounds the body. Routes read from the request's state who sent it. Once a key is
+revoked, nothing more is sent to its holder.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -13,65 +15,115 @@ from starlette.websockets import WebSocket
 
 from web.access.auth import Caller, bearer_token, subprotocol_key
 from web.access.bounded_body import BodyLimits, BoundedBody
+from web.access.client_address import FROM_PROXY, Proxies, parse_address
+from web.access.doorkeeper import Doorkeeper
 from web.access.hosts import HostRules
-from web.access.routes import WEBSOCKET, Access, RouteTable, Rule, max_body
+from web.access.routes import WEBSOCKET, RouteTable, Rule, max_body
 from web.config import Settings
 from web.problems import ProblemError, problem_response
 
 CALLER = "caller"  # its place in the request's state
+POLICY = 1008  # close code of a connection whose key was revoked, RFC 6455, section 7.4.1
+STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 
-Authenticate = Callable[[str | None], Caller]
+
+@dataclass(slots=True)
+class _Arrival:
+    """A request at the gate: what is known of it when its audit line is written."""
+
+    address: str
+    method: str
+    rule: Rule | None = None
+    caller: Caller | None = None
 
 
 class Gate:
     """Middleware that lets through what the table of routes allows to the caller."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, authenticate: Authenticate) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, doorkeeper: Doorkeeper, now: Callable[[], float]
+    ) -> None:
         self._app = app
+        self._now = now  # on the service's clock
         self._settings = settings
-        self._authenticate = authenticate
+        self._doorkeeper = doorkeeper
         self._table = RouteTable()
-        self._hosts = HostRules(
-            settings.hosts, settings.origins, any_host=settings.api_key is not None
-        )
+        self._proxies = Proxies.parse(settings.proxies)
+        self._hosts = HostRules(settings.hosts, settings.origins, any_host=settings.needs_key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
+        arrival = _Arrival(self._proxies.client(scope), method)
         try:
-            rule = self._admit(scope)
+            rule = self._admit(scope, arrival)
         except ProblemError as problem:
+            self._note(scope, arrival, problem.status, problem.code)
             await _refuse(problem, scope, receive, send)
             return
+        answer = self._watched(scope, arrival, send)
         if scope["type"] == "http":
-            await self._pass_on(rule, scope, receive, send)
+            await self._pass_on(rule, scope, receive, answer)
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, self._heard(arrival, receive), answer)
 
-    def _admit(self, scope: Scope) -> Rule:
+    def _admit(self, scope: Scope, arrival: _Arrival) -> Rule:
         """Return the rule of a request that is allowed; its caller is in its state then.
 
         Raises:
             ProblemError: it is not.
         """
         headers = Headers(scope=scope)
+        state = scope.setdefault("state", {})
+        peer = parse_address((scope.get("client") or ("", 0))[0])
+        state[FROM_PROXY] = self._proxies.trusts(peer)
         self._hosts.check_host(headers, (scope.get("server") or ("", 0))[0])
-        method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
-        rule = self._table.find(method, scope["path"])
+        arrival.rule = rule = self._table.find(arrival.method, scope["path"])
         if not rule.any_origin:
             self._hosts.check_origin(headers)
-        if rule.access is not Access.ANYBODY:
-            key = bearer_token(headers) or subprotocol_key(scope.get("subprotocols", []))
-            caller = self._authenticate(key)
-            if rule.access is Access.KEY and caller.secret is not None:
-                raise ProblemError(
-                    403,
-                    "a client secret only opens sessions and reaches its own: this needs the key",
-                    code="secret_not_allowed",
-                )
-            scope.setdefault("state", {})[CALLER] = caller
+        if rule.scope is not None:
+            given = bearer_token(headers) or subprotocol_key(scope.get("subprotocols", []))
+            caller = self._doorkeeper.authenticate(given, now=self._now(), address=arrival.address)
+            arrival.caller = state[CALLER] = caller
+            self._doorkeeper.rates.count_request(caller)
+            if rule.scope not in caller.scopes:
+                raise _not_in_scope(caller, rule)
         return rule
+
+    def _watched(self, scope: Scope, arrival: _Arrival, send: Send) -> Send:
+        """Return `send` that writes the audit line, and ends a stream once the key is revoked."""
+        cut = False
+
+        async def answer(message: Message) -> None:
+            nonlocal cut
+            if message["type"] in STARTS:
+                self._note(scope, arrival, int(message.get("status", 101)))
+            elif cut:
+                return
+            elif self._is_revoked(arrival):
+                if message["type"] == "websocket.send":
+                    raise OSError("the key was revoked")  # as if the client had left
+                if message.get("more_body", False):
+                    cut, message = True, {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        return answer
+
+    def _heard(self, arrival: _Arrival, receive: Receive) -> Receive:
+        """Return `receive` of a WebSocket that ends once the key is revoked."""
+
+        async def received() -> Message:
+            message = await receive()
+            if self._is_revoked(arrival):
+                return {"type": "websocket.disconnect", "code": POLICY}
+            return message
+
+        return received
+
+    def _is_revoked(self, arrival: _Arrival) -> bool:
+        return arrival.caller is not None and not self._doorkeeper.keys.is_valid(arrival.caller)
 
     async def _pass_on(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application on a bounded body; a body beyond its bounds gets their answer."""
@@ -93,12 +145,41 @@ class Gate:
         if body.problem is not None and not started:
             await problem_response(body.problem)(scope, receive, send)
 
+    def _note(self, scope: Scope, arrival: _Arrival, status: int, code: str | None = None) -> None:
+        """Write the audit line of a request for a route that is not for anybody."""
+        if arrival.rule is None or arrival.rule.scope is None:
+            return
+        self._doorkeeper.audit.request(
+            "unknown" if arrival.caller is None else arrival.caller.name,
+            arrival.address,
+            arrival.method,
+            arrival.rule.path,
+            status,
+            code=code,
+            session=scope.get("path_params", {}).get("id"),
+        )
+
 
 def caller_of(connection: HTTPConnection) -> Caller:
     """Return who sent a request that passed the gate; routes for anybody have no caller."""
     caller = connection.scope["state"][CALLER]
     assert isinstance(caller, Caller)
     return caller
+
+
+def _not_in_scope(caller: Caller, rule: Rule) -> ProblemError:
+    assert rule.scope is not None
+    allowed = ", ".join(sorted(caller.scopes)) or "nothing"
+    if caller.secret is not None:
+        detail, code = f"this client secret is for {allowed}", "secret_not_allowed"
+    else:
+        detail, code = f"this key is for {allowed}", "key_not_allowed"
+    return ProblemError(
+        403,
+        f"{detail}: this needs a key with the scope {rule.scope}",
+        code=code,
+        headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{rule.scope}"'},
+    )
 
 
 async def _refuse(problem: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,19 +11,12 @@ from dataclasses import dataclass
 
 from starlette.routing import compile_path
 
+from web.access.keys.scopes import KeyScope
 from web.config import Settings
 from web.problems import ProblemError
 
 WEBSOCKET = "WEBSOCKET"  # in the place of a method
 SMALL_BODY = 262_144  # bytes of JSON, or of an SDP offer with a session
-
-
-class Access(enum.Enum):
-    """Who may use a route."""
-
-    ANYBODY = "anybody"
-    OWN = "the key, or a client secret for what belongs to its own sessions"
-    KEY = "the key alone"
 
 
 class Body(enum.Enum):
@@ -38,59 +31,62 @@ class Body(enum.Enum):
 class Rule:
     """Who may use `path`, a template as of Starlette's routes, with any of `methods`.
 
-    `any_origin`: pages of any site may load it, as nothing in it belongs to anybody.
+    A caller needs `scope`; None is for anybody, without a key. `any_origin`: pages of any site may
+    load it, as nothing in it belongs to anybody.
     """
 
     methods: str
     path: str
-    access: Access
+    scope: KeyScope | None
     body: Body = Body.SMALL
     any_origin: bool = False
 
 
 RULES = (
-    Rule(WEBSOCKET, "/v1/realtime", Access.OWN),
-    Rule("POST", "/v1/realtime/calls", Access.OWN),
-    Rule("POST PATCH DELETE", "/v1/realtime/calls/{id}", Access.OWN),
-    Rule("POST", "/v1/realtime/calls/{id}/hangup", Access.OWN),
-    Rule("POST", "/v1/realtime/client_secrets", Access.KEY),
-    Rule("OPTIONS", "/whip", Access.ANYBODY),
-    Rule("POST", "/whip", Access.OWN),
-    Rule("POST PATCH DELETE", "/whip/{id}", Access.OWN),
-    Rule("OPTIONS", "/whep/{id}", Access.ANYBODY),
-    Rule("POST", "/whep/{id}", Access.OWN),
-    Rule("PATCH DELETE", "/whep/{id}/{viewer}", Access.OWN),
-    Rule("GET", "/ice-servers", Access.OWN),
-    Rule("POST", "/v1/audio/transcriptions", Access.KEY, Body.UPLOAD),
-    Rule("POST", "/v1/audio/translations", Access.KEY, Body.UPLOAD),
-    Rule("POST", "/v1/audio/speech", Access.KEY),
-    Rule("POST", "/v1/chat/completions", Access.OWN, Body.MESSAGE),
-    Rule("GET", "/v1/models", Access.KEY),
-    Rule("GET", "/v1/models/{name}", Access.KEY),
-    Rule("GET", "/sessions", Access.OWN),
-    Rule("GET DELETE", "/sessions/{id}", Access.OWN),
-    Rule("GET", "/sessions/{id}/captions", Access.OWN),
-    Rule("GET", "/sessions/{id}/captions.{format}", Access.OWN),
-    Rule("GET", "/sessions/{id}/history", Access.OWN),
-    Rule("GET", "/sessions/{id}/moments", Access.OWN),
-    Rule("GET", "/sessions/{id}/moments/{number}.jpg", Access.OWN),
-    Rule("GET", "/recordings", Access.OWN),
-    Rule("GET DELETE", "/recordings/{id}", Access.OWN),
-    Rule("GET", "/recordings/{id}/history", Access.OWN),
-    Rule("GET", "/recordings/{id}/captions.{format}", Access.OWN),
-    Rule("POST DELETE", "/recordings/{id}/rebuild", Access.OWN),
-    Rule("POST", "/recordings/{id}/video", Access.OWN),
-    Rule("GET", "/playback/{ticket}", Access.ANYBODY),
-    Rule("GET", "/health", Access.ANYBODY),
-    Rule("GET", "/ready", Access.ANYBODY),
-    Rule("GET", "/metrics", Access.KEY),
-    Rule("GET HEAD", "/openapi.json", Access.ANYBODY),
-    Rule("GET HEAD", "/static/js/{path:path}", Access.ANYBODY),
-    Rule("GET HEAD", "/static/{path:path}", Access.ANYBODY, any_origin=True),
-    Rule("GET HEAD", "/", Access.ANYBODY),
-    Rule("GET HEAD", "/theme.css", Access.ANYBODY),
-    Rule("GET HEAD", "/favicon.ico", Access.ANYBODY),
-    Rule("GET HEAD", "/assets/{path:path}", Access.ANYBODY),
+    Rule(WEBSOCKET, "/v1/realtime", KeyScope.SESSIONS),
+    Rule("POST", "/v1/realtime/calls", KeyScope.SESSIONS),
+    Rule("POST PATCH DELETE", "/v1/realtime/calls/{id}", KeyScope.SESSIONS),
+    Rule("POST", "/v1/realtime/calls/{id}/hangup", KeyScope.SESSIONS),
+    Rule("POST", "/v1/realtime/client_secrets", KeyScope.SECRETS),
+    Rule("OPTIONS", "/whip", None),
+    Rule("POST", "/whip", KeyScope.SESSIONS),
+    Rule("POST PATCH DELETE", "/whip/{id}", KeyScope.SESSIONS),
+    Rule("OPTIONS", "/whep/{id}", None),
+    Rule("POST", "/whep/{id}", KeyScope.WATCH),
+    Rule("PATCH DELETE", "/whep/{id}/{viewer}", KeyScope.WATCH),
+    Rule("GET", "/ice-servers", KeyScope.WATCH),
+    Rule("POST", "/v1/audio/transcriptions", KeyScope.FILES, Body.UPLOAD),
+    Rule("POST", "/v1/audio/translations", KeyScope.FILES, Body.UPLOAD),
+    Rule("POST", "/v1/audio/speech", KeyScope.SPEECH),
+    Rule("POST", "/v1/chat/completions", KeyScope.CHAT, Body.MESSAGE),
+    Rule("GET", "/v1/models", KeyScope.CHAT),
+    Rule("GET", "/v1/models/{name}", KeyScope.CHAT),
+    Rule("GET", "/sessions", KeyScope.WATCH),
+    Rule("GET", "/sessions/{id}", KeyScope.WATCH),
+    Rule("DELETE", "/sessions/{id}", KeyScope.SESSIONS),
+    Rule("GET", "/sessions/{id}/captions", KeyScope.WATCH),
+    Rule("GET", "/sessions/{id}/captions.{format}", KeyScope.WATCH),
+    Rule("GET", "/sessions/{id}/history", KeyScope.WATCH),
+    Rule("GET", "/sessions/{id}/moments", KeyScope.WATCH),
+    Rule("GET", "/sessions/{id}/moments/{number}.jpg", KeyScope.WATCH),
+    Rule("GET", "/recordings", KeyScope.WATCH),
+    Rule("GET", "/recordings/{id}", KeyScope.WATCH),
+    Rule("DELETE", "/recordings/{id}", KeyScope.SESSIONS),
+    Rule("GET", "/recordings/{id}/history", KeyScope.WATCH),
+    Rule("GET", "/recordings/{id}/captions.{format}", KeyScope.WATCH),
+    Rule("POST DELETE", "/recordings/{id}/rebuild", KeyScope.SESSIONS),
+    Rule("POST", "/recordings/{id}/video", KeyScope.WATCH),
+    Rule("GET", "/playback/{ticket}", None),
+    Rule("GET", "/health", None),
+    Rule("GET", "/ready", None),
+    Rule("GET", "/metrics", KeyScope.METRICS),
+    Rule("GET HEAD", "/openapi.json", None),
+    Rule("GET HEAD", "/static/js/{path:path}", None),
+    Rule("GET HEAD", "/static/{path:path}", None, any_origin=True),
+    Rule("GET HEAD", "/", None),
+    Rule("GET HEAD", "/theme.css", None),
+    Rule("GET HEAD", "/favicon.ico", None),
+    Rule("GET HEAD", "/assets/{path:path}", None),
 )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from web.cli.keys import add_arguments
+
 SAMPLERS = ("motion-stream", "rolling-forcing", "stream-dit")  # as media.events.generation
 
 
@@ -35,6 +37,8 @@ def make_parser() -> CommandParser:
     _add_publish(commands)
     _add_pull(commands)
     _add_engines(commands)
+    summary = "add, list and revoke keys in their file"
+    add_arguments(commands.add_parser("keys", help=summary, description=summary))
     summary = "check this machine and give advice; exit status 1 if a check fails"
     command = commands.add_parser("doctor", help=summary, description=summary)
     command.add_argument("--json", action="store_true", help="print JSON")

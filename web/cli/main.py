@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from media.recording.layout import check_recording
 from web.cli.arguments import make_parser
+from web.cli.keys import run_keys
 from web.cli.output_file import check_output
 from web.config import Settings, read_settings
 from web.errors import UsageError, run_command
@@ -89,6 +90,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "publish": _publish,
         "pull": _pull,
         "engines": _engines,
+        "keys": run_keys,
         "doctor": _doctor,
         "version": _version,
     }

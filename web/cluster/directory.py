@@ -48,12 +48,18 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class SharedSecret:
-    """A client secret as any edge may need it; `expires` is on the directory's clock."""
+    """A client secret as any edge may need it; `expires` is on the directory's clock.
+
+    `key` is the digest of the key that made it: edges have the same file of keys.
+    """
 
     value: str
     owner: str
     session: Mapping[str, Any]
     expires: float
+    key: bytes | None = None
+    scopes: tuple[str, ...] = ()
+    watches: str | None = None
 
 
 @dataclass(slots=True)

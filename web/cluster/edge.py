@@ -10,12 +10,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from web.access.auth import Caller, ClientSecret
+from web.access.keys.scopes import KeyScope
 from web.cluster.actors import ActorClient, find_registry, join
+from web.cluster.directory import SharedSecret
 from web.cluster.http_proxy import HttpProxy
 from web.cluster.membership import Membership
 from web.config import Settings
 from web.context import ServiceContext
-from web.sessions import SessionRecord
+from web.session_record import SessionRecord
 
 logger = logging.getLogger(__name__)
 
@@ -34,17 +36,36 @@ class Edge:
     async def share_secret(self, secret: ClientSecret) -> None:
         """Let every edge accept `secret`."""
         lifetime = secret.expires - self.context.clock.now()
-        await self.membership.share_secret(secret.value, secret.owner, secret.session, lifetime)
+        shared = SharedSecret(
+            secret.value,
+            secret.owner,
+            secret.session,
+            lifetime,
+            key=None if secret.key is None else secret.key.digest,
+            scopes=tuple(secret.scopes),
+            watches=secret.watches,
+        )
+        await self.membership.share_secret(shared, lifetime)
 
     async def learn_secret(self, value: str) -> None:
         """Learn a client secret that another edge has created, if `value` is one."""
-        if self.context.keys.knows(value):
+        keys = self.context.doorkeeper.keys
+        if keys.knows(value):
             return
         found = await self.membership.secret(value)
         if found is not None:
             shared, lifetime = found
             expires = self.context.clock.now() + lifetime
-            self.context.keys.add(ClientSecret(shared.value, shared.owner, expires, shared.session))
+            scopes = frozenset(KeyScope(each) for each in shared.scopes)
+            secret = ClientSecret(
+                shared.value,
+                shared.owner,
+                expires,
+                shared.session,
+                scopes=scopes,
+                watches=shared.watches,
+            )
+            keys.add(secret, shared.key)
 
     async def add(self, record: SessionRecord) -> None:
         """Let other edges know of a session that started here."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from media.clock import Clock
 from web.cluster.actors import ActorClient
-from web.cluster.directory import EdgeReport, Location, Reply
+from web.cluster.directory import EdgeReport, Location, Reply, SharedSecret
 from web.cluster.errors import ClusterError
 from web.sessions import Sessions
 
@@ -98,9 +98,9 @@ class Membership:
         location: Location | None = await self._ask("claim", session, self.id)
         return location
 
-    async def share_secret(self, value: str, owner: str, session: Any, lifetime: float) -> None:
-        """Let every edge accept a client secret that was created here."""
-        await self._ask("share_secret", value, owner, session, lifetime)
+    async def share_secret(self, secret: SharedSecret, lifetime: float) -> None:
+        """Let every edge accept a client secret that was created here, for `lifetime` seconds."""
+        await self._ask("share_secret", secret, lifetime)
 
     async def secret(self, value: str) -> Any:
         """Return the client secret that another edge has created, and its lifetime in seconds."""

@@ -4,7 +4,7 @@ A registry that starts again is empty, and learns everything from the next repor
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from media.clock import monotonic
 from web.cluster.directory import Directory, EdgeReport, Location, Reply, SharedSecret
@@ -43,11 +43,9 @@ class Registry:
     def claim(self, session: str, edge: str) -> Location | None:
         return self._directory.claim(session, edge, monotonic())
 
-    def share_secret(
-        self, value: str, owner: str, session: Mapping[str, Any], lifetime: float
-    ) -> None:
+    def share_secret(self, secret: SharedSecret, lifetime: float) -> None:
         now = monotonic()
-        self._directory.share_secret(SharedSecret(value, owner, session, now + lifetime), now)
+        self._directory.share_secret(replace(secret, expires=now + lifetime), now)
 
     def secret(self, value: str) -> tuple[SharedSecret, float] | None:
         """Return a secret, and for how many seconds it is still valid."""

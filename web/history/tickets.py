@@ -4,14 +4,20 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from web.access.auth import Caller
+
 MAX_TICKETS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """`file` may be read by whoever knows `value`, until `expires` on the service's clock."""
+    """`file` may be read by whoever knows `value`, until `expires` on the service's clock.
+
+    `caller` asked for it.
+    """
 
     value: str
+    caller: Caller
     file: Path
     expires: float
 
@@ -22,14 +28,14 @@ class Tickets:
     def __init__(self) -> None:
         self._tickets: dict[str, Ticket] = {}
 
-    def issue(self, file: Path, *, now: float, lifetime: float) -> Ticket:
+    def issue(self, file: Path, caller: Caller, *, now: float, lifetime: float) -> Ticket:
         """Return a new ticket for `file` that is good for `lifetime` seconds."""
         alive = [each for each in self._tickets.values() if each.expires > now]
-        ticket = Ticket(secrets.token_urlsafe(24), file, now + lifetime)
+        ticket = Ticket(secrets.token_urlsafe(24), caller, file, now + lifetime)
         self._tickets = {each.value: each for each in [*alive[-(MAX_TICKETS - 1) :], ticket]}
         return ticket
 
-    def file(self, value: str, *, now: float) -> Path | None:
-        """Return the file of a ticket, None if there is no such ticket or it has expired."""
+    def find(self, value: str, *, now: float) -> Ticket | None:
+        """Return a ticket, None if there is no such ticket or it has expired."""
         ticket = self._tickets.get(value)
-        return ticket.file if ticket is not None and ticket.expires > now else None
+        return ticket if ticket is not None and ticket.expires > now else None

@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from web.access.client_address import FROM_PROXY
 from web.page.client_files import STATIC
 from web.page.frame import ROOT, TITLE, GradioFrame
 
@@ -77,8 +78,9 @@ def own_head(html: str) -> str:
 
 def root_url(request: Request) -> str:
     """Return the URL of the service as the browser knows it; behind a proxy, what that says."""
+    proxied = request.scope["state"][FROM_PROXY]
     host, scheme = (
-        request.headers.get(f"x-forwarded-{name}", "").partition(",")[0].strip()
+        request.headers.get(f"x-forwarded-{name}", "").partition(",")[0].strip() if proxied else ""
         for name in ("host", "proto")
     )
     own = "http" if host else request.url.scheme

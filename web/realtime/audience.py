@@ -1,12 +1,14 @@
 """The viewers of a session, which see and hear it and cannot hold it up."""
 
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 
 from media.channel import Channel, ChannelClosedError
 from media.frames import AudioChunk, VideoFrame
 from rtc.errors import PeerClosedError
 from rtc.peer import Peer
+from web.access.auth import Caller
 from web.realtime.lines.peer_line import new_tag
 
 SPEECH_CHUNKS = 256  # that wait for one viewer; the oldest are dropped
@@ -15,7 +17,8 @@ SPEECH_CHUNKS = 256  # that wait for one viewer; the oldest are dropped
 class Viewer:
     """A peer that only receives; it gets speech through a channel of its own, which never fills."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, caller: Caller) -> None:
+        self.caller = caller
         self.id = f"view_{secrets.token_hex(8)}"
         self.peer = peer
         self.tag = new_tag()
@@ -71,7 +74,12 @@ class Audience:
         for viewer in self._viewers.values():
             viewer.peer.clear()
 
+    async def dismiss(self, allowed: Callable[[Caller], bool]) -> None:
+        """End the connections of viewers that are not `allowed` any more."""
+        for viewer in list(self._viewers.values()):
+            if not allowed(viewer.caller):
+                await viewer.peer.close()
+
     async def close(self) -> None:
         """End the connections of all viewers."""
-        for viewer in list(self._viewers.values()):
-            await viewer.peer.close()
+        await self.dismiss(lambda _: False)

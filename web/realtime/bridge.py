@@ -38,7 +38,7 @@ from web.realtime.lines.media_order import MediaOrder, onward
 from web.realtime.stats import NetworkStats, report_stats
 from web.realtime.storage import run_stored_session
 from web.realtime.text_messages import LONG_MESSAGE, event_text, parse_message
-from web.sessions import SessionRecord
+from web.session_record import SessionRecord
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from models.errors import StoreError
 from web.config import Settings
 from web.context import unix_time
 from web.history.recording_files import HistoryWriter, SessionFacts, write_summary
-from web.sessions import SessionRecord
+from web.session_record import SessionRecord
 from web.temporary_folder import temporary_folder
 
 logger = logging.getLogger(__name__)

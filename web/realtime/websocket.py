@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket
 
-from web.access.admission import SessionsFullError
 from web.access.auth import Caller
 from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
+from web.problems import ProblemError
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import query_patch
 from web.protocol.session_update import merged
@@ -46,7 +46,7 @@ async def _start(context: ServiceContext, caller: Caller, websocket: WebSocket) 
     query = websocket.query_params
     try:
         record = await context.start_session("websocket", caller)
-    except SessionsFullError as error:
+    except ProblemError as error:
         await websocket.close(FULL, error.detail)
         return
     try:

@@ -8,8 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from web.access.auth import Caller
 from web.access.gate import caller_of
 from web.access.ice import ice_servers
+from web.access.keys.scopes import GRANTED_SCOPES, SECRET_SCOPES, KeyScope
 from web.context import service_context, unix_time
 from web.problems import ProblemError
 from web.protocol.client_events.messages import ProtocolError
@@ -27,8 +29,15 @@ class SecretExpiry(BaseModel):
 
 
 class ClientSecretRequest(BaseModel):
+    """OpenAI's request, with two fields of this service.
+
+    The secret may do what is in `scopes`. One that may `watch` a session sees and hears that alone.
+    """
+
     expires_after: SecretExpiry = Field(default_factory=SecretExpiry)
     session: dict[str, Any] = Field(default_factory=dict)
+    scopes: list[KeyScope] | None = None
+    watch: str | None = None
 
 
 @router.get("/ice-servers")
@@ -63,8 +72,40 @@ async def create_client_secret(request: Request, body: ClientSecretRequest) -> d
     lifetime = body.expires_after.seconds
     if wanted := {name: value for name, value in asdict(own).items() if value is not None}:
         fields["eyeline"] = wanted
-    secret = context.keys.mint(fields, now=context.clock.now(), lifetime=lifetime)
+    caller = caller_of(request)
+    if body.watch is not None:
+        context.sessions.get(body.watch, caller)
+    secret = context.doorkeeper.keys.mint(
+        fields,
+        now=context.clock.now(),
+        lifetime=lifetime,
+        caller=caller,
+        scopes=secret_scopes(caller, body),
+        watches=body.watch,
+    )
     if context.cluster is not None:
         await context.cluster.share_secret(secret)
     session = session_object(config, f"sess_{secret.value[3:19]}")
     return {"value": secret.value, "expires_at": unix_time() + lifetime, "session": session}
+
+
+def secret_scopes(caller: Caller, body: ClientSecretRequest) -> frozenset[KeyScope]:
+    """Return what a client secret of `caller` may do.
+
+    Raises:
+        ProblemError: it would be more than the caller may, or than secrets may.
+    """
+    if body.watch is not None:
+        wanted = frozenset({KeyScope.WATCH})
+    elif body.scopes is None:
+        wanted = SECRET_SCOPES & caller.scopes
+    else:
+        wanted = frozenset(body.scopes)
+    if excess := wanted - (GRANTED_SCOPES & caller.scopes):
+        raise ProblemError(
+            403,
+            f"a client secret of this key cannot be for {', '.join(sorted(excess))}",
+            code="scope_not_allowed",
+            param="scopes",
+        )
+    return wanted

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from web import problems
-from web.access.routes import RULES, Access
+from web.access.routes import RULES
 from web.rest.chat.request import ChatCompletionRequest
 from web.rest.subtitles import MEDIA_TYPES
 from web.rest.transcription_fields import ResponseFormat
@@ -139,7 +139,7 @@ def _document(app: FastAPI) -> Fields:
     schemas.update(chat.pop("$defs"))
     schemas.update({"Problem": PROBLEM, "ChatRequest": chat})
     made["components"]["securitySchemes"] = {KEY: {"type": "http", "scheme": "bearer"}}
-    open_to_all = {rule.path for rule in RULES if rule.access is Access.ANYBODY}
+    open_to_all = {rule.path for rule in RULES if rule.scope is None}
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
             _complete(operation, method, path)

@@ -123,7 +123,8 @@ async def open_video(
     if not file.is_file():
         await _make_video(context, recording, track)
     lifetime = context.settings.playback_time
-    ticket = context.tickets.issue(file, now=context.clock.now(), lifetime=lifetime)
+    caller = caller_of(request)
+    ticket = context.tickets.issue(file, caller, now=context.clock.now(), lifetime=lifetime)
     return {"url": f"/playback/{ticket.value}", "expires_at": unix_time() + round(lifetime)}
 
 
@@ -131,11 +132,15 @@ async def open_video(
 async def play(request: Request, ticket: str) -> Response:
     """Return a video, or the part of it that `Range` names, to whoever knows its address."""
     context = service_context(request)
-    file = context.tickets.file(ticket, now=context.clock.now())
-    if file is None or not await context.recordings.run(file.is_file):
+    found = context.tickets.find(ticket, now=context.clock.now())
+    if (
+        found is None
+        or not context.doorkeeper.keys.is_valid(found.caller)
+        or not await context.recordings.run(found.file.is_file)
+    ):
         raise ProblemError(404, "this address has expired, or its recording was deleted")
     headers = {"Cache-Control": "private, no-store"}
-    return FileResponse(file, media_type=MP4, headers=headers)
+    return FileResponse(found.file, media_type=MP4, headers=headers)
 
 
 async def _make_video(context: ServiceContext, recording: Recording, track: str) -> None:

@@ -35,8 +35,8 @@ class RepeatLimit(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether `record` is logged; it may get a note."""
-        if record.levelno < logging.INFO:
-            return True  # somebody asked for all of them
+        if record.levelno < logging.INFO or getattr(record, "unlimited", False):
+            return True  # somebody asked for all of them, or they are of what a key has done
         name = (record.name, VARYING.sub("#", str(record.msg)[:200]))
         kind, now = self._kinds.get(name), self._now()
         dropped = 0

@@ -28,6 +28,7 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         http=http_protocol(limits, connections),
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # web.access.client_address reads them
         ws=PatientProtocol,
         # Messages over the limit get an error event; those over twice the limit are cut here.
         ws_max_size=2 * settings.max_message_size,

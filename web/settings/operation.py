@@ -9,12 +9,10 @@ from web.log_lines import LogFormat
 
 
 class OperationSettings(BaseSettings):
-    """Who may reach it, what it logs, and how it ends."""
+    """What the service logs, and how it ends."""
 
     model_config = SettingsConfigDict(use_attribute_docstrings=True)
 
-    without_key: bool = False
-    """serve on an address that other machines reach although `EYELINE_API_KEY` is not set"""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """lowest level that is logged"""
     log_format: LogFormat = "text"

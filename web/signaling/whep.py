@@ -41,7 +41,7 @@ async def whep(request: Request, id: str) -> Response:
     async with AsyncExitStack() as cleanup:
         peer = await accept_peer(context.settings, sdp, call.clock)
         cleanup.push_async_callback(peer.close)
-        viewer = Viewer(peer)
+        viewer = Viewer(peer, caller_of(request))
         if not call.watch(viewer):
             raise ProblemError(
                 503,

@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute, compile_p
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 
 from tests.web.served import scripted_models
-from web.access.routes import RULES, WEBSOCKET, Access, RouteTable, Rule
+from web.access.keys.scopes import SECRET_SCOPES
+from web.access.routes import RULES, WEBSOCKET, RouteTable, Rule
 from web.app import create_app
 from web.config import Settings
 from web.page.frame import GradioFrame
@@ -22,9 +23,7 @@ KEY = "sesame"
 TURN_TTL = 3600
 EACH = [(method, rule) for rule in RULES for method in rule.methods.split()]
 OF_A_SESSION = [  # what is for anybody says the same of each session
-    (method, rule)
-    for method, rule in EACH
-    if "{id}" in rule.path and rule.access is not Access.ANYBODY
+    (method, rule) for method, rule in EACH if "{id}" in rule.path and rule.scope is not None
 ]
 
 
@@ -131,7 +130,7 @@ def test_without_a_valid_key_only_what_is_for_anybody_is_served(
 ) -> None:
     for key in (None, "wrong", "ek_made_up"):
         refused = ask(client, method, filled(rule), key) == 401
-        assert refused == (rule.access is not Access.ANYBODY)
+        assert refused == (rule.scope is not None)
 
 
 @pytest.mark.parametrize(("method", "rule"), EACH, ids=name)
@@ -140,11 +139,11 @@ def test_the_key_opens_every_route(client: TestClient, method: str, rule: Rule) 
 
 
 @pytest.mark.parametrize(("method", "rule"), EACH, ids=name)
-def test_a_client_secret_is_refused_where_only_the_key_may_come(
+def test_a_client_secret_is_refused_where_it_has_not_the_scope(
     client: TestClient, method: str, rule: Rule
 ) -> None:
     refused = ask(client, method, filled(rule), mint(client)) in (401, 403)
-    assert refused == (rule.access is Access.KEY)
+    assert refused == (rule.scope is not None and rule.scope not in SECRET_SCOPES)
 
 
 @pytest.mark.parametrize(("method", "rule"), OF_A_SESSION, ids=name)
@@ -282,7 +281,7 @@ def test_no_spelling_of_a_path_gets_around_the_key(
     url = "http://testserver/" + "/".join(parts)
     answer = client.request(method, url, follow_redirects=False)
     path = answer.request.url.path or "/"
-    open_to_all = [rule.path for rule in RULES if rule.access is Access.ANYBODY]
+    open_to_all = [rule.path for rule in RULES if rule.scope is None]
     served = any(compile_path(each)[0].match(path) for each in open_to_all)
     assert served or answer.status_code in (401, 404, 405, 426)
     if answer.status_code < 400:

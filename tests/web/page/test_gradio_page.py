@@ -26,7 +26,11 @@ def client(frame: GradioFrame) -> Iterator[TestClient]:
     settings = Settings(origins=("https://app.example",))
     with (
         scripted_models() as models,
-        TestClient(create_app(settings, models, frame), base_url="http://localhost:7860") as client,
+        TestClient(
+            create_app(settings, models, frame),
+            base_url="http://localhost:7860",
+            client=("127.0.0.1", 50000),
+        ) as client,
     ):
         yield client
 
@@ -150,6 +154,12 @@ def test_behind_a_proxy_the_page_finds_its_files_under_the_public_name(client: T
     assert (
         gradio_config(client.get("/", headers=headers).text)["root"] == "https://chat.example.org"
     )
+
+
+def test_only_a_trusted_proxy_names_the_service(client: TestClient) -> None:
+    headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
+    stranger = TestClient(client.app, "http://localhost:7860", client=("10.0.0.1", 50000))
+    assert gradio_config(stranger.get("/", headers=headers).text)["root"] == "http://localhost:7860"
 
 
 def test_what_a_request_says_of_the_host_ends_no_string_of_the_page(client: TestClient) -> None:

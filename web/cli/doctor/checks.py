@@ -23,6 +23,7 @@ from models.weights.catalog import WEIGHTS
 from models.weights.fetch import verify_weights
 from trt_engines.detect import detect
 from web.access.hosts import is_loopback
+from web.access.keys.key_file import KeyFileError, read_keys
 from web.cli.doctor.finding import Finding
 from web.cli.doctor.network import check_port, check_stun, check_turn, check_udp
 from web.config import Settings
@@ -216,6 +217,12 @@ def check_camera(settings: Settings) -> Finding:
 
 
 def check_key(settings: Settings) -> Finding:
+    if settings.keys is not None:
+        try:
+            count = sum(not each.revoked for each in read_keys(settings.keys))
+        except KeyFileError as error:
+            return Finding("key", "fail", str(error), "the service does not start with it")
+        return Finding("key", "ok", f"clients must send one: {count} are in {settings.keys}")
     if settings.api_key is not None:
         return Finding("key", "ok", "clients must send it")
     if is_loopback(settings.host):
@@ -226,7 +233,7 @@ def check_key(settings: Settings) -> Finding:
         "warn" if settings.without_key else "fail",
         f"none set: anyone who can reach {where} could use the service"
         f"{'' if settings.without_key else ', so it does not start'}",
-        "set EYELINE_API_KEY to a long random text",
+        "set EYELINE_API_KEY to a long random text, or EYELINE_KEYS to a file of keys",
     )
 
 

@@ -13,7 +13,7 @@ from media.clock import Clock
 from web.attendance import arrived, attendance_fields, deadline, disconnected, fell_silent
 from web.realtime.lines.delivery import Delivery
 from web.realtime.lines.line import Line
-from web.sessions import SessionRecord
+from web.session_record import SessionRecord
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,53 @@
+"""What the service knows about those who use it: keys, what they used, and the audit log."""
+
+from dataclasses import dataclass
+
+from web.access.audit import AuditLog
+from web.access.auth import Caller, Keys
+from web.access.keys.watched_file import WatchedKeyFile
+from web.access.rates import ClientRates
+from web.config import Settings
+from web.problems import ProblemError
+
+
+@dataclass(frozen=True, slots=True)
+class Doorkeeper:
+    """`key_file` is where the keys come from that are not in the settings, if there is one."""
+
+    keys: Keys
+    key_file: WatchedKeyFile | None
+    rates: ClientRates
+    audit: AuditLog
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Doorkeeper":
+        """Return the doorkeeper of a service with these `settings`.
+
+        Raises:
+            KeyFileError: the file of keys cannot be used.
+        """
+        key_file = None if settings.keys is None else WatchedKeyFile(settings.keys)
+        return cls(
+            keys=Keys(
+                None if settings.api_key is None else settings.api_key.get_secret_value(),
+                None if key_file is None else key_file.load(),
+            ),
+            key_file=key_file,
+            rates=ClientRates(settings.requests, settings.wrong_keys),
+            audit=AuditLog(settings.audit),
+        )
+
+    def authenticate(self, given: str | None, *, now: float, address: str) -> Caller:
+        """Return who sends the key or client secret `given` from `address`.
+
+        Raises:
+            ProblemError: a key is needed and missing or wrong, or too many from there were wrong.
+        """
+        if given is None or not self.keys.needed:
+            return self.keys.authenticate(given, now=now, address=address)
+        self.rates.check_guesses(address)
+        try:
+            return self.keys.authenticate(given, now=now, address=address)
+        except ProblemError:
+            self.rates.count_guess(address)
+            raise

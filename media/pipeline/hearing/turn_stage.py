@@ -21,19 +21,24 @@ from media.events.hearing import (
 )
 from media.frames import SAMPLE_RATE, AudioChunk, Gap
 from media.pipeline.context import SessionContext
-from media.pipeline.hearing.backchannels import INTERRUPTION, is_backchannel
+from media.pipeline.hearing.backchannels import (
+    INTERRUPTION,
+    early_looks,
+    interrupts_early,
+    is_backchannel,
+)
 from media.pipeline.hearing.made_up import with_gap, without_made_up
 from media.pipeline.hearing.patience import patience
-from media.pipeline.hearing.turn_items import TurnAudio, TurnEnd, TurnItem, TurnPause
+from media.pipeline.hearing.turn_items import TurnEnd, TurnItem, TurnPause
 from media.pipeline.hearing.turn_rules import (
     SpeechEnd,
     SpeechPause,
     SpeechStart,
-    TurnDetectionState,
     next_turn,
 )
-from media.pipeline.hearing.turn_state import EMPTY, TurnState
+from media.pipeline.hearing.turn_state import EMPTY, TurnState, take_audio
 from media.pipeline.interfaces import Samples
+from media.pipeline.models.languages import AUTO
 from models.asr.turn_end import completeness
 from models.asr.words import RecognizedWord, join_words
 
@@ -82,7 +87,7 @@ class TurnStage:
             if state.config.detection is None and state.has_speech:
                 await self._end(state, state.position, detected=False)
             await self._pause(state)
-            self._restart(state, chunk.start)
+            state.restart(chunk.start)
         elif gap > 0:
             await self._append(state, np.zeros(gap, np.float32))
         new = chunk.samples[max(0, -gap) :]  # sound that came before is not appended twice
@@ -103,13 +108,7 @@ class TurnStage:
         """End a detected turn where its sound stops; what follows is new to the detector."""
         if state.config.detection is not None:
             await self._end(state, state.position, detected=True)
-            self._restart(state, state.position)
-
-    def _restart(self, state: TurnState, position: int) -> None:
-        state.position = position
-        state.held = EMPTY
-        state.vad.restart()
-        state.detection = TurnDetectionState(position=position, speech_end=position)
+            state.restart(state.position)
 
     async def _append(self, state: TurnState, samples: Samples) -> None:
         """Process the next `samples` of the stream."""
@@ -158,18 +157,13 @@ class TurnStage:
                 await self._end(state, end, detected=True)
                 state.uncommitted = state.position - state.detection.position
             case None:
-                if not state.announced and not self._may_be_backchannel(state):
-                    await self._announce(state, detected=True)
+                if not state.announced:
+                    await self._decide_early(state)
 
     async def _consult_words(self, state: TurnState, detection: TurnDetection) -> None:
         """Let the words of the turn decide how much silence ends it, or that it is none."""
-        assert state.start is not None
         assert detection.eagerness is not None
-        words: asyncio.Future[tuple[RecognizedWord, ...]]
-        words = asyncio.get_running_loop().create_future()
-        audio = _take_audio(state, state.detection.position)
-        await self._turns.send(TurnPause(state.turn, state.start, audio, state.announced, words))
-        said = await words
+        said = await self._words(state)
         if not state.announced:
             text, sure = join_words(said), said[-1].probability if said else 0.0
             if self._may_be_backchannel(state) and is_backchannel(text, sure):
@@ -178,6 +172,26 @@ class TurnStage:
             await self._announce(state, detected=True)
         seconds = patience(completeness(said), detection.eagerness)
         state.detection = replace(state.detection, patience=seconds)
+
+    async def _decide_early(self, state: TurnState) -> None:
+        """Announce a turn that goes on once it cannot be a backchannel, by its length or words."""
+        voiced, config = state.detection.voiced, state.config
+        if not self._may_be_backchannel(state):
+            await self._announce(state, detected=True)
+        elif config.language != AUTO and state.asked < early_looks(voiced / SAMPLE_RATE):
+            state.asked += 1
+            said = await self._words(state)
+            if said and interrupts_early(join_words(said), said[-1].probability):
+                await self._announce(state, detected=True)
+
+    async def _words(self, state: TurnState) -> tuple[RecognizedWord, ...]:
+        """Return the words of the turn so far."""
+        assert state.start is not None
+        words: asyncio.Future[tuple[RecognizedWord, ...]]
+        words = asyncio.get_running_loop().create_future()
+        audio = take_audio(state, state.detection.position)
+        await self._turns.send(TurnPause(state.turn, state.start, audio, state.announced, words))
+        return await words
 
     async def _append_manual(self, state: TurnState, probabilities: Sequence[float]) -> None:
         """Process sound of a turn that only a client ends."""
@@ -195,7 +209,7 @@ class TurnStage:
             state.held = state.held[-(PRE_ROLL + VAD_FRAME) :]
 
     async def _start(self, state: TurnState, start: int, *, detected: bool) -> None:
-        state.turn += 1
+        state.turn, state.asked = state.turn + 1, 0
         state.start = max(start, state.position - len(state.held))
         state.held = state.held[len(state.held) - (state.position - state.start) :]
         state.announced = not (detected and self._may_be_backchannel(state))
@@ -230,12 +244,12 @@ class TurnStage:
         state.held = state.held[max(0, len(state.held) - (state.position - end)) :]
         self._context.counters.backchannels += 1
         await self._context.send(Backchannel(text, start / SAMPLE_RATE, end / SAMPLE_RATE))
-        self._reset(state, end)
+        state.reset(end)
         state.uncommitted = state.position - end
 
     async def _send_audio(self, state: TurnState, until: int) -> None:
         """Send the turn's sound before `until` to the caption stage."""
-        if audio := _take_audio(state, until):
+        if audio := take_audio(state, until):
             await self._turns.send(audio)
 
     async def _end(self, state: TurnState, end: int, *, detected: bool) -> None:
@@ -249,7 +263,7 @@ class TurnStage:
         ended = TurnEnded(state.turn, state.start / SAMPLE_RATE, end / SAMPLE_RATE, detected)
         await self._context.send(ended)
         await self._turns.send(TurnEnd(state.turn, state.start, end, True, state.config))
-        self._reset(state, end)
+        state.reset(end)
 
     async def _commit(self, state: TurnState) -> None:
         """End the turn in progress; without one, what came since the last is a turn."""
@@ -268,32 +282,12 @@ class TurnStage:
             end = TurnEnd(state.turn, state.start, state.position, False, state.config)
             await self._turns.send(end)
         state.held = EMPTY
-        self._reset(state, state.position)
+        state.reset(state.position)
         await self._context.send(Cleared())
-
-    def _reset(self, state: TurnState, end: int) -> None:
-        """Return to silence after a turn that ended at `end`."""
-        state.start = state.sent_from = None
-        state.announced, state.has_speech = True, False
-        state.uncommitted = 0
-        if state.detection.speaking:
-            position = state.detection.position
-            state.detection = TurnDetectionState(position=position, speech_end=end)
 
     async def _configure(self, state: TurnState, config: ListeningConfig) -> None:
         """Apply `config`; switching detection on or off ends the turn."""
         if (state.config.detection is None) != (config.detection is None):
             await self._end(state, state.position, detected=False)
-            self._restart(state, state.position)
+            state.restart(state.position)
         state.config = config
-
-
-def _take_audio(state: TurnState, until: int) -> TurnAudio | None:
-    """Take the turn's sound before `until` that was not sent, if there is any."""
-    count = len(state.held) - (state.position - until)
-    if state.start is None or not state.has_speech or count <= 0:
-        return None
-    if state.sent_from is None:
-        state.sent_from = state.position - len(state.held)
-    samples, state.held = state.held[:count], state.held[count:]
-    return TurnAudio(state.turn, state.sent_from, samples, state.config, state.made_up)

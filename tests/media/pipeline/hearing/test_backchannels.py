@@ -2,7 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.pipeline.hearing.backchannels import ALONE, is_backchannel
+from media.pipeline.hearing.backchannels import (
+    ALONE,
+    early_looks,
+    interrupts_early,
+    is_backchannel,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,15 @@ def test_a_hum_that_is_recognized_as_some_word_with_doubt_is_no_turn() -> None:
     assert is_backchannel("Hallelujah.", 0.2)
     assert not is_backchannel("Hallelujah.", 0.6)
     assert not is_backchannel("Stop", 0.2)  # too important to doubt
+
+
+def test_speech_that_goes_on_interrupts_by_its_first_words_if_they_are_sure() -> None:
+    assert interrupts_early("Can you", 0.9)
+    assert interrupts_early("Wait", 0.2)
+    assert not interrupts_early("Reel", 0.4)  # of "really"
+    assert not interrupts_early("Yeah.", 0.9)
+    assert not interrupts_early("", 1.0)
+    assert [early_looks(each) for each in (0.3, 0.35, 0.49, 0.6)] == [0, 1, 1, 2]
 
 
 @given(st.text())

@@ -176,15 +176,22 @@ def test_any_cutting_of_the_sound_gives_the_same_turns(
     assert asyncio.run(found(size)) == asyncio.run(found(320))
 
 
-async def interrupted_by(text: str, seconds: float, *, pause: float = 1.5) -> list[Output]:
-    """Return the outputs while somebody says `text` into a long announcement."""
+async def interrupted_by(
+    text: str, seconds: float, *, pause: float = 1.5, until: type[Output] | None = None
+) -> list[Output]:
+    """Return the outputs while somebody says `text` into a long announcement.
+
+    The source ends when an output of the type `until` came.
+    """
     out: list[Output] = []
-    speaking = asyncio.Event()
+    speaking, came = asyncio.Event(), asyncio.Event()
 
     async def keep(output: Output) -> None:
         out.append(output)
         if isinstance(output, Speech):
             speaking.set()
+        if until is None or isinstance(output, until):
+            came.set()
 
     async def source() -> AsyncIterator[Input]:
         yield listening()
@@ -192,6 +199,7 @@ async def interrupted_by(text: str, seconds: float, *, pause: float = 1.5) -> li
         await speaking.wait()
         for chunk in chunks(sound(seconds, pause)):
             yield chunk
+        await came.wait()
 
     with scripted_services(recognizer=SaidRecognizer(text)) as services:
         await run_session(source(), keep, services=services, clock=ReplayClock(), limits=Limits())
@@ -204,7 +212,7 @@ def kinds(out: list[Output]) -> set[type]:
 
 @pytest.mark.parametrize("text", ["Mm-hmm.", "Yeah, okay.", "Right.", "Uh", ""])
 async def test_brief_agreement_does_not_interrupt(text: str) -> None:
-    out = await interrupted_by(text, 0.4)
+    out = await interrupted_by(text, 0.6)
     assert not {TurnStarted, TurnEnded, Caption} & kinds(out)
     (told,) = (each for each in out if isinstance(each, Backchannel))
     assert told.text == text
@@ -217,6 +225,12 @@ async def test_a_brief_word_that_is_no_agreement_interrupts_at_its_pause() -> No
     (started,) = (each for each in out if isinstance(each, TurnStarted))
     assert started.time == 0.0
     assert turns(out)
+
+
+async def test_speech_that_goes_on_interrupts_once_its_words_are_no_agreement() -> None:
+    """It is half a second long, less than what interrupts with any words, and there is no pause."""
+    out = await interrupted_by("What was", 0.5, pause=0.0, until=TurnStarted)
+    assert TurnStarted in kinds(out)
 
 
 async def test_longer_speech_interrupts_before_its_pause() -> None:

@@ -36,6 +36,7 @@ from web.rest import (
 )
 from web.rest import recordings as recordings_routes
 from web.rest.chat import routes as chat
+from web.service_tasks import ServiceTasks
 from web.signaling import calls, whep, whip
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ async def _lifespan(
     loop = asyncio.get_running_loop()
     recordings = RecordingStore(settings.recordings)
     try:
-        async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(None) as deadline, ServiceTasks() as tasks:
             clock = LiveClock()
             context = ServiceContext(
                 settings=settings,

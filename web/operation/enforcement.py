@@ -6,6 +6,7 @@ from typing import Never
 
 from web.access.keys.key_file import KeyFileError
 from web.context import ServiceContext
+from web.errors import failure_message
 from web.realtime.call import Call
 
 logger = logging.getLogger(__name__)
@@ -18,10 +19,14 @@ async def enforce(context: ServiceContext) -> Never:
     spent_until = int(context.clock.now())
     while True:
         await context.clock.sleep_until(context.clock.now() + INTERVAL)
-        await reload(context)
-        await end_without_key(context)
         spent_until, before = int(context.clock.now()), spent_until
-        spend_minutes(context, spent_until - before)
+        await failure_message(_enforce_once(context, spent_until - before), "enforcing limits")
+
+
+async def _enforce_once(context: ServiceContext, seconds: int) -> None:
+    await reload(context)
+    await end_without_key(context)
+    spend_minutes(context, seconds)
 
 
 async def reload(context: ServiceContext) -> None:

@@ -35,12 +35,21 @@ class WatchedKeyFile:
     def poll(self) -> tuple[ApiKey, ...] | None:
         """Return the keys that are valid if the file has changed, else None.
 
+        One that cannot be opened, as there are no descriptors for example, is tried again.
+
         Raises:
             KeyFileError: it has changed and cannot be used, or has no key; said once a change.
         """
-        stamp, before = self._stamp(), self._seen
+        stamp, before, read = self._stamp(), self._seen, self._read
         self._seen = stamp
-        return self.load() if stamp == before and stamp != self._read else None
+        if stamp != before or stamp == read:
+            return None
+        try:
+            return self.load()
+        except KeyFileError as error:
+            if stamp is not None and isinstance(error.__cause__, OSError):
+                self._read = read
+            raise
 
     def _stamp(self) -> Stamp:
         try:

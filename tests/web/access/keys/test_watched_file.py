@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -59,6 +60,30 @@ def test_a_file_that_cannot_be_used_is_said_once_a_change(path: Path, change: st
     assert file.poll() is None
     path.write_text(text)
     assert polled(file) == ["anna"]
+
+
+def test_a_file_that_cannot_be_opened_now_is_read_once_it_can(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that was revoked while the process had no descriptors must not stay valid."""
+
+    def exhausted(path: Path, *_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    add_key(path, "bob", {})
+    file = WatchedKeyFile(path)
+    file.load()
+    revoke_key(path, "anna")
+    assert file.poll() is None
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", exhausted)
+        for _ in range(2):
+            with pytest.raises(KeyFileError, match="Too many open files"):
+                file.poll()
+    keys = file.poll()
+    assert keys is not None
+    assert [each.name for each in keys] == ["bob"]
+    assert file.poll() is None
 
 
 def test_the_same_size_and_time_of_another_file_is_a_change(path: Path) -> None:

@@ -17,7 +17,7 @@ from web.config import Settings
 from web.errors import failure_message
 from web.history.entries import Fields
 from web.history.recording_files import Summary, write_summary
-from web.history.recordings import Recording
+from web.history.recordings import REBUILT, Recording
 from web.history.remake import Remake
 from web.history.store import RecordingStore
 from web.loading.models import LoadedModels
@@ -25,8 +25,6 @@ from web.problems import ProblemError
 from web.rerun import run_recording
 
 logger = logging.getLogger(__name__)
-
-SCRATCH = ".rebuilt"  # the folder in a recording in which it is made again
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +71,7 @@ class Rebuilder:
         with ExitStack() as uses:
             uses.enter_context(self._store.using(recording.id, "is being rebuilt"))
             rate = round(self._settings.drawing_rate)
-            state = Rebuilding(recording.id, Remake(recording.home / SCRATCH, rate))
+            state = Rebuilding(recording.id, Remake(recording.home / REBUILT, rate))
             state.task = self._tasks.create_task(self._run(recording, state), name="rebuild")
             # A task that is cancelled before it starts never reaches a `finally` of its own.
             held = uses.pop_all()
@@ -103,7 +101,7 @@ class Rebuilder:
 
     async def _run(self, recording: Recording, state: Rebuilding) -> None:
         """Rebuild; what there was stays if that fails."""
-        scratch = recording.home / SCRATCH
+        scratch = recording.home / REBUILT
         await self._store.run(shutil.rmtree, scratch, ignore_errors=True)
         work = _explained(self._remake(recording, state.remake), recording.home, state)
         try:
@@ -121,7 +119,7 @@ class Rebuilder:
                 recording.home,
                 remake.send,
                 return_video=generates,
-                memory=recording.home / SCRATCH / MEMORY_FOLDER,
+                memory=recording.home / REBUILT / MEMORY_FOLDER,
                 durable_memory=True,
                 each=remake.take,
             )
@@ -153,6 +151,6 @@ def _replace(home: Path, summary: Summary) -> None:
     """
     shutil.rmtree(home / MEMORY_FOLDER, ignore_errors=True)
     for name in (MEMORY_FOLDER, HISTORY_FILE, GENERATED_FILE):
-        if (home / SCRATCH / name).exists():
-            (home / SCRATCH / name).replace(home / name)
+        if (home / REBUILT / name).exists():
+            (home / REBUILT / name).replace(home / name)
     write_summary(home, summary)

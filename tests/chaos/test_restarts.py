@@ -11,10 +11,10 @@ from media.recording.reader import read_items
 from tests.chaos.conversation import answered
 from tests.chaos.scripted_service import Running, running
 from tests.patience import PATIENCE
+from web.history.recording_files import HistoryWriter
+from web.history.recordings import DELETED, REBUILT, sweep
 
 FLAC_FRAME = 4608  # samples, of which the last are not on the disk
-
-pytestmark = pytest.mark.slow
 
 
 async def killed_after_an_answer(service: Running) -> None:
@@ -24,6 +24,7 @@ async def killed_after_an_answer(service: Running) -> None:
         service.process.wait(PATIENCE)
 
 
+@pytest.mark.slow
 def test_a_killed_service_leaves_a_recording_and_the_next_one_deletes_its_folders(
     tmp_path: Path,
 ) -> None:
@@ -40,3 +41,25 @@ def test_a_killed_service_leaves_a_recording_and_the_next_one_deletes_its_folder
         each for each in read_items(recording, max_duration=60) if isinstance(each, AudioChunk)
     ]
     assert audio[-1].end > 2 * SAMPLE_RATE - FLAC_FRAME
+
+
+def test_what_a_killed_deletion_or_rebuilding_left_is_deleted_and_one_that_goes_on_is_not(
+    tmp_path: Path,
+) -> None:
+    kept = tmp_path / "sess_0123456789abcdef"
+    left, goes_on = kept / REBUILT, tmp_path / "sess_fedcba9876543210" / REBUILT
+    deleted, foreign = tmp_path / f"{DELETED}x", tmp_path / "mine" / REBUILT
+    for folder in (left, goes_on, deleted, foreign):
+        folder.mkdir(parents=True)
+        (folder / "blocks").touch()
+    writer = HistoryWriter(goes_on)
+    writer.open(None)
+    sweep(tmp_path)
+    assert kept.is_dir()
+    assert not left.exists()
+    assert not deleted.exists()
+    assert foreign.is_dir()
+    assert goes_on.is_dir()
+    writer.close()
+    sweep(tmp_path)
+    assert not goes_on.exists()

@@ -31,6 +31,7 @@ from web.history.recording_files import (
 
 SESSION_ID = re.compile(r"sess_[0-9a-f]{16}")  # only such ids become part of a path
 DELETED = ".deleted-"  # what a folder's name begins with while it is deleted
+REBUILT = ".rebuilt"  # the folder in a recording in which it is made again
 
 RecordingState = Literal["live", "complete", "cut_off", "broken"]
 PROBLEMS: dict[RecordingState, str] = {
@@ -130,10 +131,13 @@ def delete_recording(recording: Recording) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what interrupted deletions have left."""
+    """Delete what deletions and rebuildings have left whose process was killed."""
     with suppress(OSError):
         for left in folder.glob(f"{DELETED}*"):
             shutil.rmtree(left, ignore_errors=True)
+        for left in folder.glob(f"*/{REBUILT}"):
+            if SESSION_ID.fullmatch(left.parent.name) and not is_written(left):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _places(folder: Path) -> Iterator[tuple[int, str]]:

@@ -29,7 +29,7 @@ class RecordingStore:
         self._uses: dict[str, str] = {}
 
     async def sweep(self) -> None:
-        """Delete what interrupted deletions have left."""
+        """Delete what a killed process has left."""
         if self._folder is not None:
             await self.run(sweep, self._folder)
 

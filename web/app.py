@@ -93,12 +93,12 @@ def create_app(
 def _add_middleware(app: FastAPI, settings: Settings, doorkeeper: Doorkeeper) -> None:
     """Add what each request passes through; the last is the first that it comes to."""
     if settings.cluster is not None:
-        from web.cluster.forwarding import Forwarding
+        from web.cluster.proxy.forwarding import Forwarding
 
         app.add_middleware(Forwarding, service=app)
     app.add_middleware(Gate, settings=settings, doorkeeper=doorkeeper, now=partial(_now, app))
     if settings.cluster is not None:
-        from web.cluster.shared_secrets import SharedSecrets
+        from web.cluster.proxy.shared_secrets import SharedSecrets
 
         app.add_middleware(SharedSecrets, service=app)
     app.add_middleware(
@@ -159,7 +159,7 @@ async def _in_cluster(context: ServiceContext, app: FastAPI) -> AsyncIterator[Se
     if context.settings.cluster is None:
         yield context
         return
-    from web.cluster.edge import joined
+    from web.cluster.joining import joined
 
     async with joined(context, app.state.listening) as joining:
         yield joining

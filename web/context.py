@@ -70,7 +70,13 @@ class ClusterEdge(Protocol):
         """Let other machines know of a session that started here."""
 
     async def remove(self, record: SessionRecord) -> None:
-        """Let them forget a session that ended here."""
+        """Let them keep nothing of a session that ended here."""
+
+    async def keep(self, record: SessionRecord) -> None:
+        """Let another machine keep what a session needs to go on there, before its client knows."""
+
+    def memory_folder(self, record: SessionRecord) -> Path:
+        """Return where the memory of a session is."""
 
     async def share_secret(self, secret: ClientSecret) -> None:
         """Let them accept a client secret that was created here."""
@@ -116,6 +122,12 @@ class ServiceContext:
         if self.cluster is not None:
             await self.cluster.add(record)
         return record
+
+    async def adopt_session(self, record: SessionRecord) -> None:
+        """Take a session that another machine has had."""
+        self.sessions.adopt(record)
+        if self.cluster is not None:
+            await self.cluster.add(record)
 
     async def end_session(self, record: SessionRecord) -> None:
         """End a session; its captions are kept for a while."""

@@ -34,9 +34,9 @@ class SessionRecord:
     """One session; times are on the service's clock. `request_end` ends it.
 
     `opener` is who opened the session. `submit` puts an input into the session while it runs, and
-    `live` is what runs it. `network` is the last
-    measured state of a call's network. `media_time` returns how far the session's audio or video
-    has come, in seconds. A client that is away has `patience` seconds to come back.
+    `live` is what runs it. `network` is the last measured state of a call's network. `media_time`
+    returns how far the session's audio or video has come, in seconds. A client that is away has
+    `patience` seconds to come back. `moves` counts the processes that have had the session before.
     """
 
     id: str
@@ -51,6 +51,7 @@ class SessionRecord:
     history: History = field(default_factory=History)
     moments: dict[int, Remembered] = field(default_factory=dict)
     patience: float = 0.0
+    moves: int = 0
     attendance: Attendance = field(default_factory=Attendance)
     submit: Callable[[Input], Awaitable[None]] | None = None
     live: object | None = None
@@ -65,6 +66,11 @@ class SessionRecord:
     def owner(self) -> str | None:
         """Whose the session is."""
         return self.opener.owner
+
+    @property
+    def stored_as(self) -> str:
+        """The name of its recording: each process that has the session makes one."""
+        return f"{self.id}.{self.moves}" if self.moves else self.id
 
     def request_end(self, reason: str) -> None:
         """Ask the session to end; the first reason is kept."""

@@ -78,6 +78,12 @@ class Sessions:
         self._audit.session(caller, f"start {kind}", "started", session=record.id)
         return record
 
+    def adopt(self, record: SessionRecord) -> None:
+        """Take a session that another process has had, however many there are."""
+        self._in_use += 1
+        record.patience = self._patience
+        self._sessions[record.id] = record
+
     async def end(self, record: SessionRecord) -> None:
         """End a session; its captions are kept for a while."""
         if record.ended is None:

@@ -1,12 +1,13 @@
 """What the stages of one session share."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from media.clock import Clock
 from media.counters import Counters
 from media.events.session import Output
+from media.pipeline.carried import CarriedState
 from media.pipeline.limits import Limits
 from media.pipeline.models.services import Services
 from media.pipeline.questions import OpenQuestions
@@ -19,7 +20,8 @@ class SessionContext:
     """The output, models, clock, limits and counters of a session.
 
     `memory` is the folder of the assistant's memory; None discards it when the session ends. With
-    `durable_memory` it is written as it grows, so that it survives the process.
+    `durable_memory` it is written as it grows, so that it survives the process. `carried` is what
+    another process left of the session, or nothing yet.
     """
 
     send: Send
@@ -30,3 +32,4 @@ class SessionContext:
     counters: Counters
     memory: Path | None = None
     durable_memory: bool = False
+    carried: CarriedState = field(default_factory=CarriedState)

@@ -24,6 +24,7 @@ from media.events.hearing import AudioPaused, Caption, Clear, Commit, ListeningC
 from media.events.session import Input, Output
 from media.events.speakers import NameSpeaker
 from media.frames import AudioChunk, Gap, VideoFrame
+from media.pipeline.carried import CarriedState
 from media.pipeline.context import Send, SessionContext
 from media.pipeline.generation.passthrough import GenerationItem, Passthrough, StreamTime
 from media.pipeline.generation.stage import GenerationStage
@@ -107,13 +108,15 @@ async def run_session(
     watched: Callable[[], bool] = lambda: True,
     memory: Path | None = None,
     durable_memory: bool = False,
+    carried: CarriedState | None = None,
 ) -> None:
     """Run `source` through the models and `send` the outputs, until the source ends.
 
     Several stages call `send` at the same time. With `return_video` each frame comes back with
     its caption while `watched`. The assistant's memory is kept in the folder `memory`, and resumed
-    from it; with `durable_memory` it is written as it grows, so that it survives the process. All
-    input is processed before this returns.
+    from it; with `durable_memory` it is written as it grows, so that it survives the process. What
+    else the session remembers is read from `carried`, and kept there. All input is processed before
+    this returns.
 
     Raises:
         ExceptionGroup: a stage failed; the others were cancelled and have ended.
@@ -127,6 +130,7 @@ async def run_session(
         counters=counters or Counters(),
         memory=memory,
         durable_memory=durable_memory,
+        carried=carried or CarriedState(),
     )
     channels = Channels.make(context, return_video=return_video)
 

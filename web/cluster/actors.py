@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from web.cluster.errors import ClusterError, ClusterUsageError
@@ -15,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 NAMESPACE = "eyeline"
 REGISTRY = "registry"
+START_TIMEOUT = 60.0  # seconds for an actor's process to start
 CALL_TIMEOUT = 2.0  # seconds for an actor to answer, a second of which Ray may take to restart it
 
 
@@ -89,4 +91,51 @@ def find_registry(timeout: float, patience: float) -> Any:
         "max_task_retries": 1,
         "num_cpus": 0,
     }
-    return ray.remote(Registry).options(**options).remote(timeout, patience)
+    return _started(ray.remote(Registry).options(**options).remote(timeout, patience))
+
+
+def start_keeper(node: str, folder: Path | None, patience: float) -> None:
+    """Start the keeper of this machine's `node`, unless it runs: it ends with the node."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from web.cluster.keeper import Keeper
+
+    options: dict[str, Any] = {
+        "name": f"keeper-{node}",
+        "lifetime": "detached",
+        "get_if_exists": True,
+        "num_cpus": 0,
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
+    }
+    _started(ray.remote(Keeper).options(**options).remote(folder, patience))
+
+
+def _started(actor: Any) -> Any:
+    """Return `actor` once it answers.
+
+    Raises:
+        RayError: it does not start.
+    """
+    import ray
+
+    ray.get(actor.__ray_ready__.remote(), timeout=START_TIMEOUT)
+    return actor
+
+
+def find_actor(name: str) -> Any:
+    """Return the actor `name`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    import ray
+
+    return ray.get_actor(name)
+
+
+def node_address() -> str:
+    """Return the IP address by which Ray knows this machine."""
+    import ray
+
+    return str(ray.util.get_node_ip_address())

@@ -30,10 +30,11 @@ class EdgeReport:
 class Reply:
     """The answer to a report.
 
-    `moved` are sessions that the edge reported and that another edge has taken over. `edges` are
-    all that are there.
+    An edge that is not `known` sends its sessions again. `moved` are sessions that it reported and
+    that another edge has taken over. `edges` are all that are there.
     """
 
+    known: bool
     moved: tuple[str, ...]
     edges: tuple[EdgeReport, ...]
 
@@ -86,19 +87,23 @@ class Directory:
     _sessions: dict[str, _Session] = field(default_factory=dict)
     _secrets: dict[str, SharedSecret] = field(default_factory=dict)
 
-    def report(self, edge: EdgeReport, sessions: Mapping[str, str | None], now: float) -> Reply:
-        """Note that `edge` is there and has `sessions`, with the keeper of each.
+    def report(
+        self, edge: EdgeReport, sessions: Mapping[str, str | None] | None, now: float
+    ) -> Reply:
+        """Note that `edge` is there and has `sessions`, with the keeper of each; None: as before.
 
         So a directory that starts anew learns everything within a second. A session stays with the
         edge that took it: another that was cut off meanwhile is told that it has moved.
         """
+        known = edge.id in self._edges or sessions is not None
+        sessions = sessions or {}
         self._edges[edge.id] = _Edge(edge, now)
         for id, keeper in sessions.items():
             found = self._sessions.get(id)
             if found is None or found.edge is None:
                 self._sessions[id] = _Session(edge.id, keeper)
         moved = tuple(id for id in sessions if self._sessions[id].edge != edge.id)
-        return Reply(moved, self.edges(now))
+        return Reply(known, moved, self.edges(now))
 
     def leave(self, edge: str) -> None:
         """Forget an edge that ends in order: what it still has goes with it."""

@@ -2,36 +2,97 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from shutil import rmtree
 from typing import Any
+from weakref import WeakValueDictionary
 
 from fastapi import FastAPI
 
+from media.recording.layout import MEMORY_FOLDER
+from media.worker import Worker
 from web.access.auth import Caller, ClientSecret
 from web.access.keys.scopes import KeyScope
-from web.cluster.actors import ActorClient, find_registry, join
+from web.cluster.carrier import Carrier
 from web.cluster.directory import SharedSecret
-from web.cluster.http_proxy import HttpProxy
+from web.cluster.keepers import Keepers
 from web.cluster.membership import Membership
-from web.config import Settings
+from web.cluster.moving import end_here, fetched, hand_over
+from web.cluster.proxy.http_proxy import HttpProxy
 from web.context import ServiceContext
+from web.realtime.carrying import go_on
+from web.realtime.resumable_session import ResumableSession
 from web.session_record import SessionRecord
 
 logger = logging.getLogger(__name__)
 
-REPORTS = 5  # in the time after which an edge without one counts as gone
+KEEP_INTERVAL = 0.5  # seconds between two looks at what has changed of a session
+LEAVE_TIMEOUT = 1.5  # seconds to hand over all sessions
 
 
 class Edge:
-    """What the service does in a cluster beside serving its own sessions."""
+    """What the service does in a cluster beside serving its own sessions.
 
-    def __init__(self, context: ServiceContext, membership: Membership) -> None:
+    Memories of its sessions are in `folder`; `worker` reads and writes them.
+    """
+
+    def __init__(
+        self, context: ServiceContext, membership: Membership, folder: Path, worker: Worker
+    ) -> None:
         self.context = replace(context, cluster=self)
         self.membership = membership
+        self.keepers = Keepers()
         self.proxy = HttpProxy()
+        self.worker = worker
         self.id = membership.id
+        self._folder = folder
+        self._carriers: dict[str, Carrier] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        membership.on_moved = self._moved
+
+    async def run(self) -> None:
+        """Have the sessions kept until cancelled."""
+        clock = self.context.clock
+        while True:
+            async with asyncio.TaskGroup() as tasks:
+                for carrier in list(self._carriers.values()):
+                    tasks.create_task(carrier.sync(), name="keep a session")
+            await clock.sleep_until(clock.now() + KEEP_INTERVAL)
+
+    def memory_folder(self, record: SessionRecord) -> Path:
+        """Return where the memory of a session is."""
+        recordings = self.context.settings.recordings
+        if recordings is not None:
+            return recordings / record.stored_as / MEMORY_FOLDER
+        return self._folder / record.id
+
+    async def add(self, record: SessionRecord) -> None:
+        """Let other edges know of a session that started here, or goes on here."""
+        folder = self.memory_folder(record)
+        self._carriers[record.id] = Carrier(
+            record, folder, self.membership, self.keepers, self.worker
+        )
+        await self.membership.add(record.id)
+
+    async def remove(self, record: SessionRecord) -> None:
+        """Have nothing kept of a session that ended here, unless it goes on at another edge.
+
+        Others find it here as long as its captions are kept.
+        """
+        carrier = self._carriers.pop(record.id, None)
+        if carrier is not None:
+            self.membership.keepers[record.id] = None
+            await carrier.drop()
+        if self.context.settings.recordings is None:
+            await self.worker.run(rmtree, self.memory_folder(record), ignore_errors=True)
+
+    async def keep(self, record: SessionRecord) -> None:
+        """Let another machine keep what a session needs to go on there, before its client knows."""
+        carrier = self._carriers.get(record.id)
+        if carrier is not None:
+            await carrier.keep()
 
     async def share_secret(self, secret: ClientSecret) -> None:
         """Let every edge accept `secret`."""
@@ -67,16 +128,16 @@ class Edge:
             )
             keys.add(secret, shared.key)
 
-    async def add(self, record: SessionRecord) -> None:
-        """Let other edges know of a session that started here."""
-        await self.membership.add(record.id)
-
-    async def remove(self, record: SessionRecord) -> None:
-        """Let them forget a session that ended here."""
-        await self.membership.remove(record.id)
-
     async def leave(self) -> None:
-        """Leave the cluster, before the service ends."""
+        """Let other edges go on with the sessions, and leave the cluster."""
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT), asyncio.TaskGroup() as tasks:
+                for session, carrier in list(self._carriers.items()):
+                    del self._carriers[session]
+                    handing = hand_over(carrier, self.membership)
+                    tasks.create_task(handing, name="hand over")
+        except TimeoutError:
+            logger.warning("some sessions go on elsewhere as they were last kept")
         await self.membership.leave()
 
     def description(self) -> Mapping[str, Any]:
@@ -89,65 +150,60 @@ class Edge:
         }
 
     async def url_of(self, session: str) -> str | None:
-        """Return the URL of the edge that has `session`, None if it is this one, or none."""
-        if self.context.sessions.find(session, Caller()) is not None:
+        """Return the URL of the edge that has `session`, None if it is this one, or none.
+
+        A session whose edge is gone goes on here.
+        """
+        if self._has(session):
             return None
-        location = await self.membership.locate(session)
-        if location is None or location.url == self.membership.url:
-            return None
-        return location.url
+        async with self._locks.setdefault(session, asyncio.Lock()):
+            if self._has(session):
+                return None
+            location = await self.membership.claim(session)
+            if location is not None and location.url is None:
+                await self._take(session, location.keeper)
+            return None if location is None or location.url == self.membership.url else location.url
+
+    async def wait_gone(self, session: str, url: str) -> None:
+        """Wait while the registry names `url` for a session, whose edge cannot be reached."""
+        clock = self.context.clock
+        end = clock.now() + 2 * self.context.settings.cluster_timeout
+        while clock.now() < end:
+            location = await self.membership.locate(session)
+            if location is None or location.url != url:
+                return
+            await clock.sleep_until(clock.now() + self.membership.interval)
 
     async def place(self) -> str | None:
         """Return the URL of the edge for a new session, None if it is this one."""
         chosen = await self.membership.place()
         return None if chosen is None else chosen.url
 
+    def _has(self, session: str) -> bool:
+        return self.context.sessions.find(session, Caller()) is not None
 
-@asynccontextmanager
-async def joined(
-    context: ServiceContext, listening: tuple[str, int]
-) -> AsyncIterator[ServiceContext]:
-    """Yield `context` as an edge of its cluster; it listens on the host and port `listening`.
+    async def _take(self, session: str, node: str | None) -> None:
+        """Go on with a session that this edge has claimed, from what the keeper on `node` has."""
+        clock = self.context.clock
+        began = clock.now()
+        checkpoint = None if node is None else await fetched(self, session, node)
+        if checkpoint is None:
+            logger.warning("session %s is lost with its edge: nothing of it was kept", session)
+            await self.membership.remove(session)
+            return
+        parts, age = checkpoint
+        record = await go_on(self.context, session, parts, age)
+        text = "session %s goes on here, %.1f s after it was last kept; this took %.2f s"
+        logger.info(text, record.id, age, clock.now() - began)
 
-    Raises:
-        ClusterUsageError: there is no such cluster.
-    """
-    settings = context.settings
-    assert settings.cluster is not None
-    loop = asyncio.get_running_loop()
-    node = await loop.run_in_executor(None, join, settings.cluster, settings.cluster_node)
-    membership = Membership(
-        advertised_url(settings, listening),
-        node,
-        context.sessions,
-        ActorClient(
-            lambda: find_registry(settings.cluster_timeout, settings.resume_timeout),
-            "the registry of the cluster",
-        ),
-        context.clock,
-        settings.cluster_timeout / REPORTS,
-    )
-    edge = Edge(context, membership)
-    await membership.report()
-    reporting = context.tasks.create_task(membership.run(), name="report to the cluster")
-    logger.info("edge %s of the cluster at %s", membership.id, settings.cluster)
-    try:
-        yield edge.context
-    finally:
-        reporting.cancel()
-        await edge.proxy.close()
-
-
-def advertised_url(settings: Settings, listening: tuple[str, int]) -> str:
-    """Return where other edges reach this one."""
-    if settings.cluster_url is not None:
-        return settings.cluster_url
-    host, port = listening
-    if host in ("0.0.0.0", "::"):
-        import ray
-
-        host = str(ray.util.get_node_ip_address())
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    def _moved(self, session: str) -> None:
+        """End a session here that another edge has taken over."""
+        self._carriers.pop(session, None)
+        self.membership.keepers.pop(session, None)
+        record = self.context.sessions.find(session, Caller())
+        if record is not None and isinstance(record.live, ResumableSession):
+            logger.warning("session %s goes on at an edge that could not reach this one", session)
+            self.context.tasks.create_task(end_here(record.live), name="end here")
 
 
 def edge_of(service: FastAPI) -> Edge:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from media.clock import Clock
+from web.access.auth import Caller
 from web.cluster.actors import ActorClient
 from web.cluster.directory import EdgeReport, Location, Reply, SharedSecret
 from web.cluster.errors import ClusterError
@@ -20,8 +21,9 @@ class Membership:
     """This process as the edge `id`, which other edges reach at `url`.
 
     It reports itself every `interval` seconds. `keepers` has the node that keeps each session of
-    this edge. `on_moved` is called with a session that another edge has taken over. While the
-    registry is not there, new sessions start here, and nothing is known of others.
+    this edge, ended ones included as long as their captions are kept. `on_moved` is called with a
+    session that another edge has taken over. While the registry is not there, new sessions start
+    here, and nothing is known of others.
     """
 
     url: str
@@ -35,6 +37,7 @@ class Membership:
     keepers: dict[str, str | None] = field(default_factory=dict)
     others: tuple[EdgeReport, ...] = ()
     reachable: bool = True
+    _told: dict[str, str | None] | None = None  # the sessions that the registry knows of
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -44,7 +47,12 @@ class Membership:
 
     async def report(self) -> None:
         """Report once; if the registry is not there, the next report tries again."""
-        reply = await self._ask("report", self.as_report(), dict(self.keepers))
+        for session in [id for id in self.keepers if self.sessions.find(id, Caller()) is None]:
+            await self.remove(session)
+        sessions = dict(self.keepers)
+        news = None if sessions == self._told else sessions
+        reply = await self._ask("report", self.as_report(), news)
+        self._told = sessions if isinstance(reply, Reply) and reply.known else None
         if isinstance(reply, Reply):
             self.others = tuple(each for each in reply.edges if each.id != self.id)
             for session in reply.moved:

@@ -16,7 +16,7 @@ class Registry:
     def __init__(self, timeout: float, patience: float) -> None:
         self._directory = Directory(timeout, patience)
 
-    def report(self, edge: EdgeReport, sessions: Mapping[str, str | None]) -> Reply:
+    def report(self, edge: EdgeReport, sessions: Mapping[str, str | None] | None) -> Reply:
         return self._directory.report(edge, sessions, monotonic())
 
     def leave(self, edge: str) -> None:

@@ -1,6 +1,6 @@
 """The history of a session that runs or ended recently."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from media.events.session import Input, Output
 from media.events.speakers import Speakers
@@ -14,14 +14,19 @@ class History:
     """What was said, asked, answered and remembered, in order; the newest `MAX_ENTRIES`."""
 
     def __init__(self) -> None:
-        self._log: NumberedLog[tuple[Entry, dict[int, str]]] = NumberedLog(MAX_ENTRIES)
+        self.log: NumberedLog[tuple[Entry, dict[int, str]]] = NumberedLog(MAX_ENTRIES)
         self._maker = EntryMaker()
         self._names: dict[int, str] = {}
 
     @property
     def count(self) -> int:
         """How many entries there were."""
-        return self._log.count
+        return self.log.count
+
+    def restore(self, entries: Iterable[tuple[Entry, dict[int, str]]], dropped: int) -> None:
+        """Take what another process has kept."""
+        self.log.restore(entries, dropped)
+        self._names = self.log.kept[-1][1] if self.log.kept else {}
 
     async def note_input(self, item: Input) -> None:
         """Note what enters the session."""
@@ -33,16 +38,16 @@ class History:
 
     async def follow(self, start: int = 0) -> AsyncIterator[tuple[int, Fields]]:
         """Yield entries as JSON, with their numbers, from `start` on, until the session ends."""
-        async for number, (entry, names) in self._log.follow(start):
+        async for number, (entry, names) in self.log.follow(start):
             yield number, entry_fields(entry, names)
 
     async def end(self) -> None:
         """Let those who follow come to the end."""
-        await self._log.end()
+        await self.log.end()
 
     async def _add(self, entry: Entry | None) -> None:
         if entry is None:
             return
         if isinstance(entry, Speakers):
             self._names = dict(entry.names)
-        await self._log.add((entry, self._names))
+        await self.log.add((entry, self._names))

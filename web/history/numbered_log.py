@@ -1,7 +1,7 @@
 """A list that grows, is followed by any number of readers, and forgets its oldest entries."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -22,6 +22,10 @@ class NumberedLog(Generic[T]):
     def count(self) -> int:
         """How many entries there were."""
         return self.dropped + len(self.kept)
+
+    def restore(self, entries: Iterable[T], dropped: int) -> None:
+        """Take what another process has kept."""
+        self.kept, self.dropped = list(entries), dropped
 
     async def add(self, entry: T) -> None:
         """Keep an entry, and drop the oldest ones if there are too many."""

@@ -8,7 +8,7 @@ Source: the OpenAI Realtime API (GA), as openai 3.54.0 and agents-realtime 0.20.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from media.dialogue import AnswerNotice, CalledFunction
 from media.events.answers import Answer, Evidence, Speech
@@ -26,6 +26,7 @@ from web.protocol import (
     languages,
     response_events,
     responses,
+    resumption,
     session_update,
     speech_input,
     vision,
@@ -133,6 +134,18 @@ class RealtimeProtocol:
             translate=own.translate is True,
         )
         self._open(notices)
+
+    @classmethod
+    def resumed(cls, state: ConversationState, capabilities: Capabilities) -> Self:
+        """Return the protocol of a conversation that another process has begun.
+
+        The caller then gives it the outputs of `resumption.unfinished`.
+        """
+        protocol = cls.__new__(cls)
+        protocol.state = state
+        state.capabilities = capabilities
+        resumption.resume(state)
+        return protocol
 
     def events_to_send(self) -> list[Event]:
         """Take the events for the client."""

@@ -13,7 +13,7 @@ from web.protocol.session_config import RealtimeConfig
 from web.protocol.state import FORMATS, ConversationState, ResponseState
 
 OUTPUT_CLEARED = "output_audio_buffer.cleared"  # the speech on the track ends here
-ResponseStatus = Literal["in_progress", "completed", "cancelled", "failed"]
+ResponseStatus = Literal["in_progress", "completed", "cancelled", "failed", "incomplete"]
 
 
 def send_part_event(
@@ -109,6 +109,45 @@ def clear_speech(state: ConversationState) -> None:
         state.playing.clear()
 
 
+def start_item(state: ConversationState, response: ResponseState) -> None:
+    """Announce the item of the answer, once."""
+    if response.started:
+        return
+    response.started = True
+    item = response_item(response, "in_progress", content=[])
+    state.send_event(
+        "response.output_item.added", response_id=response.id, output_index=0, item=item
+    )
+    if response.in_conversation:
+        previous = state.items.insert(item, None)
+        state.send_event("conversation.item.added", item=item, previous_item_id=previous)
+    part = response_part(response, "")
+    send_part_event(state, "response.content_part.added", response, part=part)
+
+
+def finish_item(state: ConversationState, response: ResponseState, status: str) -> None:
+    """Send the end of the item of the answer, and its whole text."""
+    text = response.text
+    if response.spoken:
+        send_part_event(state, "response.output_audio.done", response)
+        type = "response.output_audio_transcript.done"
+        send_part_event(state, type, response, transcript=text)
+    else:
+        send_part_event(state, "response.output_text.done", response, text=text)
+    part = response_part(response, text)
+    send_part_event(state, "response.content_part.done", response, part=part)
+    item = response_item(response, status, content=[response_content(response)])
+    state.send_event(
+        "response.output_item.done", response_id=response.id, output_index=0, item=item
+    )
+    if response.in_conversation and item["id"] in state.items.by_id:
+        previous = state.items.before(item["id"])
+        if response.truncated:
+            item = item | {"content": state.items.by_id[item["id"]]["content"]}
+        state.items.replace(item)
+        state.send_event("conversation.item.done", item=item, previous_item_id=previous)
+
+
 def response_item(response: ResponseState, status: str, *, content: list[dict[str, Any]]) -> Item:
     return {
         "id": response.item_id,
@@ -135,8 +174,8 @@ def response_part(response: ResponseState, text: str) -> dict[str, Any]:
 
 
 def _status_details(status: ResponseStatus, reason: str | None) -> dict[str, Any] | None:
-    if status == "cancelled":
-        return {"type": "cancelled", "reason": reason}
+    if status in ("cancelled", "incomplete"):
+        return {"type": status, "reason": reason}
     if status == "failed":
         error = {"type": "server_error", "code": "response_failed", "message": reason}
         return {"type": "failed", "error": error}

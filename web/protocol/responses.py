@@ -25,13 +25,12 @@ from web.protocol.items import Item
 from web.protocol.response_events import (
     ResponseStatus,
     clear_speech,
-    response_content,
-    response_item,
-    response_part,
+    finish_item,
     send_audio,
     send_part_event,
     send_response_event,
     speech_queued,
+    start_item,
 )
 from web.protocol.session_config import RealtimeConfig, TranscriptionConfig, wants_speech
 from web.protocol.state import ConversationState, ResponseState
@@ -66,7 +65,7 @@ def create(state: ConversationState, event: ResponseCreate) -> None:
     spoken = wants_speech(state.config)
     if config.output_modalities is not None:
         spoken = config.output_modalities == ["audio"] and bool(state.capabilities.voices)
-    response = _new_response(state, state.config, spoken=spoken)
+    response = new_response(state, state.config, spoken=spoken)
     response.in_conversation = config.conversation != "none"
     response.metadata = config.metadata
     response.dialogue, response.context = response_dialogue(state.config, config), items
@@ -83,7 +82,7 @@ def answer_turn(state: ConversationState, item_id: str) -> None:
     detection = config.audio.input.turn_detection
     wanted = detection is not None and detection.create_response
     if wanted and state.response is None and isinstance(config, RealtimeConfig):
-        response = _new_response(state, config, spoken=wants_speech(config))
+        response = new_response(state, config, spoken=wants_speech(config))
         response.awaited_item = item_id
         send_response_event(state, "response.created", response, "in_progress")
 
@@ -99,7 +98,7 @@ def receive_transcript(state: ConversationState, item_id: str, text: str, time: 
 def fail_turn(state: ConversationState, item_id: str, message: str) -> None:
     """End the response that waits for the transcript of a turn, as there will be none."""
     if state.response is not None and state.response.awaited_item == item_id:
-        _finish(state, state.response, "failed", message)
+        finish(state, state.response, "failed", message)
 
 
 def queue_announcement(state: ConversationState, met: RequestMet) -> None:
@@ -116,11 +115,12 @@ def announce_next(state: ConversationState) -> None:
     if state.response is not None or speaking:
         return
     met = state.announcements.popleft()
-    response = _new_response(state, config, spoken=wants_speech(config))
+    response = new_response(state, config, spoken=wants_speech(config))
     response.metadata = {"eyeline.request": met.request[:512]}
     send_response_event(state, "response.created", response, "in_progress")
     time, moments = met.moment.time, (met.moment,)
-    state.inputs.append(Announce(response.question_id, met.text, time, response.spoken, moments))
+    response.asked = Announce(response.question_id, met.text, time, response.spoken, moments)
+    state.inputs.append(response.asked)
 
 
 def interrupt(state: ConversationState) -> None:
@@ -166,17 +166,17 @@ def receive_answer(state: ConversationState, answer: Answer) -> None:
     if response is None or response.question_id != answer.id:
         return
     if answer.text or not response.calls:
-        _start_item(state, response)
+        start_item(state, response)
     if answer.text:
         kind = "output_audio_transcript" if response.spoken else "output_text"
         response.text += answer.text
         send_part_event(state, f"response.{kind}.delta", response, delta=answer.text)
     if answer.status == "cancelled":
-        _finish(state, response, "cancelled", "turn_detected")
+        finish(state, response, "cancelled", "turn_detected")
     elif answer.status == "failed":
-        _finish(state, response, "failed", answer.reason)
+        finish(state, response, "failed", answer.reason)
     elif answer.status == "completed" and not response.spoken:
-        _finish(state, response, "completed")
+        finish(state, response, "completed")
 
 
 def receive_speech(state: ConversationState, speech: Speech) -> None:
@@ -185,7 +185,7 @@ def receive_speech(state: ConversationState, speech: Speech) -> None:
     if response is None or response.question_id != speech.id:
         return
     if speech.chunk is not None or not response.calls:
-        _start_item(state, response)
+        start_item(state, response)
     if speech.chunk is not None:
         response.samples += len(speech.chunk.samples)
         response.rate = speech.chunk.rate
@@ -197,20 +197,21 @@ def receive_speech(state: ConversationState, speech: Speech) -> None:
     if speech.status == "completed":
         if response.started and not state.on_track:
             send_audio(state, response, np.zeros(0, np.float32), last=True)
-        _finish(state, response, "completed")
+        finish(state, response, "completed")
     elif speech.status == "cancelled":
-        _finish(state, response, "cancelled", "turn_detected")
+        finish(state, response, "cancelled", "turn_detected")
 
 
 def fail(state: ConversationState, message: str) -> None:
     """End the response in progress, if there is one, as failed."""
     if state.response is not None:
-        _finish(state, state.response, "failed", message)
+        finish(state, state.response, "failed", message)
 
 
-def _new_response(
+def new_response(
     state: ConversationState, config: RealtimeConfig, *, spoken: bool
 ) -> ResponseState:
+    """Return a new response, which is the one in progress."""
     response = ResponseState(
         state.new_id("resp"),
         state.new_id("ask"),
@@ -236,33 +237,18 @@ def _ask(
     around = dialogue_around(items, message, state.capabilities.history)
     dialogue = replace(response.dialogue, before=around.before, since=around.since)
     id, spoken = response.question_id, response.spoken
-    state.inputs.append(Question(id, text, time, spoken, pictures, dialogue))
+    response.asked = Question(id, text, time, spoken, pictures, dialogue)
+    state.inputs.append(response.asked)
 
 
 def _cancel(state: ConversationState, response: ResponseState, reason: str) -> None:
     """End the response at once; what the session still sends of it is ignored."""
     if response.awaited_item is None:
         state.inputs.append(Cancel(response.question_id))
-    _finish(state, response, "cancelled", reason)
+    finish(state, response, "cancelled", reason)
 
 
-def _start_item(state: ConversationState, response: ResponseState) -> None:
-    """Announce the item of the answer, once."""
-    if response.started:
-        return
-    response.started = True
-    item = response_item(response, "in_progress", content=[])
-    state.send_event(
-        "response.output_item.added", response_id=response.id, output_index=0, item=item
-    )
-    if response.in_conversation:
-        previous = state.items.insert(item, None)
-        state.send_event("conversation.item.added", item=item, previous_item_id=previous)
-    part = response_part(response, "")
-    send_part_event(state, "response.content_part.added", response, part=part)
-
-
-def _finish(
+def finish(
     state: ConversationState,
     response: ResponseState,
     status: ResponseStatus,
@@ -271,31 +257,9 @@ def _finish(
     """End the response; its text so far stays in the conversation."""
     state.response = None
     if response.started:
-        _finish_item(state, response, "completed" if status == "completed" else "incomplete")
+        finish_item(state, response, "completed" if status == "completed" else "incomplete")
     if status == "completed":
         send_calls(state, response)
     send_response_event(state, "response.done", response, status, reason)
     if status != "completed" and response.question_id in state.playing:
         clear_speech(state)
-
-
-def _finish_item(state: ConversationState, response: ResponseState, status: str) -> None:
-    text = response.text
-    if response.spoken:
-        send_part_event(state, "response.output_audio.done", response)
-        type = "response.output_audio_transcript.done"
-        send_part_event(state, type, response, transcript=text)
-    else:
-        send_part_event(state, "response.output_text.done", response, text=text)
-    part = response_part(response, text)
-    send_part_event(state, "response.content_part.done", response, part=part)
-    item = response_item(response, status, content=[response_content(response)])
-    state.send_event(
-        "response.output_item.done", response_id=response.id, output_index=0, item=item
-    )
-    if response.in_conversation and item["id"] in state.items.by_id:
-        previous = state.items.before(item["id"])
-        if response.truncated:
-            item = item | {"content": state.items.by_id[item["id"]]["content"]}
-        state.items.replace(item)
-        state.send_event("conversation.item.done", item=item, previous_item_id=previous)

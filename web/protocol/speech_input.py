@@ -151,6 +151,7 @@ def receive_caption(state: ConversationState, caption: Caption) -> tuple[str, st
     turn = state.speech_input.turns.get(caption.turn)
     if turn is None:
         return None
+    turn.latest = caption
     wanted = state.config.audio.input.transcription is not None
     text = caption.text
     if not caption.final:

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from media.audio.pcm import PcmEncoding
 from media.dialogue import NO_DIALOGUE, Dialogue
+from media.events.answers import Announce, Question
 from media.events.generation import GenerationConfig
+from media.events.hearing import Caption
 from media.events.session import Input
 from media.events.vision import RequestMet
 from media.frames import SAMPLE_RATE
@@ -32,13 +34,17 @@ FORMATS: dict[str, tuple[PcmEncoding, int]] = {  # of audio in messages: encodin
 
 @dataclass(slots=True)
 class SpeechTurn:
-    """A turn of speech: its item, its start in seconds, and the transcript sent so far."""
+    """A turn of speech: its item, its start in seconds, and the transcript sent so far.
+
+    `latest` is its last caption, if it has one.
+    """
 
     item_id: str
     start: float
     ended: bool = False  # its item is in the conversation
     detected: bool = False  # voice activity detection ended it, not the client
     sent: str = ""
+    latest: Caption | None = None
 
 
 @dataclass(slots=True)
@@ -69,7 +75,10 @@ class TrackProgress:
 
 @dataclass(slots=True)
 class ResponseState:
-    """A response in progress; the session answers it under the id `question_id`."""
+    """A response in progress; the session answers it under the id `question_id`.
+
+    `asked` is what the session was given, None while that waits for a transcript.
+    """
 
     id: str
     question_id: str
@@ -80,6 +89,7 @@ class ResponseState:
     context: ItemList | None = None  # what it is about, if not the conversation
     in_conversation: bool = True
     metadata: dict[str, str] | None = None
+    asked: Question | Announce | None = None
     awaited_item: str | None = None  # the item whose transcript is the question
     started: bool = False  # its item was announced
     truncated: bool = False  # by the client, so its item has no transcript

@@ -25,6 +25,7 @@ from media.events.hearing import AudioPaused
 from media.events.session import Input, Output
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.images.decoder import ImageDecoder
+from media.pipeline.carried import CarriedState
 from media.pipeline.limits import Limits
 from media.worker import Worker
 from web.context import ServiceContext
@@ -53,7 +54,8 @@ CLOSING_TIMEOUT = 0.5  # the same when the service ends
 class SessionBridge:
     """One client's protocol and the channels around it.
 
-    `clear_speech` is called when speech on a WebRTC track is interrupted.
+    `clear_speech` is called when speech on a WebRTC track is interrupted. `carried` is what the
+    session remembers.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class SessionBridge:
         images: ImageDecoder,
         *,
         clear_speech: Callable[[], object] = lambda: None,
+        carried: CarriedState | None = None,
     ) -> None:
         self.record = record
+        self.carried = carried or CarriedState()
         self.source: Channel[Input] = Channel(INPUT_QUEUE)
         self.outgoing: Channel[Event] = Channel(
             EVENT_QUEUE, max_waiting={PictureEvent: PICTURE_EVENTS}
@@ -78,9 +82,9 @@ class SessionBridge:
         self._clock: Clock | None = None  # None until the session runs
         self._audio = AudioWatch()
         self._order = MediaOrder()
-        self._unsent: deque[Event] = deque()  # in order, taken from the protocol
+        self.unsent: deque[Event] = deque()  # in order, taken from the protocol
         self._ready = asyncio.Event()
-        self._lock = asyncio.Lock()  # one step of the protocol at a time
+        self.lock = asyncio.Lock()  # one step of the protocol at a time
         self._writing = asyncio.Lock()  # one writer of events at a time
 
     async def open(self) -> None:
@@ -98,7 +102,7 @@ class SessionBridge:
                 await self.refuse(error)
                 return
             await self._ready.wait()
-            async with self._lock:
+            async with self.lock:
                 if len(text) > LONG_MESSAGE:
                     await self._worker.run(self.protocol.receive_message, message, images, now=now)
                 else:
@@ -134,7 +138,7 @@ class SessionBridge:
         """
         if await self.record.deliver_answer(output):
             return False
-        async with self._lock:
+        async with self.lock:
             play = isinstance(output, Speech) and self.protocol.expects_speech(output)
             self.protocol.emit(output)
             inputs = self._take()
@@ -189,7 +193,7 @@ class SessionBridge:
             watching = tasks.create_task(self._watch_audio(clock, limits.max_gap), name="audio")
             tasks.create_task(self._send_follow_ups(), name="follow up")
             session = run_stored_session(
-                context.settings,
+                context,
                 self.record,
                 self.source,
                 send,
@@ -199,6 +203,7 @@ class SessionBridge:
                 counters=self.record.counters,
                 return_video=return_video,
                 watched=watched,
+                carried=self.carried,
             )
             await self._drain(session, reading, context.closing)
             for task in (ending, reporting, watching):
@@ -259,7 +264,7 @@ class SessionBridge:
 
     async def _do(self, step: Callable[[], object], channel: Channel[Input]) -> None:
         """Do a step of the protocol, and send what it gives: its inputs through `channel`."""
-        async with self._lock:
+        async with self.lock:
             step()
             inputs = self._take()
         await self._send(inputs, channel)
@@ -269,7 +274,7 @@ class SessionBridge:
         events = self.protocol.events_to_send()
         if any(event["type"] == OUTPUT_CLEARED for event in events):
             self._clear_speech()
-        self._unsent.extend(events)
+        self.unsent.extend(events)
         if self.protocol.ready:
             self._ready.set()
         else:
@@ -281,8 +286,9 @@ class SessionBridge:
         for item in inputs:
             await channel.send(item)
         async with self._writing:
-            while self._unsent:
-                await self.outgoing.send(self._unsent.popleft())
+            while self.unsent:
+                await self.outgoing.send(self.unsent[0])
+                self.unsent.popleft()
 
     async def _send_follow_ups(self) -> None:
         async for item in self._follow_ups:

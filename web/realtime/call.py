@@ -1,10 +1,8 @@
 """One WebRTC call: joins the tracks and data channels of a client's peers to a session."""
 
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from media.channel import ChannelClosedError
 from media.clock import Clock
@@ -12,70 +10,73 @@ from media.events.answers import Speech
 from media.events.session import Output
 from media.events.vision import Degraded
 from media.frames import VideoFrame
+from media.pipeline.carried import CarriedState
 from rtc.allocation.regions import Region
 from rtc.errors import PeerClosedError
 from rtc.network import NetworkState
 from rtc.peer import Peer
 from web.context import ServiceContext
 from web.protocol.protocol import RealtimeProtocol
+from web.protocol.session_config import Capabilities
 from web.realtime.audience import Audience, Viewer
 from web.realtime.bridge import SessionBridge
 from web.realtime.lines.peer_line import PeerLine
 from web.realtime.resumable_session import ResumableSession
 from web.realtime.steering import CallSteering, steering_rules
-from web.session_record import SessionRecord
+from web.session_record import SessionKind, SessionRecord
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class CallMedia:
+    """Whether a call's client is a publisher, hears answers, and gets video or shares it."""
+
+    publisher: bool
+    hears: bool
+    returns_video: bool
+
+    @classmethod
+    def of(cls, peer: Peer, kind: SessionKind) -> "CallMedia":
+        """Return the media of a call that starts with `peer`."""
+        publisher = kind == "whip"  # which neither hears answers nor reads them
+        hears = peer.receives_audio and not publisher
+        return cls(publisher, hears, publisher or peer.receives_video)  # it may have viewers
+
+    def limited(self, capabilities: Capabilities) -> Capabilities:
+        """Return what the session can use of `capabilities`."""
+        return capabilities if self.hears else replace(capabilities, voices=())
+
+
 class Call(ResumableSession[PeerLine]):
-    """The session of a client that comes on `peer`, and may come back on others.
+    """The session of a client that comes on a peer, and may come back on others.
 
-    `patch` is the session that came with the offer. `clock` is that of its peers; viewers are in
-    `audience`.
-
-    Raises:
-        ProtocolError: `patch` is not a valid change of a session.
+    `clock` is that of its peers; viewers are in `audience`. `begin` has its first peer.
     """
 
     def __init__(
         self,
         context: ServiceContext,
         record: SessionRecord,
-        peer: Peer,
+        protocol: RealtimeProtocol,
         clock: Clock,
-        *,
-        patch: Mapping[str, Any],
-        model: str | None,
-        eyeline_events: bool,
+        media: CallMedia,
+        carried: CarriedState | None = None,
     ) -> None:
-        capabilities = context.capabilities
-        publisher = record.kind == "whip"  # which neither hears answers nor reads them
-        if publisher or not peer.receives_audio:
-            capabilities = replace(capabilities, voices=())
-        protocol = RealtimeProtocol(
-            record.id,
-            capabilities,
-            model=model,
-            patch=patch,
-            eyeline_events=eyeline_events,
-            on_track=True,
-            answers=not publisher,
-        )
         bridge = SessionBridge(
             record,
             protocol,
             context.message_worker,
             context.models.services.images,
             clear_speech=self._clear_speech,
+            carried=carried,
         )
         super().__init__(context, record, bridge, clock)
+        self.media = media
         self.audience = Audience(context.settings.viewers)
-        self._returns_video = publisher or peer.receives_video  # a publisher may have viewers
-        rules = steering_rules(context.settings, publisher=publisher)
-        report, worker = self._bridge.report, context.message_worker
+        rules = steering_rules(context.settings, publisher=media.publisher)
+        report, worker = bridge.report, context.message_worker
         self._steering = CallSteering(rules, clock, worker, report, self._favour)
-        self.begin(self.line(peer))
 
     def watch(self, viewer: Viewer) -> bool:
         """Let `viewer` see and hear the session; return whether there is room for it."""
@@ -87,8 +88,9 @@ class Call(ResumableSession[PeerLine]):
 
     async def _open(self) -> None:
         await super()._open()
-        for refusal in self.newest.peer.refusals:
-            await self._bridge.emit(Degraded(f"{refusal}; the rest of the offer is used"))
+        refusals = () if self.newest is None else self.newest.peer.refusals
+        for refusal in refusals:
+            await self.bridge.emit(Degraded(f"{refusal}; the rest of the offer is used"))
 
     async def _finish(self, *, failed: bool) -> None:
         self._clear_speech()  # ends the tasks that wait for it
@@ -100,21 +102,21 @@ class Call(ResumableSession[PeerLine]):
         await self.audience.close()
 
     async def _run(self) -> None:
-        await self._bridge.run(
+        await self.bridge.run(
             self._context,
             self.clock,
             self._visits.serve,
             self._send,
             network_stats=self._network_stats,
             limits=self._context.models.limits,
-            return_video=self._returns_video,
+            return_video=self.media.returns_video,
             watched=self._is_watched,
         )
 
     def line(self, peer: Peer) -> PeerLine:
         """Return `peer` as a connection of this call."""
         peer.media.on_drop = self._record.counters.audio_dropped
-        line = PeerLine(peer, self._bridge, self._record.id, on_frame=self._steering.see)
+        line = PeerLine(peer, self.bridge, self._record.id, on_frame=self._steering.see)
         peer.on_silence = lambda silent: self._visits.hear(line, silent)
         return line
 
@@ -155,7 +157,7 @@ class Call(ResumableSession[PeerLine]):
                 if peer is not None:
                     peer.show(output)
                 return
-            if await self._bridge.emit(output) and isinstance(output, Speech):
+            if await self.bridge.emit(output) and isinstance(output, Speech):
                 await self._play(peer, output, clear_count)
             if self._context.settings.steering:
                 await self._steering.note(output)
@@ -179,4 +181,4 @@ class Call(ResumableSession[PeerLine]):
             or peer is not self._peer
         ):
             with suppress(ChannelClosedError):  # the session has ended meanwhile
-                await self._bridge.playback_finished(question_id)
+                await self.bridge.playback_finished(question_id)

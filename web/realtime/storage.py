@@ -16,7 +16,7 @@ from media.recording.writer import record as record_inputs
 from media.worker import Worker
 from models.errors import StoreError
 from web.config import Settings
-from web.context import unix_time
+from web.context import ServiceContext, unix_time
 from web.history.recording_files import HistoryWriter, SessionFacts, write_summary
 from web.session_record import SessionRecord
 from web.temporary_folder import temporary_folder
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 async def run_stored_session(
-    settings: Settings,
+    context: ServiceContext,
     record: SessionRecord,
     source: AsyncIterable[Input],
     send: Send,
@@ -33,22 +33,21 @@ async def run_stored_session(
 ) -> None:
     """Run the session of `record`; with the setting `recordings`, keep its inputs and memory.
 
+    In a cluster its memory can go on in another process.
+
     Raises:
         ExceptionGroup: a stage failed.
     """
-    noted = _noted(source, record)
+    noted, settings = _noted(source, record), context.settings
+    memory = None if context.cluster is None else context.cluster.memory_folder(record)
     if settings.recordings is None:
         with ExitStack() as stack:
-            folder = None
-            try:
-                folder = stack.enter_context(temporary_folder(settings.memory_folder))
-            except StoreError as error:
-                logger.warning("the memory of a session is limited to RAM: %s", error)
-                await send(Degraded(f"the memory of this session is limited to RAM: {error}"))
+            folder = memory or await _temporary_folder(settings, stack, send)
+            options["durable_memory"] = memory is not None
             await run_session(noted, send, memory=folder, **options)
         return
     recorder = Worker("recorder")
-    home = settings.recordings / record.id
+    home = settings.recordings / record.stored_as
     try:
         async with (
             asyncio.TaskGroup() as tasks,
@@ -56,13 +55,23 @@ async def run_stored_session(
         ):
             writing = tasks.create_task(_write_history(record, home, recorder), name="history")
             try:
-                memory = home / MEMORY_FOLDER
+                memory = memory or home / MEMORY_FOLDER
                 await run_session(recorded, send, memory=memory, durable_memory=True, **options)
             finally:
                 await record.history.end()
                 await writing
     finally:
         recorder.close()
+
+
+async def _temporary_folder(settings: Settings, stack: ExitStack, send: Send) -> Path | None:
+    """Return a folder until `stack` ends, or None if there can be none."""
+    try:
+        return stack.enter_context(temporary_folder(settings.memory_folder))
+    except StoreError as error:
+        logger.warning("the memory of a session is limited to RAM: %s", error)
+        await send(Degraded(f"the memory of this session is limited to RAM: {error}"))
+        return None
 
 
 async def _noted(source: AsyncIterable[Input], record: SessionRecord) -> AsyncIterator[Input]:

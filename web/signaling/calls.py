@@ -20,9 +20,10 @@ from web.context import ServiceContext, service_context
 from web.problems import ProblemError
 from web.protocol.client_events.encoded import parse_json
 from web.protocol.client_events.messages import ProtocolError
+from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import query_patch
 from web.protocol.session_update import merged
-from web.realtime.call import Call
+from web.realtime.call import Call, CallMedia
 from web.realtime.lines.delivery import event_number
 from web.session_record import SessionKind, SessionRecord
 from web.signaling.offers import (
@@ -34,6 +35,7 @@ from web.signaling.offers import (
     content_type,
     ice_links,
     live_call,
+    newest_line,
     read_sdp,
     session_of,
 )
@@ -69,7 +71,7 @@ async def resume(request: Request, id: str) -> Response:
 @router.patch(CALLS + "/{id}")
 async def patch(request: Request, id: str) -> Response:
     """Take late candidates, or restart ICE."""
-    return await change_path(request, live_call(session_of(request, "call", id)).newest)
+    return await change_path(request, newest_line(session_of(request, "call", id)))
 
 
 @router.delete(CALLS + "/{id}")
@@ -102,7 +104,8 @@ async def start_call(
 async def resume_call(request: Request, record: SessionRecord) -> Response:
     """Answer the offer of a client that comes back to its session."""
     context, call = service_context(request), live_call(record)
-    check_tag(request, call.newest.tag)
+    if call.newest is not None:
+        check_tag(request, call.newest.tag)
     after = _last_event(request)
     sdp = await read_sdp(request)
     async with AsyncExitStack() as cleanup:
@@ -118,6 +121,7 @@ async def resume_call(request: Request, record: SessionRecord) -> Response:
 def _headers(context: ServiceContext, record: SessionRecord, call: Call) -> dict[str, str]:
     """Return the headers of an answer."""
     links = ice_links(context, record.id) if record.kind == "whip" else {}
+    assert call.newest is not None
     return {"ETag": call.newest.tag, **links}
 
 
@@ -129,18 +133,22 @@ def _create_call(
     patch: Mapping[str, Any],
     query: Mapping[str, str],
 ) -> Call:
+    media = CallMedia.of(peer, record.kind)
     try:
-        return Call(
-            context,
-            record,
-            peer,
-            clock,
-            patch=merged(query_patch(query), patch),
+        protocol = RealtimeProtocol(
+            record.id,
+            media.limited(context.capabilities),
             model=query.get("model"),
+            patch=merged(query_patch(query), patch),
             eyeline_events=query.get("eyeline") == "1",
+            on_track=True,
+            answers=not media.publisher,
         )
     except ProtocolError as error:
         raise ProblemError(400, error.message, code=error.code, param=error.param) from error
+    call = Call(context, record, protocol, clock, media)
+    call.begin(call.line(peer))
+    return call
 
 
 def _last_event(request: Request) -> int | None:

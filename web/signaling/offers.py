@@ -20,7 +20,7 @@ from web.config import Settings
 from web.context import ServiceContext, service_context, unix_time
 from web.problems import ProblemError
 from web.realtime.call import Call
-from web.realtime.lines.peer_line import new_tag
+from web.realtime.lines.peer_line import PeerLine, new_tag
 from web.session_record import SessionKind, SessionRecord
 
 SDP = "application/sdp"
@@ -138,6 +138,19 @@ def live_call(record: SessionRecord) -> Call:
     if not isinstance(record.live, Call):
         raise ProblemError(409, f"session {record.id} is over or no call", code="session_over")
     return record.live
+
+
+def newest_line(record: SessionRecord) -> PeerLine:
+    """Return the newest connection of the call that runs `record`.
+
+    Raises:
+        ProblemError: it has none yet, or is over, or is no call.
+    """
+    line = live_call(record).newest
+    if line is None:
+        advice = "the session has moved to another machine: make another offer to the same location"
+        raise ProblemError(422, advice, code="no_ice_restart")
+    return line
 
 
 def ice_links(context: ServiceContext, session: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from web.access.gate import caller_of
 from web.signaling.calls import resume_call, start_call
-from web.signaling.offers import FRAGMENT, SDP, change_path, live_call, read_sdp, session_of
+from web.signaling.offers import FRAGMENT, SDP, change_path, newest_line, read_sdp, session_of
 
 router = APIRouter()
 
@@ -35,7 +35,7 @@ async def resume_whip(request: Request, id: str) -> Response:
 @router.patch(WHIP + "/{id}")
 async def patch_whip(request: Request, id: str) -> Response:
     """Take late candidates, or restart ICE."""
-    return await change_path(request, live_call(session_of(request, "whip", id)).newest)
+    return await change_path(request, newest_line(session_of(request, "whip", id)))
 
 
 @router.delete(WHIP + "/{id}")

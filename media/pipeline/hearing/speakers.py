@@ -4,14 +4,14 @@ Voices are known as long as the session runs. The label of a final caption is co
 what was said later tells the voices apart better. One person who speaks alone has number 1.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from media.events.answers import Announce, Question
 from media.events.hearing import Caption, CaptionWord
 from media.events.speakers import NameSpeaker, Speakers, TurnSpeakers
 from media.frames import SAMPLE_RATE
+from media.pipeline.carried import Introduced
 from media.pipeline.context import SessionContext
 from media.servers.server import ModelHandle
 from models.asr.words import RecognizedWord
@@ -22,18 +22,6 @@ from models.speakers.tracker import TrackerState
 from models.speakers.windows import VoiceChunk
 from models.speakers.words import word_speakers
 
-MAX_INTRODUCED = 200  # names that people said of themselves: the newest
-MAX_TURNS = 2000  # final captions that questions are answered from
-
-
-@dataclass(slots=True, eq=False)
-class Introduced:
-    """A name that somebody said of himself or herself at `time`, as the speaker `number`."""
-
-    name: str
-    time: float
-    number: int
-
 
 class SpeakerLabels:
     """The speakers of a session; without a model, or where a client wants none, nobody is told."""
@@ -42,21 +30,16 @@ class SpeakerLabels:
         self._context = context
         self._server = context.services.speakers
         self._handle: ModelHandle[TrackerState, VoiceChunk, Voices] | None = None
-        self._voices = Voices()
-        self._turns: deque[Caption] = deque(maxlen=MAX_TURNS)
-        self._corrected: set[int] = set()
-        self._introduced: deque[Introduced] = deque(maxlen=MAX_INTRODUCED)
-        self._given: dict[int, str] = {}
-        self._sent: dict[int, str] = {}
+        self._state = context.carried.speakers
         self._wanted = True
 
     @property
     def names(self) -> dict[int, str]:
         """Return the name of each speaker by number: "speaker 1" until there is another."""
-        said = {each.number: each.name for each in self._introduced}
+        said = {each.number: each.name for each in self._state.introduced}
         return {
-            number: self._given.get(number) or said.get(number) or f"speaker {number}"
-            for number in self._voices.numbers
+            number: self._state.given.get(number) or said.get(number) or f"speaker {number}"
+            for number in self._state.voices.numbers
         }
 
     async def hear(self, chunk: VoiceChunk, *, wanted: bool) -> None:
@@ -69,16 +52,19 @@ class SpeakerLabels:
             return
         if self._handle is None:
             self._handle = await self._server.open()
+            if self._state.tracker is not None:
+                self._handle.keep(self._state.tracker)
         for voices in await self._handle.step(chunk):
-            self._voices = voices
+            self._state.voices = voices
+        self._state.tracker = self._handle.state()
 
     async def _forget(self) -> None:
         """Forget all voices and their names: a number may be another person's later."""
-        self._voices, self._handle = Voices(), None
-        self._introduced.clear()
-        self._given.clear()
-        self._turns.clear()
-        if self._sent:
+        self._state.voices, self._state.tracker, self._handle = Voices(), None, None
+        self._state.introduced.clear()
+        self._state.given.clear()
+        self._state.turns.clear()
+        if self._state.sent:
             await self._send(())
 
     async def labelled(self, caption: Caption) -> Caption:
@@ -90,15 +76,15 @@ class SpeakerLabels:
         if self._server is None or not caption.words:
             return caption
         plain = caption
-        caption = relabelled(plain, word_speakers(self._voices, _recognized(plain.words)))
+        caption = relabelled(plain, word_speakers(self._state.voices, _recognized(plain.words)))
         corrected: tuple[TurnSpeakers, ...] = ()
         if caption.final:
             found = introduction([word.text for word in caption.words])
             if found is not None:
                 word = caption.words[found.word]
-                self._introduced.append(Introduced(found.name, word.start, word.speaker))
+                self._state.introduced.append(Introduced(found.name, word.start, word.speaker))
             corrected = await self._context.services.media_worker.run(self._corrections)
-            self._turns.append(caption)
+            self._state.turns.append(caption)
         await self._send(corrected)
         return caption if len(self.names) > 1 else plain
 
@@ -106,7 +92,7 @@ class SpeakerLabels:
         """Give a speaker a name, or with none, take it back; none while voices are not wanted."""
         if not self._wanted:
             return
-        self._given[given.speaker] = given.name[:MAX_NAME]  # an empty one counts as none
+        self._state.given[given.speaker] = given.name[:MAX_NAME]  # an empty one counts as none
         await self._send(())
 
     async def answered(self, question: Question) -> Question | Announce:
@@ -115,8 +101,8 @@ class SpeakerLabels:
             return question
         text = await self._named(question.text)
         if text is None:
-            spoken = self._turns and self._turns[-1].text == question.text.strip()
-            said = utterances(list(self._turns)[: -1 if spoken else None])
+            spoken = self._state.turns and self._state.turns[-1].text == question.text.strip()
+            said = utterances(list(self._state.turns)[: -1 if spoken else None])
             text = reply(question.text, said, self.names)
         if text is None:
             return question
@@ -126,7 +112,7 @@ class SpeakerLabels:
         """Give the names that `text` gives speakers, and return what to say about it."""
         said = []
         for given in names_by_number(text):
-            if given.number in self._voices.numbers:
+            if given.number in self._state.voices.numbers:
                 await self.name(NameSpeaker(given.number, given.name))
                 said.append(f"Speaker {given.number} is {given.name} now.")
             else:
@@ -136,34 +122,34 @@ class SpeakerLabels:
 
     def _corrections(self) -> tuple[TurnSpeakers, ...]:
         """Return the turns whose labels are others now; each is corrected once."""
-        if not self._voices.recent:
+        if not self._state.voices.recent:
             return ()
-        first = self._voices.recent[0].start / SAMPLE_RATE
-        for each in self._introduced:
+        first = self._state.voices.recent[0].start / SAMPLE_RATE
+        for each in self._state.introduced:
             if each.time >= first:
-                (number,) = word_speakers(self._voices, [_at(each.time)])
+                (number,) = word_speakers(self._state.voices, [_at(each.time)])
                 each.number = number or each.number
         changed = []
-        for index in range(len(self._turns) - 1, -1, -1):
-            turn = self._turns[index]
+        for index in range(len(self._state.turns) - 1, -1, -1):
+            turn = self._state.turns[index]
             if turn.start < first:
                 break
             before = [word.speaker for word in turn.words]
-            now = word_speakers(self._voices, _recognized(turn.words))
+            now = word_speakers(self._state.voices, _recognized(turn.words))
             now = [new or old for new, old in zip(now, before, strict=True)]
-            if now != before and turn.turn not in self._corrected:
-                self._corrected.add(turn.turn)
+            if now != before and turn.turn not in self._state.corrected:
+                self._state.corrected.add(turn.turn)
                 changed.append(TurnSpeakers(turn.turn, tuple(now)))
-                self._turns[index] = relabelled(turn, now)
+                self._state.turns[index] = relabelled(turn, now)
         return tuple(reversed(changed))
 
     async def _send(self, corrected: tuple[TurnSpeakers, ...]) -> None:
         """Send who speaks, if that has changed; one person without a name is not news."""
         names = self.names
-        alone = len(names) < 2 and names.get(1, "speaker 1") == "speaker 1" and not self._sent
-        if (names == self._sent and not corrected) or alone:
+        alone = len(names) < 2 and names.get(1, "speaker 1") == "speaker 1" and not self._state.sent
+        if (names == self._state.sent and not corrected) or alone:
             return
-        self._sent = names
+        self._state.sent = names
         await self._context.send(Speakers(tuple(sorted(names.items())), corrected))
 
 

@@ -59,7 +59,8 @@ class TurnStage:
 
     async def run(self, audio: Channel[AudioItem]) -> None:
         """Read `audio` until it ends, then end the turn in progress and close `turns`."""
-        state = TurnState(await self._context.services.detector.open())
+        detector = await self._context.services.detector.open()
+        state = TurnState(detector, turn=self._context.carried.turn)
         async for item in audio:
             match item:
                 case AudioChunk():
@@ -210,6 +211,7 @@ class TurnStage:
 
     async def _start(self, state: TurnState, start: int, *, detected: bool) -> None:
         state.turn, state.asked = state.turn + 1, 0
+        self._context.carried.turn = state.turn
         state.start = max(start, state.position - len(state.held))
         state.held = state.held[len(state.held) - (state.position - state.start) :]
         state.announced = not (detected and self._may_be_backchannel(state))

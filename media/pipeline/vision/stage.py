@@ -63,6 +63,9 @@ class VisionStage:
     async def run(self, channel: Channel[VisionItem]) -> None:
         """Remember and answer until `channel` ends, then close the channel of answers."""
         memory = await self._open_memory()
+        for text in self._context.carried.requests:
+            await memory.note_request(text, self._context.clock.now())
+        self._requests = memory.standing_requests()
         try:
             async with asyncio.TaskGroup() as tasks:
                 start_task(tasks, self._receive(channel, memory), name="frames")
@@ -177,7 +180,7 @@ class VisionStage:
         """Send the standing requests if they changed."""
         requests = memory.standing_requests()
         if requests != self._requests:
-            self._requests = requests
+            self._requests = self._context.carried.requests = requests
             await self._context.send(StandingRequests(requests))
 
     async def _report(self, problem: StorageProblem | None) -> None:

@@ -24,7 +24,6 @@ class EdgeProcess:
     url: str
     node: LocalNode
     process: "subprocess.Popen[str]"
-    log: IO[str]
 
     @property
     def ws(self) -> str:
@@ -39,11 +38,6 @@ class EdgeProcess:
         """Ask it to end, and wait until it has."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(GRACE)
-
-    def said(self) -> str:
-        """Return its log."""
-        self.log.seek(0)
-        return self.log.read()
 
 
 @dataclass(frozen=True)
@@ -66,7 +60,7 @@ class ClusterProcesses:
             **settings,
         }
         log = TemporaryFile("w+")  # noqa: SIM115 - until the stack ends
-        self.stack.callback(log.close)
+        self.stack.callback(_show, log, number)
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.web.cluster.edge_process"],
             cwd=ROOT,
@@ -87,7 +81,7 @@ class ClusterProcesses:
         if not url:
             log.seek(0)
             raise RuntimeError(f"an edge did not start: {log.read()[-3000:]}")
-        return EdgeProcess(url, node, process, log)
+        return EdgeProcess(url, node, process)
 
 
 @contextmanager
@@ -95,3 +89,10 @@ def cluster_processes(count: int, folder: Path, port: int) -> Iterator[ClusterPr
     """Yield `count` nodes without edges."""
     with local_nodes(count, port=port, folder=folder / "ray") as nodes, ExitStack() as stack:
         yield ClusterProcesses(nodes, folder, stack)
+
+
+def _show(log: IO[str], number: int) -> None:
+    """Show the log of an edge beside a test that fails."""
+    log.seek(0)
+    sys.stdout.write(f"log of the edge on node {number}:\n{log.read()}\n")
+    log.close()

@@ -94,7 +94,9 @@ def test_checkpoints_are_kept_on_another_node_the_least_used(directory: Director
 
 def test_a_directory_that_starts_anew_learns_all_from_the_reports() -> None:
     directory = Directory(timeout=1.5, patience=60.0)
+    assert not directory.report(A, None, 0.0).known
     directory.report(A, {"s": "node-b"}, 0.0)
+    assert directory.report(A, None, 0.1).known
     assert directory.locate("s", 0.1) == Location("http://a", "node-b")
 
 

@@ -6,7 +6,7 @@ which event was the last that it got.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 
 from web.protocol.state import Event, PictureEvent
 from web.realtime.lines.event_log import EventLog
@@ -18,13 +18,24 @@ OF_THE_MOMENT = ("eyeline.stats", "eyeline.relevance")  # of no use to a client 
 
 
 class Delivery:
-    """The events of one session; `on_refusal` is called if its client takes none."""
+    """The events of one session; `on_refusal` is called if its client takes none.
+
+    If `kept` is given, no event is sent before it has returned: what a client has seen is known to
+    another machine. `arriving` is an event that is on its way into the log.
+    """
 
     def __init__(
-        self, text_of: Callable[[Event], Awaitable[str]], *, on_refusal: Callable[[str], None]
+        self,
+        text_of: Callable[[Event], Awaitable[str]],
+        *,
+        on_refusal: Callable[[str], None],
+        kept: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self.arriving: Event | None = None
         self._text_of = text_of
         self._on_refusal = on_refusal
+        self._kept = kept
+        self._ended = False
         self._log = EventLog()
         self._line: Line | None = None
         self._sent = 0  # the number of the last event that was sent
@@ -33,12 +44,33 @@ class Delivery:
     async def run(self, events: AsyncIterable[Event]) -> None:
         """Deliver `events` until they end."""
         async for event in events:
+            if is_of_the_moment(event):
+                await self._send_now(await self._text_of(event))
+                continue
+            self.arriving = event
             text = await self._text_of(event)
-            if isinstance(event, PictureEvent) or event["type"] in OF_THE_MOMENT:
-                await self._send_now(text)
-            else:
-                self._log.add(event_number(str(event["event_id"])), text)
-                await self.resume()
+            self._log.add(event_number(str(event["event_id"])), text)
+            self.arriving = None
+            if self._kept is not None and not self._ended:
+                await self._kept()
+            await self.resume()
+
+    @property
+    def texts(self) -> Sequence[tuple[int, str]]:
+        """The events that a client may still ask for, each after its number."""
+        return self._log.texts
+
+    def restore(self, texts: Iterable[tuple[int, str]]) -> None:
+        """Take the events that another process has sent, or was about to."""
+        for number, text in texts:
+            self._log.add(number, text)
+            self._sent = number
+
+    async def end(self) -> None:
+        """Send nothing any more: another process goes on with the session."""
+        self._ended = True
+        async with self._sending:
+            self._line = None
 
     async def attach(self, line: Line | None, *, after: int | None = None) -> bool:
         """Send over `line` from now on; return whether events are missing.
@@ -46,7 +78,7 @@ class Delivery:
         `after` is the number of the last event that the client has; None: the last that was sent.
         """
         async with self._sending:
-            self._line = line
+            self._line = None if self._ended else line
             if after is not None:
                 self._sent = min(after, self._sent)
             missing = self._log.misses(self._sent)
@@ -80,6 +112,11 @@ class Delivery:
             self._on_refusal(str(error))
             return False
         return True
+
+
+def is_of_the_moment(event: Event) -> bool:
+    """Return whether an event is of no use to a client that was away."""
+    return isinstance(event, PictureEvent) or event["type"] in OF_THE_MOMENT
 
 
 def event_number(id: str) -> int:

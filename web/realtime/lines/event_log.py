@@ -5,6 +5,7 @@ Pure: events have numbers that grow, and the oldest are forgotten.
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 
 MAX_EVENTS = 2_000
 MAX_CHARACTERS = 1 << 20  # of all events together
@@ -31,6 +32,11 @@ class EventLog:
         ):
             self._forgotten, oldest = self._texts.popleft()
             self._characters -= len(oldest)
+
+    @property
+    def texts(self) -> Sequence[tuple[int, str]]:
+        """The events that are not forgotten, each after its number; it is the log's own."""
+        return self._texts
 
     def after(self, number: int) -> tuple[int, str] | None:
         """Return the number and the text of the first event after `number`, None if it was last."""

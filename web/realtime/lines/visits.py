@@ -23,6 +23,8 @@ L = TypeVar("L", bound=Line)
 class Visits(Generic[L]):
     """The connections of one client: `current` is the one in use, None while it has none.
 
+    Without a `first` one, the client was here before another process took the session over.
+
     A client that is away has `record.patience` seconds to come back; at 0 the session ends with
     its connection. `clock` is the service's. `tell` takes the fields of `eyeline.connection`.
     """
@@ -31,7 +33,7 @@ class Visits(Generic[L]):
         self,
         record: SessionRecord,
         clock: Clock,
-        first: L,
+        first: L | None,
         delivery: Delivery,
         tell: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
@@ -40,9 +42,10 @@ class Visits(Generic[L]):
         self._clock = clock
         self._delivery = delivery
         self._tell = tell
-        self._lines: list[L] = [first]  # that are not closed
+        self._lines: list[L] = [] if first is None else [first]  # that are not closed
         self._waiting: L | None = None  # to be open, and then to be used
         self._tasks: asyncio.TaskGroup | None = None  # while the client is served
+        self.begun = asyncio.Event()  # set when the client is served, and when it never will be
         self._running: set[asyncio.Task[None]] = set()
         self._left = False
         self._missing = False
@@ -51,12 +54,13 @@ class Visits(Generic[L]):
     async def serve(self) -> None:
         """Return when the client has left, or was away for too long."""
         first = self.current
-        assert first is not None
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            self.begun.set()
             try:
-                await self._delivery.attach(first)
-                self._start(self._read(first))
+                if first is not None:
+                    await self._delivery.attach(first)
+                    self._start(self._read(first))
                 await self._until_over()
             finally:
                 self._tasks = None

@@ -8,8 +8,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from web.cluster.http_proxy import CONNECT_TIMEOUT, EdgeUnreachableError, passed_on, target_of
-from web.cluster.routing import FORWARDED
+from web.cluster.proxy.http_proxy import CONNECT_TIMEOUT, EdgeUnreachableError, passed_on, target_of
+from web.cluster.proxy.routing import FORWARDED
 
 RESTART = 1012  # "service restart", IANA registry of WebSocket close codes
 NO_STATUS = 1005

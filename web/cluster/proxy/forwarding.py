@@ -8,15 +8,15 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.cluster.edge import Edge, edge_of
-from web.cluster.http_proxy import EdgeUnreachableError
-from web.cluster.routing import (
+from web.cluster.proxy.http_proxy import EdgeUnreachableError
+from web.cluster.proxy.routing import (
     CHAT,
     opens_session,
     session_in_chat,
     session_in_path,
     was_forwarded,
 )
-from web.cluster.websocket_proxy import proxy_websocket
+from web.cluster.proxy.websocket_proxy import proxy_websocket
 
 MAX_TRIES = 3  # edges that may turn out to be gone, one after the other
 
@@ -48,6 +48,8 @@ class Forwarding:
                     body, receive = await read_body(receive)
                     await edge.proxy.forward(url, edge.id, body, scope, receive, send)
             except EdgeUnreachableError:
+                if session is not None:
+                    await edge.wait_gone(session, url)
                 continue
             return
         await self._app(scope, receive, send)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from web.cluster.routing import FORWARDED
+from web.cluster.proxy.routing import FORWARDED
 
 CONNECT_TIMEOUT = 1.0  # seconds
 READ_TIMEOUT = 60.0  # seconds between two parts; streams of events have a comment every 15 s

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.cluster.routing import opens_session, session_in_chat, session_in_path, was_forwarded
+from web.cluster.proxy.routing import opens_session, session_in_chat, session_in_path, was_forwarded
 
 ID = "sess_0123456789abcdef"
 

@@ -1,0 +1,78 @@
+"""Joining a cluster when the service starts."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from media.worker import Worker
+from web.cluster.actors import ActorClient, find_registry, join, node_address, start_keeper
+from web.cluster.edge import Edge
+from web.cluster.membership import Membership
+from web.config import Settings
+from web.context import ServiceContext
+from web.temporary_folder import temporary_folder
+
+logger = logging.getLogger(__name__)
+
+REPORTS = 5  # in the time after which an edge without one counts as gone
+
+
+@asynccontextmanager
+async def joined(
+    context: ServiceContext, listening: tuple[str, int]
+) -> AsyncIterator[ServiceContext]:
+    """Yield `context` as an edge of its cluster; it listens on the host and port `listening`.
+
+    Raises:
+        ClusterUsageError: there is no such cluster.
+    """
+    settings, worker = context.settings, Worker("memories")
+    loop = asyncio.get_running_loop()
+    try:
+        membership = await loop.run_in_executor(None, _join, context, listening)
+        with temporary_folder(settings.memory_folder) as folder:
+            edge = Edge(context, membership, folder, worker)
+            await membership.report()
+            running = [
+                context.tasks.create_task(membership.run(), name="report to the cluster"),
+                context.tasks.create_task(edge.run(), name="have sessions kept"),
+            ]
+            logger.info("edge %s of the cluster at %s", membership.id, settings.cluster)
+            try:
+                yield edge.context
+            finally:
+                for task in running:
+                    task.cancel()
+                await edge.proxy.close()
+    finally:
+        worker.close()
+
+
+def _join(context: ServiceContext, listening: tuple[str, int]) -> Membership:
+    settings = context.settings
+    assert settings.cluster is not None
+    node = join(settings.cluster, settings.cluster_node)
+    start_keeper(node, settings.memory_folder, settings.resume_timeout)
+
+    def registry() -> object:
+        return find_registry(settings.cluster_timeout, settings.resume_timeout)
+
+    return Membership(
+        url=advertised_url(settings, listening),
+        node=node,
+        sessions=context.sessions,
+        registry=ActorClient(registry, "the registry of the cluster"),
+        clock=context.clock,
+        interval=settings.cluster_timeout / REPORTS,
+    )
+
+
+def advertised_url(settings: Settings, listening: tuple[str, int]) -> str:
+    """Return where other edges reach this one."""
+    if settings.cluster_url is not None:
+        return settings.cluster_url
+    host, port = listening
+    if host in ("0.0.0.0", "::"):
+        host = node_address()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

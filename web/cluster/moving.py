@@ -1,0 +1,63 @@
+"""How one session leaves this edge, and how what another has left comes here."""
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from web.cluster.carrier import Carrier
+from web.cluster.errors import ClusterError
+from web.cluster.membership import Membership
+from web.cluster.mirror import apply
+from web.realtime.carrying import new_record
+from web.realtime.resumable_session import ResumableSession
+
+if TYPE_CHECKING:  # the edge uses these
+    from web.cluster.edge import Edge
+
+logger = logging.getLogger(__name__)
+
+
+async def hand_over(carrier: Carrier, membership: Membership) -> None:
+    """Let another edge take a session, which says nothing to its client here any more.
+
+    The client's connection ends, and it comes back to another edge.
+    """
+    session = carrier.record.live
+    if not isinstance(session, ResumableSession):
+        return
+    await session.delivery.end()
+    await carrier.sync()
+    await membership.release(carrier.record.id)
+    await session.move_away()
+
+
+async def end_here(session: ResumableSession[Any]) -> None:
+    """End a session that another edge has."""
+    await session.delivery.end()
+    await session.move_away()
+
+
+async def fetched(edge: "Edge", session: str, node: str) -> tuple[dict[str, bytes], float] | None:
+    """Return the parts of a session that the keeper on `node` has, and how old they are in seconds.
+
+    Its memory is in its folder then. Return None if the keeper does not have it.
+    """
+    keeper, clock = edge.keepers.on(node), edge.context.clock
+    began = clock.now()
+    try:
+        found = await keeper.call("parts", session)
+        if found is None:
+            return None
+        parts, age = found
+        folder = edge.memory_folder(new_record(session, parts))
+        await edge.worker.run(partial(folder.mkdir, parents=True, exist_ok=True))
+        for name, mark in (await keeper.call("files", session)).items():
+            offset = 0
+            while offset == 0 or offset < mark.size:
+                piece = await keeper.call("read", session, name, offset)
+                await edge.worker.run(apply, folder, piece)
+                offset += max(1, len(piece.data))
+    except (ClusterError, OSError) as error:
+        logger.warning("session %s: its checkpoint cannot be read: %s", session, error)
+        return None
+    return parts, age + clock.now() - began

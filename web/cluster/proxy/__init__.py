@@ -1,0 +1,1 @@
+"""Requests that reach one edge of a cluster and are for another."""

@@ -193,10 +193,7 @@ class SessionBridge:
             watching = tasks.create_task(self._watch_audio(clock, limits.max_gap), name="audio")
             tasks.create_task(self._send_follow_ups(), name="follow up")
             session = run_stored_session(
-                context,
-                self.record,
-                self.source,
-                send,
+                *(context, self.record, self.source, send),
                 services=context.models.services,
                 clock=clock,
                 limits=limits,

@@ -27,6 +27,7 @@ from web.page.frame import GradioFrame
 from web.realtime import websocket as realtime
 from web.rebuilding import Rebuilder
 from web.rest import (
+    about,
     credentials,
     openapi,
     service_info,
@@ -52,6 +53,7 @@ ROUTERS = (
     whip.router,
     whep.router,
     service_info.router,
+    about.router,
     operation.router,
     credentials.router,
     sessions.router,

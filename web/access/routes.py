@@ -77,6 +77,8 @@ RULES = (
     Rule("POST DELETE", "/recordings/{id}/rebuild", KeyScope.SESSIONS),
     Rule("POST", "/recordings/{id}/video", KeyScope.WATCH),
     Rule("GET", "/playback/{ticket}", None),
+    Rule("GET", "/about", None),
+    Rule("GET", "/about/{path:path}", None),
     Rule("GET", "/health", None),
     Rule("GET", "/ready", None),
     Rule("GET", "/metrics", KeyScope.METRICS),

@@ -10,7 +10,7 @@ from tests.paths import ROOT
 from tests.web.openai_sdk import MODELS, check
 from web.protocol.client_events.messages import TYPES, parse
 from web.realtime import websocket as realtime
-from web.rest import credentials, recordings, service_info, sessions, speech, transcriptions
+from web.rest import about, credentials, recordings, service_info, sessions, speech, transcriptions
 from web.rest.chat import routes as chat
 from web.signaling import calls, whep, whip
 
@@ -42,9 +42,13 @@ def test_every_server_event_has_an_example_that_the_sdk_accepts() -> None:
 
 
 def test_every_route_is_in_the_document() -> None:
-    rest = (service_info, credentials, sessions, recordings, chat, transcriptions, speech)
+    rest = (about, service_info, credentials, sessions, recordings, chat, transcriptions, speech)
     for endpoints in (realtime, calls, whip, whep, *rest):
         for route in endpoints.router.routes:
             assert isinstance(route, APIRoute | APIWebSocketRoute)
-            path = route.path.replace("/hangup", "").replace(".{format}", ".vtt")
+            path = (
+                route.path.replace("/hangup", "")
+                .replace(".{format}", ".vtt")
+                .replace(":path}", "}")
+            )
             assert path in DOCUMENT, path

@@ -97,10 +97,10 @@ export class CaptionList {
     this.#dropped = this.#offset = this.#turns = 0;
   }
 
-  /** The final lines as a WebVTT file, long ones split between words. @returns {string} */
+  /** The final lines as a WebVTT file, long ones split between words, with their translations. @returns {string} */
   toWebVTT() {
     const note = this.#dropped ? [`NOTE ${this.#dropped} earlier lines are not in this file`] : [];
-    const cues = this.#lines.filter((line) => line.final).flatMap((line) => cuesOf(line, this.names));
+    const cues = this.#lines.filter((line) => line.final).flatMap((line) => subtitles(line, this.names));
     return `${["WEBVTT", ...note, ...cues.map(written)].join("\n\n")}\n`;
   }
 
@@ -158,6 +158,19 @@ export function spoken(line, names) {
     else runs.push({ number, name: names.get(number) ?? "", from: n, words: [word] });
   });
   return runs;
+}
+
+/**
+ * The cues of a line, and of its translation: that is shown for as long, in equal parts.
+ * @param {Caption} line @param {Map<number, string>} names @returns {Cue[]}
+ */
+export function subtitles(line, names) {
+  const texts = line.english?.split(/\s+/).filter(Boolean) ?? [];
+  const length = Math.max(0.1, line.end - line.start) / texts.length;
+  const at = (/** @type {number} */ n) => line.start + n * length;
+  const words = texts.map((text, n) => ({ text: ` ${text}`, start: at(n), end: at(n + 1) }));
+  const translated = words.length ? cuesOf({ ...line, words }, new Map()) : [];
+  return [...cuesOf(line, names), ...translated].sort((one, two) => one.start - two.start);
 }
 
 /** @param {Caption} line @param {Map<number, string>} names @returns {Cue[]} */

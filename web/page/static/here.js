@@ -10,6 +10,7 @@
  * @property {import("./conversation/stream.js").Stream} stream the conversation's items
  * @property {import("./captions.js").CaptionList} captions
  * @property {EventTarget} calls events: open {client} before a call connects, state {state, reason}, in `detail`
+ * @property {() => string} key the API key that the user gave, or empty
  */
 
 export {};

@@ -1,6 +1,8 @@
 /** The language that is spoken, and whether it is translated: chosen once, and remembered. */
 
-const KEY = "eyeline.language";
+import { isObject, keep, kept } from "./store.js";
+
+const KEPT = "language"; // its name in the settings of the page
 const DETECT = "auto";
 
 /** A choice of language with a switch of translation; `changed` is called when the user changes one. */
@@ -12,13 +14,13 @@ export class LanguageChoice {
   constructor(select, translate, changed) {
     this.#select = select;
     this.#translate = translate;
-    const kept = remembered();
-    translate.checked = kept.translate === true;
+    const before = kept(KEPT, isObject) ?? {};
+    translate.checked = before.translate === true;
     select.onchange = translate.onchange = () => {
-      remember({ language: select.value, translate: translate.checked });
+      keep(KEPT, { language: select.value, translate: translate.checked });
       changed();
     };
-    this.#offer(kept.language);
+    this.#offer(before.language);
   }
 
   /** The fields of a session: the choice, or nothing while the server's own is in effect. */
@@ -30,14 +32,14 @@ export class LanguageChoice {
     };
   }
 
-  /** Offer the languages of the server, its default first; the one that was `kept` is chosen. */
-  async #offer(kept) {
+  /** Offer the languages of the server, its default first; the one of `before` is chosen. */
+  async #offer(before) {
     const response = await fetch(new URL("../health", import.meta.url)).catch(() => null);
     if (!response?.ok) return; // the call will say what is wrong
     const { languages } = await response.json();
     const codes = languages.available.length > 1 ? [...languages.available, DETECT] : languages.available;
     this.#select.replaceChildren(...codes.map((code) => new Option(named(code), code)));
-    this.#select.value = codes.includes(kept) ? kept : languages.default;
+    this.#select.value = codes.includes(before) ? before : languages.default;
     this.#select.disabled = this.#translate.disabled = codes.length < 2;
   }
 }
@@ -47,20 +49,4 @@ function named(code) {
   if (code === DETECT) return "Detect";
   const name = new Intl.DisplayNames([code], { type: "language", fallback: "code" }).of(code);
   return name.charAt(0).toLocaleUpperCase(code) + name.slice(1);
-}
-
-function remembered() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? {};
-  } catch {
-    return {}; // no storage in this browser, or not what was written here
-  }
-}
-
-function remember(choice) {
-  try {
-    localStorage.setItem(KEY, JSON.stringify(choice));
-  } catch {
-    // a browser without storage: the choice lasts as long as the page
-  }
 }

@@ -12,6 +12,7 @@ import { ConversationPanel } from "./conversation/panel.js";
 import { DrawingBoard } from "./drawing.js";
 import { EyelineClient } from "./eyeline.js";
 import { LanguageChoice } from "./languages.js";
+import { addLasting } from "./lasting/lasting.js";
 import { Timeline } from "./memory/timeline.js";
 import { RelevanceVeil } from "./relevance.js";
 import { openSample } from "./sample.js";
@@ -93,8 +94,9 @@ class Page {
       stream: this.#conversation.stream,
       captions: this.#conversation.captions,
       calls: this.#calls,
+      key: () => this.#key,
     };
-    void here; // nobody yet
+    addLasting(here);
   }
 
   /** Open a call. What is on the page stays. */

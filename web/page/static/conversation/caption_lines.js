@@ -31,7 +31,7 @@ export class CaptionLines {
     for (const line of lines) {
       const before = this.#drawn.get(line.turn);
       if (before?.line === line) continue;
-      const item = itemOf(line, names);
+      const item = captionItem(line, names);
       if (before) this.#stream.replace(before.item, item);
       else this.#stream.add(item, line.start);
       this.#drawn.set(line.turn, { item, line });
@@ -39,7 +39,7 @@ export class CaptionLines {
   }
 }
 
-function itemOf(line, names) {
+export function captionItem(line, names) {
   const item = document.createElement("li");
   item.className = `caption ${line.final ? "final" : "partial"}`;
   item.ariaBusy = String(!line.final); // screen readers wait for the final words

@@ -1,7 +1,6 @@
 /** The conversation beside the camera: what is said, asked, answered and noticed, call after call. */
 
 import { CaptionList } from "../captions.js";
-import { download } from "../recorder.js";
 import { aboutModel, drawModel, drawNotices, element, pressable, sentence } from "../view.js";
 import { Conversation } from "./asking.js";
 import { CaptionLines } from "./caption_lines.js";
@@ -33,7 +32,6 @@ export class ConversationPanel {
     this.#lines = new CaptionLines(this.stream);
     page.ask.onsubmit = (event) => this.#submit(event);
     page.cancel.onclick = () => this.cancel();
-    page.download.onclick = () => download(new Blob([this.captions.toWebVTT()], { type: "text/vtt" }), "captions.vtt");
     page.clear.onclick = () => page.clearing.showModal();
     page.clearing.onclose = () => page.clearing.returnValue === "clear" && this.#clear();
     page.suggestions.append(...QUESTIONS.map((question) => pressable(question, () => this.#ask(question))));

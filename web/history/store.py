@@ -28,6 +28,11 @@ class RecordingStore:
         self._worker = Worker("recordings")
         self._uses: dict[str, str] = {}
 
+    @property
+    def kept(self) -> bool:
+        """Whether sessions are recorded."""
+        return self._folder is not None
+
     async def sweep(self) -> None:
         """Delete what a killed process has left."""
         if self._folder is not None:
@@ -43,10 +48,13 @@ class RecordingStore:
         """Return the newest recordings before the place `before`, and the place of the next page.
 
         Raises:
-            ProblemError: sessions are not recorded, or `before` is no place.
+            ProblemError: `before` is no place.
         """
+        start = _place(before)
+        if self._folder is None:
+            return [], None
         found, place = await self.run(
-            recordings_page, self._home(), reaches, before=_place(before), limit=limit
+            recordings_page, self._folder, reaches, before=start, limit=limit
         )
         return found, None if place is None else f"{place[0]}-{place[1]}"
 

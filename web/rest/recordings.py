@@ -48,12 +48,15 @@ async def list_recordings(
     before: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = PAGE,
 ) -> dict[str, Any]:
-    """List the caller's recordings, the newest first; `next` is the `before` of the next page."""
+    """List the caller's recordings, the newest first; `next` is the `before` of the next page.
+
+    `recorded` says whether sessions are recorded here.
+    """
     context = service_context(request)
     reaches = caller_of(request).reaches
     found, following = await context.recordings.page(reaches, before=before, limit=limit)
     shown = await context.recordings.run(lambda: [each.fields() for each in found])
-    return {"recordings": shown, "next": following}
+    return {"recorded": context.recordings.kept, "recordings": shown, "next": following}
 
 
 @router.get("/recordings/{id}")

@@ -397,6 +397,8 @@ def test_the_video_plays_from_an_address_without_a_key_that_dies_with_it(
 
 def test_without_a_folder_for_recordings_it_says_how_to_have_them() -> None:
     with scripted_models() as models, served(Settings(), models) as service:
-        answer = httpx.get(f"{service.http}/recordings", timeout=PATIENCE)
+        client = Client(service)
+        assert client.get("/recordings") == {"recorded": False, "recordings": [], "next": None}
+        answer = client.send("GET", "/recordings/sess_0123456789abcdef")
     assert answer.status_code == 404
     assert "EYELINE_RECORDINGS" in answer.json()["detail"]

@@ -6,7 +6,7 @@ const SHIELD = "It runs on this server, and this page loads nothing from any oth
 
 /** The About section; what it tells is read when it is first opened. */
 export class About {
-  root = element("details", "", "about");
+  root = element("details", "", "colophon");
   #service;
 
   /** @param {import("./service.js").Service} service */

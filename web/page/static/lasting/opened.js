@@ -35,8 +35,7 @@ export class OpenedSession {
     this.#video.ariaLabel = "Video of this session";
     this.#about.setAttribute("role", "status");
     Object.assign(this.#stream, { tabIndex: 0, ariaLabel: "What was said and answered" });
-    this.#answers.setAttribute("role", "log");
-    this.#answers.ariaLabel = "Questions about this session";
+    Object.assign(this.#answers, { ariaLive: "polite", ariaLabel: "Questions about this session" });
   }
 
   /** @param {import("./sessions.js").Past} past */

@@ -63,16 +63,15 @@ export class SessionsTab {
   /** A page of the server's recordings; none if it records nothing or does not answer. */
   async #recorded(before) {
     const query = new URLSearchParams({ limit: "30", ...(before && { before }) });
+    const own = (await this.#vault.works) ? "Calls are kept in this browser alone." : "This browser keeps nothing: a reload forgets the call.";
     try {
-      const { recordings, next } = await this.#service.get(`recordings?${query}`);
+      const { recorded, recordings, next } = await this.#service.get(`recordings?${query}`);
       this.#next = next ?? "";
-      this.#about.textContent = "";
+      this.#about.textContent = recorded ? "" : `The server records no sessions. ${own}`;
       return recordings;
     } catch (error) {
       this.#next = "";
-      const works = await this.#vault.works;
-      const own = works ? "Calls are kept in this browser alone." : "This browser keeps nothing, so a reload forgets the call.";
-      this.#about.textContent = error.status === 404 ? `The server records no sessions. ${own}` : `The server's recordings cannot be listed: ${error.message} ${own}`;
+      this.#about.textContent = `The server's recordings cannot be listed: ${error.message} ${own}`;
       return [];
     }
   }

@@ -3,7 +3,7 @@
 import { clock } from "../captions.js";
 import { captionItem } from "../conversation/caption_lines.js";
 import { MomentList } from "../memory/moments.js";
-import { pictureOf } from "../memory/timeline.js";
+import { pictureOf } from "../memory/scene_row.js";
 import { element } from "../view.js";
 import { captionsOf } from "./transcript.js";
 

@@ -273,8 +273,11 @@ def test_a_call_is_kept_in_this_browser_over_a_reload_and_the_next_call(page: Pa
     call(page, "sess_a", "ask not")
     part(page, "stop").click()
     call(page, "sess_b", "what your country")
+    kept = page.locator(".past li").filter(has_text="in this browser")
+    sessions(page)
+    expect(kept).to_have_count(2)  # so it is written
     show(page)  # the page is loaded again in the middle of the call
-    kept = sessions(page).filter(has_text="in this browser")
+    sessions(page)
     expect(kept).to_have_count(2)
     kept.filter(has_text="what your country").get_by_role("button").click()
     opened = page.locator(".opened")

@@ -158,8 +158,8 @@ def test_what_was_said_is_saved_with_speakers_and_translations(page: Page) -> No
         ENTRIES,
     )
     files = dict(made)
-    vtt = list(webvtt.from_buffer(io.StringIO(files["vtt"])))
-    srt = list(webvtt.from_buffer(io.StringIO(files["srt"]), format="srt"))
+    vtt = webvtt.from_buffer(io.StringIO(files["vtt"])).captions
+    srt = webvtt.from_buffer(io.StringIO(files["srt"]), format="srt").captions
     assert [cue.voice for cue in vtt] == ["Anna", "speaker 2", None]
     assert [cue.text for cue in vtt][1:] == ["Il y a une tasse", "There is a cup"]
     assert (vtt[1].start, vtt[1].end) == (vtt[2].start, vtt[2].end)

@@ -10,6 +10,7 @@ import pytest
 import webvtt
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.bare_page import ANSWERED, shown
 from tests.browser.chromium import chromium, new_page
 from tests.browser.static_files import static_files
 
@@ -208,19 +209,6 @@ def test_a_clip_that_is_missing_is_a_clear_error(page: Page) -> None:
     assert message == "the sample clip does not play: this browser cannot load or play it"
 
 
-def shown(page: Page) -> Page:
-    """Put the demo page's markup into the bare page and make it work, with the sample clip."""
-    page.reload()
-    page.evaluate(
-        """async () => {
-            document.body.innerHTML = await (await fetch("page.html")).text();
-            (await import("./page.js")).mount(document.body);
-        }"""
-    )
-    page.check("[data-part=sample]")
-    return page
-
-
 def test_a_silent_server_is_distinguished_from_one_that_refuses(page: Page) -> None:
     tried = """async (url) => {
         const { EyelineClient } = await import("./eyeline.js");
@@ -290,23 +278,6 @@ def test_a_call_that_is_stopped_while_it_connects_is_no_problem(page: Page) -> N
     expect(part("[data-part=start]")).to_be_enabled()
     expect(part("[data-part=problem]")).to_be_hidden()
     page.unroute("**/ice-servers")
-
-
-ANSWERED = """async () => {
-    const { CallError, EyelineClient } = await import("./eyeline.js");
-    const say = (client, name, detail) => client.dispatchEvent(new CustomEvent(name, { detail }));
-    EyelineClient.prototype.connect = async function () {
-        if (window.gone) throw new CallError("gone");
-        window.client = this;
-        window.say = (name, detail) => say(this, name, detail);
-        window.change = (state, reason = "") => {
-            this.state = state;
-            say(this, "state", { state, reason });
-        };
-        change("live");
-    };
-    EyelineClient.prototype.stop = async () => change("ended");
-}"""
 
 
 def test_a_call_that_is_behind_is_not_live_and_says_why(page: Page) -> None:

@@ -2,11 +2,12 @@
 
 import { clock } from "../captions.js";
 import { WHOLE, reaching, shown, ticks, zoomed } from "./window.js";
-import { sceneAt, timesOf } from "./scenes.js";
+import { sceneAt, subjectOf, timesOf } from "./scenes.js";
 
 const ZOOM = 1.6;
 const TRACK = 22; // pixels from the top: scenes; below it is the scale
 const LABEL = 70; // pixels for each time of the scale
+const GOLDEN = 137.5; // degrees between the colors of scenes, so that neighbors differ
 
 /** @typedef {import("./scenes.js").Scene} Scene */
 /** @typedef {{kind: "met" | "asked", time: number, text: string}} Mark */
@@ -18,6 +19,7 @@ export class Overview {
   #view = WHOLE;
   #now = 0;
   /** @type {readonly Scene[]} */ #scenes = [];
+  /** @type {Map<string, number>} the color of each subject: what comes again has it again */ #hues = new Map();
   /** @type {Mark[]} */ #marks = [];
   /** @type {readonly number[]} */ #lit = [];
   /** @type {number | null} where the user is, in seconds */ #at = null;
@@ -48,6 +50,10 @@ export class Overview {
   /** @param {readonly Scene[]} scenes @param {number} now seconds of the session */
   show(scenes, now) {
     this.#scenes = scenes;
+    for (const { name } of scenes) {
+      const subject = subjectOf(name);
+      if (!this.#hues.has(subject)) this.#hues.set(subject, (180 + GOLDEN * this.#hues.size) % 360);
+    }
     this.#now = now;
     this.#page.overview.ariaValueMax = String(Math.round(now));
     this.#page.overview.hidden = this.#page.zoom.hidden = !scenes.length;
@@ -79,6 +85,7 @@ export class Overview {
 
   clear() {
     [this.#marks, this.#lit, this.#view, this.#at] = [[], [], WHOLE, null];
+    this.#hues.clear();
     this.show([], 0);
   }
 
@@ -198,7 +205,7 @@ export class Overview {
     const lightness = ink("scene-lightness");
     this.#scenes.forEach(({ name, from }, index) => {
       const [left, right] = [x(from), x(this.#scenes[index + 1]?.from ?? this.#now)];
-      pen.fillStyle = `hsl(${hue(name)} 42% ${lightness})`;
+      pen.fillStyle = `hsl(${this.#hues.get(subjectOf(name))} 42% ${lightness})`;
       pen.fillRect(left, 0, Math.max(1, right - left - 1), TRACK);
       if (right - left < 44) return;
       pen.save();
@@ -218,13 +225,6 @@ export class Overview {
       pen.fillText(clock(time), x(time) + 4, TRACK + 3);
     }
   }
-}
-
-/** The same scene has the same color when it comes again. @param {string} name */
-function hue(name) {
-  let sum = 0;
-  for (const letter of name) sum = (sum * 31 + letter.codePointAt(0)) % 360;
-  return sum;
 }
 
 function drawLine(pen, x, color, width) {

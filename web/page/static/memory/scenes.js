@@ -2,6 +2,7 @@
 
 import { clock } from "../captions.js";
 
+const COLOR = /^(?:red|orange|yellow|green|blue|purple|pink|brown|black|white|gr[ae]y) (?=\S)/; // which light changes
 const PEOPLE = /\b(?:one person|(?:two|three|four|five|six|seven|eight|nine|\d+) people)\b/;
 
 /** @typedef {import("../types.js").Moment} Moment */
@@ -17,13 +18,16 @@ export function nameOf(text) {
   return [thing.trim(), people].filter((each, at, all) => each && all.indexOf(each) === at).join(", ") || text;
 }
 
+/** What tells one scene from the next: its name without the color, of which models are less sure. @param {string} name */
+export const subjectOf = (name) => name.replace(COLOR, "");
+
 /** @param {readonly Moment[]} moments in order of time @returns {Scene[]} */
 export function scenesOf(moments) {
   /** @type {Scene[]} */ const scenes = [];
   for (const moment of moments) {
     const name = nameOf(moment.text);
     const last = scenes.at(-1);
-    if (last?.name === name) {
+    if (last && subjectOf(last.name) === subjectOf(name)) {
       last.moments.push(moment);
       last.to = moment.time;
     } else scenes.push({ name, from: moment.time, to: moment.time, moments: [moment] });

@@ -18,7 +18,7 @@ class KeepingAssistant(ScriptedAssistant):
 
     def __init__(self) -> None:
         super().__init__()
-        self._folders: dict[int, Path] = {}
+        self._folders: dict[int, tuple[Path, int]] = {}  # and how many moments are in it
         self.used: set[Path] = set()
 
     def init_state(
@@ -38,7 +38,7 @@ class KeepingAssistant(ScriptedAssistant):
                 raise StoreError(f"{folder.name} is damaged") from error
             state[0].extend(Moment(*each) for each in seen)
         self.used.add(folder)
-        self._folders[id(state)] = folder
+        self._folders[id(state)] = folder, len(state[0])
         return state
 
     def answer(
@@ -52,11 +52,12 @@ class KeepingAssistant(ScriptedAssistant):
         return AssistantAnswer(reply.pieces, reply.moments, PROMPT_TOKENS)
 
     def close(self, state: tuple[list[Moment], list[str]]) -> None:
-        folder = self._folders.pop(id(state), None)
+        folder, written = self._folders.pop(id(state), (None, 0))
         if folder is not None:
             self.used.discard(folder)
-            kept = [[s.number, s.time, s.text] for s in state[0]]
-            (folder / "seen.json").write_text(json.dumps(kept))
+            if len(state[0]) > written or not written:
+                kept = [[s.number, s.time, s.text] for s in state[0]]
+                (folder / "seen.json").write_text(json.dumps(kept))
 
 
 class ThinkingAssistant(ScriptedAssistant):

@@ -19,6 +19,7 @@ from web.problems import ProblemError
 
 SUBPROTOCOL_KEY = "openai-insecure-api-key."  # how browsers carry a key to a WebSocket
 MAX_SECRETS = 10_000
+SECRET = "ek_"  # what the value of a client secret begins with
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class Keys:
         self.needed = service_key is not None or named is not None
         self._today = today
         self._secrets: dict[bytes, ClientSecret] = {}
+        self._revoked: set[str] = set()  # the owners of revoked secrets
         self._service_key = None if service_key is None else _service_key(service_key)
         self.replace(named or ())
 
@@ -132,7 +134,7 @@ class Keys:
     ) -> ClientSecret:
         """Return a new client secret of `caller` that expires after `lifetime` seconds."""
         self._make_room(now)
-        value, owner = f"ek_{secrets.token_urlsafe(24)}", f"secret_{secrets.token_hex(8)}"
+        value, owner = f"{SECRET}{secrets.token_urlsafe(24)}", f"secret_{secrets.token_hex(8)}"
         key = None if caller is None else caller.key
         secret = ClientSecret(value, owner, now + lifetime, session, key, scopes, watches)
         self._secrets[key_digest(value)] = secret
@@ -150,7 +152,8 @@ class Keys:
             caller = Caller(secret.key, secret, address)
         else:
             caller = Caller(self._keys.get(digest), None, address)
-        if (caller.key is None and self.needed) or not self.is_valid(caller):
+        gone = caller.secret is None and caller.key is None and (given or "").startswith(SECRET)
+        if gone or (caller.key is None and self.needed) or not self.is_valid(caller):
             raise ProblemError(
                 401,
                 "this service needs a key: send it as `Authorization: Bearer KEY`",
@@ -177,6 +180,28 @@ class Keys:
         if key is None or key.name != caller.key.name:
             return False
         return key.expires is None or self._today() <= key.expires
+
+    def is_current(self, caller: Caller, *, now: float) -> bool:
+        """Return whether `caller` is valid, and its secret not revoked.
+
+        Secrets that watch are over when they expire; sessions of others go on then.
+        """
+        secret = caller.secret
+        over = secret is not None and (
+            secret.owner in self._revoked or (secret.watches is not None and secret.expires <= now)
+        )
+        return not over and self.is_valid(caller)
+
+    def revoke(self, owner: str, by: Caller) -> bool:
+        """End the client secret of `owner`, and its sessions; return whether `by` may, and did."""
+        for digest, secret in self._secrets.items():
+            name = None if secret.key is None else secret.key.name
+            allowed = KeyScope.ALL_SESSIONS in by.scopes or name == by.key_name
+            if secret.owner == owner and by.secret is None and allowed:
+                del self._secrets[digest]
+                self._revoked.add(owner)
+                return True
+        return False
 
     def current(self, caller: Caller) -> Caller:
         """Return `caller` with the scopes and limits that its key has now."""

@@ -123,7 +123,8 @@ class Gate:
         return received
 
     def _is_revoked(self, arrival: _Arrival) -> bool:
-        return arrival.caller is not None and not self._doorkeeper.keys.is_valid(arrival.caller)
+        keys, caller = self._doorkeeper.keys, arrival.caller
+        return caller is not None and not keys.is_current(caller, now=self._now())
 
     async def _pass_on(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application on a bounded body; a body beyond its bounds gets their answer."""

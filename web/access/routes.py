@@ -48,6 +48,7 @@ RULES = (
     Rule("POST PATCH DELETE", "/v1/realtime/calls/{id}", KeyScope.SESSIONS),
     Rule("POST", "/v1/realtime/calls/{id}/hangup", KeyScope.SESSIONS),
     Rule("POST", "/v1/realtime/client_secrets", KeyScope.SECRETS),
+    Rule("DELETE", "/v1/realtime/client_secrets/{secret}", KeyScope.SECRETS),
     Rule("OPTIONS", "/whip", None),
     Rule("POST", "/whip", KeyScope.SESSIONS),
     Rule("POST PATCH DELETE", "/whip/{id}", KeyScope.SESSIONS),

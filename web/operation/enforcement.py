@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from functools import partial
 from typing import Never
 
 from web.access.keys.key_file import KeyFileError
@@ -46,11 +47,12 @@ async def reload(context: ServiceContext) -> None:
 
 async def end_without_key(context: ServiceContext) -> None:
     """End the sessions whose key is not valid any more, and the connections of such viewers."""
+    allowed = partial(context.doorkeeper.keys.is_current, now=context.clock.now())
     for record in context.sessions.live():
-        if not context.doorkeeper.keys.is_valid(record.opener):
+        if not allowed(record.opener):
             record.request_end("its key was revoked or has expired")
         if isinstance(record.live, Call):
-            await record.live.audience.dismiss(context.doorkeeper.keys.is_valid)
+            await record.live.audience.dismiss(allowed)
 
 
 def spend_minutes(context: ServiceContext, seconds: int) -> None:

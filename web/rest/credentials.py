@@ -86,7 +86,22 @@ async def create_client_secret(request: Request, body: ClientSecretRequest) -> d
     if context.cluster is not None:
         await context.cluster.share_secret(secret)
     session = session_object(config, f"sess_{secret.value[3:19]}")
-    return {"value": secret.value, "expires_at": unix_time() + lifetime, "session": session}
+    return {
+        "id": secret.owner,
+        "value": secret.value,
+        "expires_at": unix_time() + lifetime,
+        "session": session,
+    }
+
+
+@router.delete("/v1/realtime/client_secrets/{secret}", status_code=204)
+async def revoke_client_secret(request: Request, secret: str) -> None:
+    """End a client secret before its time, with its sessions and what it watches."""
+    context = service_context(request)
+    if not context.doorkeeper.keys.revoke(secret, caller_of(request)):
+        raise ProblemError(
+            404, f"no client secret {secret[:80]!r} of this key", code="no_such_secret"
+        )
 
 
 def secret_scopes(caller: Caller, body: ClientSecretRequest) -> frozenset[KeyScope]:

@@ -42,6 +42,9 @@ async def whep(request: Request, id: str) -> Response:
         peer = await accept_peer(context.settings, sdp, call.clock)
         cleanup.push_async_callback(peer.close)
         viewer = Viewer(peer, caller_of(request))
+        if viewer.caller.watches(id) and (peer.sends_media or peer.receives_messages):
+            only = "a viewer only receives: offer audio and video as recvonly, and no data channel"
+            raise ProblemError(400, only, code="invalid_offer", param="sdp")
         if not call.watch(viewer):
             raise ProblemError(
                 503,
@@ -84,6 +87,7 @@ def _call(request: Request, id: str) -> Call:
 
 def _viewer(request: Request, id: str, viewer: str) -> Viewer:
     found = _call(request, id).audience.find(viewer)
-    if found is None:
+    caller = caller_of(request)
+    if found is None or (caller.watches(id) and found.caller.owner != caller.owner):
         raise ProblemError(404, f"session {id[:80]} has no viewer {viewer[:80]!r}")
     return found

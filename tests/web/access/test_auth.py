@@ -156,6 +156,33 @@ def test_a_secret_that_watches_a_session_reaches_that_alone() -> None:
     assert not caller.watches("sess_1")
 
 
+def test_a_secret_that_watches_is_over_when_it_expires_and_any_when_it_is_revoked() -> None:
+    keys = Keys("sesame", [named("anna", text="eyl_secret")])
+    anna, service = keys.authenticate("eyl_secret", now=0), keys.authenticate("sesame", now=0)
+    watching = keys.mint({}, now=0, lifetime=9, caller=anna, watches="sess_1")
+    opening = keys.mint({}, now=0, lifetime=9, caller=anna)
+    viewer, opener = (keys.authenticate(each.value, now=1) for each in (watching, opening))
+    assert [keys.is_current(viewer, now=now) for now in (8, 9)] == [True, False]
+    assert keys.is_current(opener, now=9), "its sessions go on"
+    assert not keys.revoke(opening.owner, opener), "no secret revokes one"
+    assert not keys.revoke("secret_none", anna)
+    assert keys.revoke(opening.owner, anna)
+    assert not keys.is_current(opener, now=1)
+    assert not keys.revoke(opening.owner, anna)
+    assert keys.revoke(watching.owner, service)
+    with pytest.raises(ProblemError):
+        keys.authenticate(watching.value, now=1)
+
+
+def test_a_secret_that_is_over_is_nobody_even_if_no_key_is_needed() -> None:
+    keys = Keys(None)
+    secret = keys.mint({}, now=0, lifetime=9, watches="sess_1")
+    assert keys.authenticate("anything", now=9).secret is None
+    for given in (secret.value, "ek_made_up"):
+        with pytest.raises(ProblemError):
+            keys.authenticate(given, now=9)
+
+
 def test_no_name_of_a_caller_gives_its_key_away() -> None:
     keys = Keys("sesame", [named("anna", text="eyl_secret")])
     caller = keys.authenticate("eyl_secret", now=0)

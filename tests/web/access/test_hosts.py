@@ -109,7 +109,7 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 
 def status(client: TestClient, method: str, path: str, headers: dict[str, str]) -> int:
     filled = path.replace("{path:path}", "x").format(
-        id="x", name="x", format="vtt", number=0, viewer="x", ticket="x"
+        id="x", name="x", format="vtt", number=0, viewer="x", ticket="x", secret="x"
     )
     headers = {"Host": "localhost:7860", **headers}
     if method != WEBSOCKET:

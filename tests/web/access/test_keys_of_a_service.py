@@ -270,6 +270,30 @@ async def test_a_secret_to_watch_one_session_does_nothing_else(operator: Operate
     assert (await operator.mint(bob, watch=id)).status_code == 404
 
 
+async def test_what_a_secret_watches_ends_when_it_is_revoked(operator: Operated) -> None:
+    async with operator.connect("sesame") as line:
+        id = await session_id(line)
+        made = (await operator.mint("sesame", watch=id)).json()
+        async with operator.client(made["value"]) as viewer, operator.client("sesame") as owner:
+            async with viewer.stream("GET", f"/sessions/{id}/history") as history:
+                assert history.status_code == 200
+                revoke = f"/v1/realtime/client_secrets/{made['id']}"
+                assert (await viewer.delete(revoke)).status_code == 403
+                assert (await owner.delete(revoke)).status_code == 204
+                assert (await owner.delete(revoke)).status_code == 404
+                await line.send(json.dumps(typed("Where is it?")))
+                await line.send(json.dumps({"type": "response.create"}))
+                assert "Where is it?" not in "".join([part async for part in history.aiter_text()])
+            for path in ("", "/history", "/captions.vtt", "/moments"):
+                assert (await viewer.get(f"/sessions/{id}{path}")).status_code == 401
+            assert (await owner.get(f"/sessions/{id}")).json()["state"] == "live"
+
+
+def typed(text: str) -> dict[str, Any]:
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    return {"type": "conversation.item.create", "item": item}
+
+
 async def test_a_key_is_taken_from_no_other_place_of_a_request(operator: Operated) -> None:
     key = await operator.add("placed")
     places: list[dict[str, Any]] = [

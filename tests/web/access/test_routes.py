@@ -86,7 +86,9 @@ def ask(client: TestClient, method: str, path: str, key: str | None) -> int:
 
 def filled(rule: Rule, id: str = "sess_0123456789abcdef") -> str:
     path = rule.path.replace("{path:path}", "x.js")
-    return path.format(id=id, name="eyeline", format="vtt", number=0, viewer="view_0", ticket="t")
+    return path.format(
+        id=id, name="eyeline", format="vtt", number=0, viewer="view_0", ticket="t", secret="s"
+    )
 
 
 def served_routes(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:

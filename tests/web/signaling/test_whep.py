@@ -29,20 +29,22 @@ def service() -> Iterator[Served]:
         yield service
 
 
-async def post(service: Served, path: str, sdp: str) -> httpx.Response:
+async def post(service: Served, path: str, sdp: str, secret: str = "") -> httpx.Response:
+    headers = {**SDP, **({"Authorization": f"Bearer {secret}"} if secret else {})}
     async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
-        return await web.post(path, content=sdp, headers=SDP)
+        return await web.post(path, content=sdp, headers=headers)
 
 
 @asynccontextmanager
-async def viewing(service: Served, session: str) -> AsyncIterator[Caller]:
+async def viewing(service: Served, session: str, secret: str = "") -> AsyncIterator[Caller]:
     """Watch `session` until the block ends."""
     viewer = Caller(RTCPeerConnection())
     try:
         viewer.connection.on("track", lambda track: viewer.tracks.__setitem__(track.kind, track))
         for kind in ("video", "audio"):
             viewer.connection.addTransceiver(kind, direction="recvonly")
-        answer = await post(service, f"/whep/{session}", await offer_of(viewer.connection))
+        sdp = await offer_of(viewer.connection)
+        answer = await post(service, f"/whep/{session}", sdp, secret)
         assert answer.status_code == 201, answer.text
         viewer.location, viewer.tag = answer.headers["location"], answer.headers["etag"]
         description = RTCSessionDescription(answer.text, "answer")
@@ -50,6 +52,12 @@ async def viewing(service: Served, session: str) -> AsyncIterator[Caller]:
         yield viewer
     finally:
         await viewer.connection.close()
+
+
+async def pictures(viewer: Caller) -> None:
+    """Watch until there is nothing to see any more."""
+    while True:
+        await picture(viewer)
 
 
 async def picture(viewer: Caller) -> av.VideoFrame:
@@ -149,3 +157,35 @@ async def test_the_end_of_a_session_ends_its_viewers(service: Served) -> None:
         await connection.close()
         assert late.status_code == 409
         assert (await post(service, "/whep/sess_unknown", "v=0")).status_code == 404
+
+
+async def test_who_may_only_watch_sends_nothing_and_ends_with_its_secret(
+    service: Served,
+) -> None:
+    async with calling(service, Sound(1.0), Picture()) as caller:
+        session = caller.location.rpartition("/")[2]
+        async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as owner:
+            made = (await owner.post("/v1/realtime/client_secrets", json={"watch": session})).json()
+            headers = {**SDP, "Authorization": f"Bearer {made['value']}"}
+            for offers in ("sendrecv", "messages"):
+                eager = RTCPeerConnection()
+                eager.addTransceiver(
+                    "video", direction="sendrecv" if offers == "sendrecv" else "recvonly"
+                )
+                if offers == "messages":
+                    eager.createDataChannel("oai-events")
+                sdp = await offer_of(eager)
+                refused = await owner.post(f"/whep/{session}", content=sdp, headers=headers)
+                assert (refused.status_code, refused.json()["error"]["code"]) == (
+                    400,
+                    "invalid_offer",
+                )
+                await eager.close()
+            async with viewing(service, session) as other:
+                foreign = await owner.delete(other.location, headers=headers)
+                assert foreign.status_code == 404, "it ends no other viewer"
+            async with viewing(service, session, made["value"]) as viewer:
+                await picture(viewer)
+                await owner.delete(f"/v1/realtime/client_secrets/{made['id']}")
+                with pytest.raises(MediaStreamError):
+                    await pictures(viewer)

@@ -8,6 +8,7 @@ import io
 import json
 import resource
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,7 +20,7 @@ import pytest
 import websockets
 from PIL import Image
 
-from tests.chaos.conversation import answered, until
+from tests.chaos.conversation import answered, send_audio, until
 from tests.chaos.scripted_service import Running, running
 from tests.patience import PATIENCE
 
@@ -171,3 +172,33 @@ async def test_thousands_of_connections_without_a_request_keep_nobody_out(
             stack.enter_context(socket.create_connection((host, int(port)), PATIENCE))
         await works(service)
     await works(service)
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
+    """Mount a file system of this size at `folder`, which takes the rights of root."""
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+        pytest.skip("may not mount file systems here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+async def test_a_recorded_session_goes_on_when_its_disk_becomes_full(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", 60) as disk,
+        running(tmp_path, recordings=disk / "recordings", memory_folder=disk / "memories") as full,
+    ):
+        async with websockets.connect(f"{full.ws}?eyeline=1") as session:
+            await send_audio(session, np.random.default_rng(0).bytes(96_000))  # does not compress
+            notice = await until(session, "eyeline.notice")
+            while "no longer recorded" not in notice["message"]:
+                notice = await until(session, "eyeline.notice")
+            assert "You asked:" in await answered(session)
+        async with client(full) as web:
+            assert code(await upload(web, 200_000)) == (507, "disk_full")
+            listed = (await web.get("/recordings")).json()["recordings"]
+        assert [each["state"] for each in listed] == ["cut_off"]

@@ -5,7 +5,7 @@ import gc
 import logging
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from media.pipeline.models.services import Services
 from media.worker import Worker
@@ -43,7 +43,6 @@ def serve(settings: Settings, *, banner: str | None) -> int:
         logger.info("deleted %s, which a killed process left", name)
     deadline = ExitDeadline(END_TIMEOUT)
     with (
-        closing(deadline),
         bound_socket(settings) as listener,
         rendering() as rendered,
         load_models(settings) as models,

@@ -33,8 +33,8 @@ async def record(
 ) -> AsyncGenerator[Input, None]:
     """Yield the items of `source`, and record them in the folder `path`, on `worker`.
 
-    If the folder cannot be written, or the disk becomes full, the recording stops and `report` is
-    called once. The items still pass, and what was written stays.
+    If the folder cannot be written, or the disk becomes full or does not answer, the recording
+    stops and `report` is called once. The items still pass, and what was written stays.
     """
     writer = RecordingWriter(path)
     try:
@@ -45,14 +45,15 @@ async def record(
         if recording:
             await _succeeds(worker.run(writer.close), report)
     finally:
-        await worker.run(writer.abandon)
+        with suppress(OSError):  # the disk has stalled
+            await worker.run(writer.abandon)
 
 
 async def _succeeds(work: Awaitable[None], report: Report) -> bool:
     """Return whether `work` succeeds; report it if it does not."""
     try:
         await work
-    except MediaError as error:
+    except (MediaError, OSError) as error:
         logger.warning("a recording stopped: %s", error)
         await report(Degraded(f"this session is no longer recorded: {error}"))
         return False

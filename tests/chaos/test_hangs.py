@@ -6,18 +6,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
 import websockets
 
 from media.errors import HungError
+from media.events.answers import Question
+from media.events.session import Input
+from media.events.vision import Degraded
+from media.recording.writer import RecordingWriter, record
 from media.servers.device import MAX_HUNG, TICKS, Device, JobQueue
 from media.servers.urgency import Urgency
+from media.worker import DiskWorker
 from tests.chaos.conversation import answered, close_code, say, until
 from tests.chaos.failing import Failing
 from tests.chaos.scripted_service import running
-from tests.media.pipeline.scripted import scripted_devices
+from tests.media.pipeline.scripted import replayed, scripted_devices
 from tests.patience import PATIENCE
 from tests.web.served import CountingRecognizer, scripted_models, served
 from web.config import Settings
@@ -124,6 +130,29 @@ async def test_a_session_whose_model_hangs_is_told_and_others_go_on(
         released.set()
         while web.get("/ready").status_code != 200:
             pass
+
+
+async def test_a_disk_that_does_not_answer_ends_the_recording_and_not_the_session(
+    tmp_path: Path, released: threading.Event
+) -> None:
+    writer = Failing(RecordingWriter(tmp_path), "write", released.wait, at=3)
+    worker, reports = DiskWorker("recorder", max_wait=0.05), list[Degraded]()
+
+    async def report(output: Degraded) -> None:
+        reports.append(output)
+
+    items: list[Input] = [Question(f"q{n}", "what?", float(n)) for n in range(6)]
+    with patch("media.recording.writer.RecordingWriter", lambda _: writer):
+        passed = [item async for item in record(replayed(items), tmp_path, worker, report)]
+    assert passed == items
+    (told,) = reports
+    assert "no longer recorded" in told.message
+    assert "did not answer" in told.message
+    worker.close()  # which does not wait
+    with pytest.raises(OSError, match="did not answer"):
+        await worker.run(int)
+    released.set()
+    writer.abandon()
 
 
 @pytest.mark.slow

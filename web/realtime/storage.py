@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from media.pipeline.context import Send
 from media.pipeline.session import run_session
 from media.recording.layout import MEMORY_FOLDER
 from media.recording.writer import record as record_inputs
-from media.worker import Worker
+from media.worker import DiskWorker, Worker
 from models.errors import StoreError
 from web.config import Settings
 from web.context import ServiceContext, unix_time
@@ -46,7 +46,7 @@ async def run_stored_session(
             options["durable_memory"] = memory is not None
             await run_session(noted, send, memory=folder, **options)
         return
-    recorder = Worker("recorder")
+    recorder = DiskWorker("recorder", max_wait=settings.disk_timeout)
     home = settings.recordings / record.stored_as
     try:
         async with (
@@ -97,4 +97,5 @@ async def _write_history(record: SessionRecord, home: Path, worker: Worker) -> N
     except OSError as error:
         logger.warning("the history of session %s is not kept: %s", record.id, error)
     finally:
-        await worker.run(writer.close)
+        with suppress(OSError):  # the disk has stalled
+            await worker.run(writer.close)

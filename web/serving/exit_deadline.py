@@ -8,7 +8,7 @@ logger = logging.getLogger(__name__)
 
 
 class ExitDeadline:
-    """Ends the process `seconds` after `start`, unless it was closed by then."""
+    """Ends the process `seconds` after `start`, if it has not ended by then."""
 
     def __init__(self, seconds: float) -> None:
         self._timer = threading.Timer(seconds, _end)
@@ -18,10 +18,6 @@ class ExitDeadline:
         """Begin to count; nothing happens at a second call."""
         if not self._timer.is_alive() and not self._timer.finished.is_set():
             self._timer.start()
-
-    def close(self) -> None:
-        """Let the process end by itself."""
-        self._timer.cancel()
 
 
 def _end() -> None:

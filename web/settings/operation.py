@@ -20,6 +20,9 @@ class OperationSettings(BaseSettings):
     drain: float = Field(0.0, ge=0)
     """seconds that live sessions have to end after SIGTERM, while no new one starts; 0 ends them at
     once, as Ctrl-C and a second SIGTERM do"""
+    disk_timeout: float = Field(30.0, gt=0)
+    """seconds that the disk may take to write a part of a recording; then the session is not
+    recorded any more, and goes on"""
     hang_timeout: float = Field(300.0, ge=0)
     """seconds that one computation of a model may take: a longer one hangs and is given up, so that
     its session or request ends with an error and others go on; 0 waits for ever"""

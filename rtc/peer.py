@@ -48,7 +48,8 @@ class Peer:
 
     `media` has its video frames and its audio at 16 kHz, in session time; `messages` its text.
     `receives_video`, `receives_audio` and `receives_messages` say what it asked for in its offer,
-    `sends_media` whether it offered any, and `refusals` what of it cannot be met. `connected` is set when media can flow, `closed` when
+    `sends_media` whether it offered any, and `refusals` what of it cannot be met. `connected` is
+    set when media can flow, `closed` when
     the peer has ended: see `end_reason`; `lost` means that its client did not end it, and may come
     back as another peer. `on_silence` is called when the peer falls silent or is heard again.
     """

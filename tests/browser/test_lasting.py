@@ -344,6 +344,57 @@ def test_about_names_versions_licences_and_links_to_this_server_alone(page: Page
 
 
 PACKAGES = Path(__file__).with_name("packages.json")  # the checker of accessibility
+
+
+def test_a_link_shows_a_session_to_a_viewer_who_can_do_nothing_else(
+    page: Page, tab: tuple[Page, Witness]
+) -> None:
+    page.evaluate(
+        """async () => {
+            const line = (window.line = new WebSocket(`ws://${location.host}/v1/realtime`));
+            await new Promise((done) => (line.onmessage = ({ data }) => {
+                window.session = JSON.parse(data).session.id;
+                done();
+            }));
+            line.onmessage = null;
+        }"""
+    )
+    session = page.evaluate("window.session")
+    call(page, session, "ask not")
+    page.locator(".talk-head .save summary").click()
+    page.get_by_role("button", name="Link for a viewer").click()
+    expect(page.locator(".sharing .hint")).to_contain_text("good for an hour")
+    url = page.get_by_label("Link for a viewer").last.input_value()
+    assert "secret" not in url.partition("#")[0]
+    viewer = page.context.new_page()
+    viewer.goto("/static/index.html#" + url.partition("#")[2])
+    viewer.evaluate(SHOW)
+    viewer.get_by_role("button", name="Watch").click()
+    expect(part(viewer, "late")).to_contain_text("is over or no call")  # it has no tracks
+    page.evaluate(
+        """() => {
+            const content = [{ type: "input_text", text: "What was that?" }];
+            const item = { type: "message", role: "user", content };
+            line.send(JSON.stringify({ type: "conversation.item.create", item }));
+            line.send(JSON.stringify({ type: "response.create" }));
+        }"""
+    )
+    expect(viewer.locator("#eyeline-stream .question")).to_have_text("What was that?")
+    expect(viewer.locator("#eyeline-stream .answer")).to_contain_text("You asked: What was that?")
+    for name in ("start", "question", "talk"):
+        expect(part(viewer, name)).to_be_hidden()
+    page.get_by_role("button", name="Withdraw").click()
+    expect(page.locator(".sharing .hint")).to_contain_text("was withdrawn")
+    page.evaluate("line.send(JSON.stringify({ type: 'response.create' }))")
+    expect(part(viewer, "problem")).to_contain_text("nothing to watch any more")
+    expect(viewer.locator("#eyeline-stream .answer")).to_have_count(1)
+    viewer.close()
+    page.evaluate("line.close()")
+    told = [error for error in tab[1].errors if "409" not in error and "401" not in error]
+    assert told == []  # it has no video, and then no right to see
+    tab[1].errors.clear()
+
+
 STATES = ("idle", "live", "sessions", "settings", "draw")
 
 

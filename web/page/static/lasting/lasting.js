@@ -8,7 +8,9 @@ import { joined } from "./joining.js";
 import { saveButtons, saveCaptions } from "./saving.js";
 import { Service } from "./service.js";
 import { SessionsTab } from "./sessions.js";
+import { Sharing } from "./sharing.js";
 import { Vault } from "./vault.js";
+import { Watching, watched } from "./watching.js";
 
 const SWITCHES = ["talk", "hold", "look"]; // of the page that are as they were left
 const MAX_ENTRIES = 20_000; // of a call that goes on, kept by the page
@@ -17,6 +19,8 @@ const MAX_ENTRIES = 20_000; // of a call that goes on, kept by the page
 
 /** @param {Here} here */
 export function addLasting(here) {
+  const link = watched(location.hash);
+  if (link) return void new Watching(here, link);
   for (const name of SWITCHES) keepSwitch(here.page[name], name);
   const service = new Service(here.key);
   const vault = new Vault();
@@ -25,6 +29,7 @@ export function addLasting(here) {
   saving(here, calls);
   offerSessions(here, new SessionsTab(here.slot("sessions"), service, vault));
   here.slot("about").append(new About(service).root);
+  here.slot("exports").append(new Sharing(service, () => calls.live).root);
 }
 
 /** A switch of the page that is as it was left. */
@@ -41,6 +46,7 @@ function keepSwitch(input, name) {
 class KeptCalls {
   /** @type {import("./joining.js").PageCall[]} */ calls = [];
   #vault;
+  /** @type {import("../eyeline.js").EyelineClient | null} */ #client = null;
 
   /** @param {Vault} vault */
   constructor(vault) {
@@ -49,10 +55,16 @@ class KeptCalls {
 
   /** @param {import("../eyeline.js").EyelineClient} client */
   follow(client) {
+    this.#client = client;
     new CallHistory(client, (entry) => this.#add(entry));
     client.addEventListener("event", ({ detail }) => {
       if (detail.type === "session.created" && detail.session.id !== this.calls.at(-1)?.id) this.#begin(detail.session.id);
     });
+  }
+
+  /** The id of the session that goes on, or empty. */
+  get live() {
+    return this.#client?.state === "live" ? (this.calls.at(-1)?.id ?? "") : "";
   }
 
   /** The user clears the conversation; the vault keeps its calls. */

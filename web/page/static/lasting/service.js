@@ -19,9 +19,13 @@ export class Service {
     return new URL(path.replace(/^\//, ""), ROOT);
   }
 
+  /** The key, empty if none is known. */
+  get key() {
+    return this.#key();
+  }
+
   get headers() {
-    const key = this.#key();
-    return key ? { Authorization: `Bearer ${key}` } : {};
+    return this.key ? { Authorization: `Bearer ${this.key}` } : {};
   }
 
   /**

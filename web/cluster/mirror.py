@@ -1,14 +1,17 @@
 """A folder that is copied elsewhere while it is written, piece by piece.
 
-Files that grow are appended to, and files that are replaced get a new inode, as those of a memory
-are (`models.memory.kv_store`, `models.assistant.scene.log_file`). A copy may end in the middle of a
-record, which a memory that is opened again leaves out.
+Files that grow are appended to, and others are sent again, as those of a memory are written
+(`models.memory.kv_store`, `models.assistant.scene.log_file`). What was sent of a file is known by
+its ends, as an inode may soon be another file's. A copy may end in the middle of a record, which a
+memory that is opened again leaves out.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
+END = 4096  # bytes at each end of a file that are compared
 CHUNK = 4 << 20  # bytes of a file that are read at once
 LEFT_OUT = ("lock", ".in-use")  # of the process that has the folder
 
@@ -28,10 +31,10 @@ class FilePiece:
 
 @dataclass(frozen=True, slots=True)
 class FileMark:
-    """How far a file was copied: `size` bytes of the file with this inode."""
+    """How far a file was copied: `size` bytes, with the checksum `ends` of their first and last."""
 
-    inode: int
     size: int
+    ends: int
 
 
 def file_marks(folder: Path) -> dict[str, FileMark]:
@@ -41,10 +44,10 @@ def file_marks(folder: Path) -> dict[str, FileMark]:
         if path.name in LEFT_OUT or path.is_dir():
             continue
         try:
-            found = path.stat()
+            size = path.stat().st_size
+            marks[path.relative_to(folder).as_posix()] = FileMark(size, _ends(path, size))
         except FileNotFoundError:
             continue  # it was replaced at this moment
-        marks[path.relative_to(folder).as_posix()] = FileMark(found.st_ino, found.st_size)
     return marks
 
 
@@ -56,9 +59,8 @@ def changes(
         yield FilePiece(name, 0, None, fresh=True)
     for name, mark in now.items():
         old = before.get(name)
-        grown = old is not None and old.inode == mark.inode and old.size <= mark.size
-        start = old.size if grown and old is not None else 0
-        if not grown or start < mark.size:
+        if old != mark:
+            start = old.size if old is not None and _has_grown(folder / name, old, mark) else 0
             yield from _pieces(folder, name, start, mark.size)
 
 
@@ -84,6 +86,22 @@ def apply(folder: Path, piece: FilePiece) -> None:
     with path.open("r+b") as file:
         file.seek(piece.offset)
         file.write(piece.data)
+
+
+def _has_grown(path: Path, old: FileMark, now: FileMark) -> bool:
+    """Return whether a file still begins with what was copied of it."""
+    try:
+        return old.size < now.size and _ends(path, old.size) == old.ends
+    except FileNotFoundError:
+        return False
+
+
+def _ends(path: Path, size: int) -> int:
+    """Return the checksum of both ends of the first `size` bytes of a file."""
+    with path.open("rb") as file:
+        checksum = crc32(file.read(min(END, size)))
+        file.seek(max(0, size - END))
+        return crc32(file.read(min(END, size)), checksum)
 
 
 def _pieces(folder: Path, name: str, start: int, end: int) -> Iterator[FilePiece]:

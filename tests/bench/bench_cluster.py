@@ -1,0 +1,189 @@
+"""A service on several machines: placement in a simulation, and a real cluster on this machine.
+
+python -m tests.bench.bench_cluster [simulation|real]; the latter needs `eyeline[cluster]`.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+from websockets.asyncio.client import connect
+
+from tests.web.cluster.conftest import free_port
+from tests.web.cluster.processes import ClusterProcesses, EdgeProcess, cluster_processes
+from web.cluster.actors import ActorClient, find_actor, join
+from web.cluster.directory import Directory, EdgeReport
+from web.cluster.mirror import FilePiece, apply, changes, file_marks
+
+CAPACITY = 10  # sessions of one node in the simulation
+INTERVAL = 0.3  # seconds between two reports
+MINUTES = 10.0
+MEMORY = 256 << 20  # bytes of the memory that is moved
+ROUNDS = 300
+
+
+def simulate(nodes: int, rng: random.Random) -> tuple[float, float]:
+    """Return how many sessions run in the mean, and the part of those that came and found no room.
+
+    Sessions come as a Poisson process at 95 % of what the nodes carry, and last a minute in the
+    mean (exponential). Edges report every `INTERVAL`; placement knows nothing newer.
+    """
+    directory = Directory(timeout=1.5, patience=60.0)
+    live: dict[str, list[float]] = {f"e{n}": [] for n in range(nodes)}
+    rate = 0.95 * nodes * CAPACITY / 60.0
+    now, reported, refused, came, area = 0.0, -INTERVAL, 0, 0, 0.0
+    while now < MINUTES * 60:
+        step = rng.expovariate(rate)
+        now += step
+        while reported + INTERVAL <= now:
+            reported += INTERVAL
+            for id, ends in live.items():
+                ends[:] = [end for end in ends if end > reported]
+                report = EdgeReport(id, id, id, len(ends), CAPACITY)
+                directory.report(report, {} if reported == 0 else None, reported)
+        came += 1
+        chosen = directory.place(rng.choice(list(live)), now)
+        ends = [] if chosen is None else live[chosen.id]
+        if chosen is None or sum(end > now for end in ends) >= CAPACITY:
+            refused += 1
+        else:
+            ends.append(now + rng.expovariate(1 / 60.0))
+        area += step * sum(end > now for each in live.values() for end in each)
+    return area / now, refused / came
+
+
+def simulation() -> None:
+    print("simulation: nodes, sessions in the mean, a node, refused; the baseline is one node")
+    base = 0.0
+    for nodes in (1, 2, 3, 8, 16, 32, 64):
+        running, refused = simulate(nodes, random.Random(nodes))
+        base = base or running
+        ratio = running / nodes / base
+        print(f"{nodes:4d} {running:8.1f} {ratio:6.2f} x {100 * refused:6.1f} %")
+
+
+async def timed(call: Callable[[], Awaitable[object]]) -> str:
+    """Return the median and the 99th percentile of `ROUNDS` calls, in milliseconds."""
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        await call()
+        times.append(1000 * (time.perf_counter() - began))
+    cuts = statistics.quantiles(times, n=100)
+    return f"p50 {cuts[49]:6.2f} ms, p99 {cuts[98]:6.2f} ms"
+
+
+async def requests(edges: list[EdgeProcess], session: str) -> None:
+    """Print how long a request about a session takes at its edge, and through another."""
+    async with httpx.AsyncClient(timeout=60) as web:
+        for name, edge in (("at its edge", edges[1]), ("through another", edges[0])):
+            url = f"{edge.url}/sessions/{session}"
+            print(f"a request about a session {name:16s} {await timed(lambda u=url: web.get(u))}")
+
+
+async def messages(edge: EdgeProcess, name: str) -> str:
+    """Print how long a message and its answer take; return the session."""
+    async with connect(f"{edge.ws}/v1/realtime?eyeline=1") as client:
+        created = json.loads(await client.recv())
+
+        async def update() -> None:
+            await client.send('{"type":"session.update","session":{"type":"realtime"}}')
+            while json.loads(await client.recv())["type"] != "session.updated":
+                pass
+
+        print(f"a message and its answer {name:17s} {await timed(update)}")
+    return str(created["session"]["id"])
+
+
+async def resume(cluster: ClusterProcesses, edges: list[EdgeProcess]) -> None:
+    """Print how long a session takes to go on after its edge was killed."""
+    times = []
+    for _ in range(3):
+        async with connect(f"{edges[1].ws}/v1/realtime?eyeline=1&resumable=1") as client:
+            event = json.loads(await client.recv())
+            session = event["session"]["id"]
+            await asyncio.sleep(1.0)  # the memory was kept
+            edges[1].kill()
+            began = time.perf_counter()
+        url = f"{edges[2].ws}/v1/realtime?session={session}&last_event_id={event['event_id']}"
+        async with connect(url, open_timeout=30) as client:
+            while json.loads(await client.recv())["type"] != "eyeline.connection":
+                pass
+            times.append(time.perf_counter() - began)
+        edges[1] = cluster.edge(1)
+    print(
+        "from the kill of an edge to the first events at another:", *(f"{t:.2f} s" for t in times)
+    )
+
+
+async def move(folder: Path, node: str) -> None:
+    """Print how fast a memory is kept elsewhere and fetched again, beside a copy on this disk."""
+    source, target = folder / "memory", folder / "copy"
+    source.mkdir()
+    target.mkdir()
+    (source / "segment").write_bytes(random.Random(0).randbytes(MEMORY))
+    marks = file_marks(source)
+    pieces = list(changes(source, {}, marks))
+    began = time.perf_counter()
+    for piece in pieces:
+        apply(target, piece)
+    local = MEMORY / (time.perf_counter() - began) / 2**20
+    keeper = ActorClient(lambda: find_actor(f"keeper-{node}"), "the keeper")
+    await keeper.call("keep", "bench", {}, [], True)
+    began = time.perf_counter()
+    for piece in pieces:
+        await keeper.call("mirror", "bench", [piece], within=60.0)
+    kept = MEMORY / (time.perf_counter() - began) / 2**20
+    began = time.perf_counter()
+    for at in range(0, MEMORY, 4 << 20):
+        piece = await keeper.call("read", "bench", "segment", at, within=60.0)
+        assert isinstance(piece, FilePiece)
+        apply(target, piece)
+    fetched = MEMORY / (time.perf_counter() - began) / 2**20
+    print(
+        f"{MEMORY >> 20} MiB of memory: written {local:.0f} MiB/s, kept {kept:.0f} MiB/s "
+        f"({kept / local:.2f} x), fetched {fetched:.0f} MiB/s ({fetched / local:.2f} x)"
+    )
+    await keeper.call("drop", "bench")
+
+
+async def real(cluster: ClusterProcesses) -> None:
+    edges = [cluster.edge(number) for number in range(3)]
+    async with connect(f"{edges[1].ws}/v1/realtime") as client:
+        await requests(edges, json.loads(await client.recv())["session"]["id"])
+    await messages(edges[1], "in a cluster")
+    await resume(cluster, edges)
+    alone = cluster.edge(0, cluster=None, cluster_node=None)
+    await messages(alone, "on one machine")
+    join(cluster.nodes[0].cluster, cluster.nodes[0].address)
+    import ray
+
+    nodes = {each["NodeManagerAddress"]: each["NodeID"] for each in ray.nodes()}
+    registry = ActorClient(lambda: find_actor("registry"), "the registry")
+    print(f"a call of the registry {await timed(lambda: registry.call('locate', 'none'))}")
+    await move(cluster.folder, nodes[cluster.nodes[1].address])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("simulation", "real"))
+    part = parser.parse_args().part
+    if part != "real":
+        simulation()
+    if part != "simulation":
+        with (
+            tempfile.TemporaryDirectory(prefix="eyeline-") as folder,
+            cluster_processes(3, Path(folder), free_port()) as cluster,
+        ):
+            asyncio.run(real(cluster))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -29,25 +30,20 @@ MEMORY = 256 << 20  # bytes of the memory that is moved
 ROUNDS = 300
 
 
-def simulate(nodes: int, rng: random.Random) -> tuple[float, float]:
+def simulate(nodes: int, load: float, rng: random.Random) -> tuple[float, float]:
     """Return how many sessions run in the mean, and the part of those that came and found no room.
 
-    Sessions come as a Poisson process at 95 % of what the nodes carry, and last a minute in the
-    mean (exponential). Edges report every `INTERVAL`; placement knows nothing newer.
+    Sessions come as a Poisson process at `load` times what the nodes carry, and last a minute in
+    the mean (exponential). Edges report every `INTERVAL`; placement knows nothing newer.
     """
     directory = Directory(timeout=1.5, patience=60.0)
     live: dict[str, list[float]] = {f"e{n}": [] for n in range(nodes)}
-    rate = 0.95 * nodes * CAPACITY / 60.0
-    now, reported, refused, came, area = 0.0, -INTERVAL, 0, 0, 0.0
-    while now < MINUTES * 60:
-        step = rng.expovariate(rate)
-        now += step
+    rate, total = load * nodes * CAPACITY / 60.0, MINUTES * 60
+    now, reported, refused, came, seconds = 0.0, -INTERVAL, 0, 0, 0.0
+    while (now := now + rng.expovariate(rate)) < total:
         while reported + INTERVAL <= now:
             reported += INTERVAL
-            for id, ends in live.items():
-                ends[:] = [end for end in ends if end > reported]
-                report = EdgeReport(id, id, id, len(ends), CAPACITY)
-                directory.report(report, {} if reported == 0 else None, reported)
+            _report(directory, live, reported)
         came += 1
         chosen = directory.place(rng.choice(list(live)), now)
         ends = [] if chosen is None else live[chosen.id]
@@ -55,18 +51,29 @@ def simulate(nodes: int, rng: random.Random) -> tuple[float, float]:
             refused += 1
         else:
             ends.append(now + rng.expovariate(1 / 60.0))
-        area += step * sum(end > now for each in live.values() for end in each)
-    return area / now, refused / came
+            seconds += min(ends[-1], total) - now
+    return seconds / total, refused / came
+
+
+def _report(directory: Directory, live: dict[str, list[float]], now: float) -> None:
+    for id, ends in live.items():
+        ends[:] = [end for end in ends if end > now]
+        report = EdgeReport(id, id, id, len(ends), CAPACITY)
+        directory.report(report, {} if now == 0 else None, now)
 
 
 def simulation() -> None:
-    print("simulation: nodes, sessions in the mean, a node, refused; the baseline is one node")
+    print(
+        f"nodes of {CAPACITY} sessions: sessions in the mean at three times that load, beside one"
+    )
+    print("one node; and those that were refused at 60 % of it")
     base = 0.0
     for nodes in (1, 2, 3, 8, 16, 32, 64):
-        running, refused = simulate(nodes, random.Random(nodes))
+        running, _ = simulate(nodes, 3.0, random.Random(nodes))
+        _, refused = simulate(nodes, 0.6, random.Random(nodes))
         base = base or running
         ratio = running / nodes / base
-        print(f"{nodes:4d} {running:8.1f} {ratio:6.2f} x {100 * refused:6.1f} %")
+        print(f"{nodes:4d} {running:8.1f} {ratio:6.2f} x {100 * refused:6.2f} %")
 
 
 async def timed(call: Callable[[], Awaitable[object]]) -> str:
@@ -85,7 +92,7 @@ async def requests(edges: list[EdgeProcess], session: str) -> None:
     async with httpx.AsyncClient(timeout=60) as web:
         for name, edge in (("at its edge", edges[1]), ("through another", edges[0])):
             url = f"{edge.url}/sessions/{session}"
-            print(f"a request about a session {name:16s} {await timed(lambda u=url: web.get(u))}")
+            print(f"a request about a session {name:16s} {await timed(partial(web.get, url))}")
 
 
 async def messages(edge: EdgeProcess, name: str) -> str:

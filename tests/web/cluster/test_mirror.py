@@ -39,6 +39,8 @@ def change(folder: Path, step: str, name: str, data: bytes) -> None:
             os.truncate(path, 0)
         case "delete":
             path.unlink(missing_ok=True)
+        case _:
+            pass
 
 
 def copy(source: Path, target: Path, before: dict[str, FileMark]) -> dict[str, FileMark]:

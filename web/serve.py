@@ -100,7 +100,8 @@ def check_access(settings: Settings) -> None:
 def bound_socket(settings: Settings) -> Iterator[socket.socket]:
     """Bind the socket before models are loaded: a port in use is an error at once."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Of a socket without a protocol asyncio does not turn off the delay of small writes (Nagle).
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))

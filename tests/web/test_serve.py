@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import os
 import re
@@ -82,6 +83,25 @@ def test_a_port_that_another_service_took_meanwhile_is_reported() -> None:
             listen(first)
             with pytest.raises(UsageError, match="give --port"):
                 listen(second)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_small_writes_are_sent_at_once(host: str) -> None:
+    """Otherwise the second part of a response waits for the client's acknowledgement: 40 ms."""
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        at_once = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        accepted.set_result(at_once)
+        writer.close()
+
+    with bound_socket(Settings(host=host, port=0)) as listener:
+        async with await asyncio.start_server(connected, sock=listener) as server:
+            address = server.sockets[0].getsockname()
+            _, writer = await asyncio.open_connection(address[0], address[1])
+            assert await accepted
+            writer.close()
+            await writer.wait_closed()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "127.example.com", "here.example"])

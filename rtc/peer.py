@@ -289,7 +289,7 @@ class Peer:
         self._speech_track.stop()
         self.messages.close()
         await self._guards.close(max_wait)
-        self._worker.close()
+        self._worker.end()
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -60,7 +60,7 @@ async def run_recording(
             durable_memory=durable_memory,
         )
     finally:
-        reader.close()
+        reader.end()
 
 
 async def prepend(first: Input, source: AsyncIterable[Input]) -> AsyncIterator[Input]:

@@ -127,7 +127,7 @@ class Publisher:
         for channel in (self.pictures, self.sound):
             await channel.close()
         await self._connection.close()
-        self._worker.close()
+        self._worker.end()
 
     def _follow_state(self) -> None:
         if self._connection.connectionState == "connected":

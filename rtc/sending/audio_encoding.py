@@ -44,7 +44,7 @@ class AudioEncoding:
 
     def close(self) -> None:
         """End the thread."""
-        self._worker.close()
+        self._worker.end()
 
 
 def level(frame: av.AudioFrame) -> int:

@@ -148,7 +148,7 @@ async def test_a_disk_that_does_not_answer_ends_the_recording_and_not_the_sessio
     (told,) = reports
     assert "no longer recorded" in told.message
     assert "did not answer" in told.message
-    worker.close()  # which does not wait
+    worker.end()
     with pytest.raises(OSError, match="did not answer"):
         await worker.run(int)
     released.set()

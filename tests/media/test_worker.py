@@ -1,10 +1,12 @@
 import asyncio
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
 from media.worker import Worker, finish
+from tests.patience import PATIENCE
 
 
 async def _cancelled(
@@ -77,3 +79,23 @@ async def test_the_error_of_work_for_a_cancelled_caller_is_logged(
 
     await _cancelled(finish(failing()), started, may_end)
     assert "no room left" in caplog.text
+
+
+async def test_ending_a_worker_does_not_wait_for_the_call_that_runs() -> None:
+    worker, started, released = Worker("w"), threading.Event(), threading.Event()
+
+    def call() -> str:
+        started.set()
+        released.wait()
+        return "done"
+
+    loop = asyncio.get_running_loop()
+    running = loop.create_task(worker.run(call))
+    assert await loop.run_in_executor(None, started.wait, PATIENCE)
+    waiting = loop.create_task(worker.run(call))
+    await asyncio.sleep(0)
+    worker.end()
+    released.set()
+    assert await running == "done"
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -44,7 +44,7 @@ class Remake:
             await self._worker.run(self._film.close)
             await self._worker.run(self._writer.close)
         finally:
-            self._worker.close()
+            self._worker.end()
 
     async def take(self, item: Input) -> None:
         """Take an input."""

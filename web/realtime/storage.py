@@ -61,7 +61,7 @@ async def run_stored_session(
                 await record.history.end()
                 await writing
     finally:
-        recorder.close()
+        recorder.end()
 
 
 async def _temporary_folder(settings: Settings, stack: ExitStack, send: Send) -> Path | None:

@@ -119,7 +119,7 @@ class VideoEncoding:
         """End the thread, and the wait for a frame."""
         if self._coming is not None:
             self._coming.cancel()
-        self._worker.close()
+        self._worker.end()
 
     def _regions(self, frame: av.VideoFrame, bitrate: float) -> tuple[Region, ...]:
         """Return the regions if bits are scarce: else all of the frame is good."""

@@ -215,7 +215,12 @@ def _add_ask(commands: "argparse._SubParsersAction[CommandParser]") -> None:
 def _add_generate(commands: "argparse._SubParsersAction[CommandParser]") -> None:
     summary = "generate a video from a prompt and tracks"
     command = commands.add_parser("generate", help=summary, description=summary)
-    command.add_argument("prompt", metavar="PROMPT", help='such as "a duck on grass, to the left"')
+    command.add_argument(
+        "prompt",
+        metavar="PROMPT",
+        nargs="?",
+        help='such as "a duck on grass, to the left" (the prompts of the track file)',
+    )
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE.mp4", help="video to write"
     )
@@ -223,7 +228,8 @@ def _add_generate(commands: "argparse._SubParsersAction[CommandParser]") -> None
         "--track",
         type=Path,
         metavar="FILE.json",
-        help="tracks of things, see docs/generation.md (the motion in the prompt)",
+        help="tracks of things, and prompts with their times, see docs/generation.md "
+        "(the motion in the prompt)",
     )
     command.add_argument("--seconds", type=float, default=20.0, help="length of the video (20)")
     command.add_argument(

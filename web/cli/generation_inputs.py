@@ -1,9 +1,11 @@
-"""Inputs of `eyeline generate`: prompts with their times, and files of tracks.
+"""Inputs of `eyeline generate`: prompts with their times, and files of tracks and prompts.
 
 A track file is a JSON object. `things` has a list of points for each thing in the prompt, in its
 order; a point is `[t, x, y]`: seconds, and a position in [0, 1] from the left and from the top.
+`prompts` may have the prompts with their times; then the command line has none.
 
-    {"things": [[[0, 0.2, 0.5], [2, 0.8, 0.5]], [[0, 0.5, 0.2]]]}
+    {"prompts": [[0, "a duck on grass"], [8, "a duck on stars"]],
+     "things": [[[0, 0.2, 0.5], [2, 0.8, 0.5]], [[0, 0.5, 0.2]]]}
 
 The points are checked as those of the Realtime protocol, except that their times have no limit.
 """
@@ -13,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from models.generation.chunk_request import MAX_THINGS
 from web.errors import UsageError
@@ -25,7 +27,8 @@ from web.protocol.client_events.generation_messages import MAX_POINTS, Point
 
 MAX_SIZE = 4_000_000  # bytes of a track file
 MAX_PROMPT = 1000  # characters
-FORMAT = '{"things": [[[t, x, y], ...], ...]}'
+MAX_PROMPTS = 1000  # of a track file
+FORMAT = '{"prompts": [[t, "..."], ...], "things": [[[t, x, y], ...], ...]}'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +73,27 @@ def parse_prompts(first: str, then: Sequence[str], seconds: float) -> tuple[Time
     return tuple(sorted(prompts, key=lambda prompt: prompt.time))
 
 
+def choose_prompts(
+    first: str | None, then: Sequence[str], of_file: Sequence[TimedPrompt], seconds: float
+) -> tuple[TimedPrompt, ...]:
+    """Return the prompts by time: those of the command line, or of the track file.
+
+    Raises:
+        UsageError: there are none or both, or one of the command line is invalid.
+    """
+    if first is None:
+        if then or not of_file:
+            raise UsageError(
+                "expected a PROMPT before --then and the options"
+                if then
+                else "expected a PROMPT, or --track with a file that has prompts"
+            )
+        return tuple(of_file)
+    if of_file:
+        raise UsageError("the track file has prompts: omit PROMPT, or remove them from the file")
+    return parse_prompts(first, then, seconds)
+
+
 def check_prompt(text: str) -> str:
     """Return `text` as a prompt.
 
@@ -100,19 +124,35 @@ class FilePoint(Point):
     t: float = Field(ge=0, allow_inf_nan=False)
 
 
+FileTime = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 FileRow = Annotated[FilePoint, BeforeValidator(_point_fields)]
 
 
 class TrackFile(BaseModel):
     """The content of a track file."""
 
+    prompts: list[tuple[FileTime, str]] = Field([], max_length=MAX_PROMPTS)
     things: list[Annotated[list[FileRow], Field(max_length=MAX_POINTS)]] = Field(
-        min_length=1, max_length=MAX_THINGS
+        [], max_length=MAX_THINGS
     )
 
+    @model_validator(mode="after")
+    def _check_any(self) -> Self:
+        if not (self.prompts or self.things):
+            raise ValueError(f"expected {FORMAT}")
+        return self
 
-def read_tracks(file: Path) -> tuple[TimedTrack | None, ...]:
-    """Return the tracks in `file`, None for a thing without points.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimedInputs:
+    """The prompts of a track file, and its tracks: None for a thing without points."""
+
+    prompts: tuple[TimedPrompt, ...] = ()
+    tracks: tuple[TimedTrack | None, ...] = ()
+
+
+def read_track_file(file: Path) -> TimedInputs:
+    """Return the prompts and tracks in `file`.
 
     Raises:
         UsageError: the file cannot be read, or is not a track file; the message names the place.
@@ -127,7 +167,27 @@ def read_tracks(file: Path) -> tuple[TimedTrack | None, ...]:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise UsageError(f"{file}: {_problem(error)}") from error
-    return tuple(_track(f"{file}: thing {n}", points) for n, points in enumerate(content.things, 1))
+    prompts = [TimedPrompt(time, _file_prompt(file, text)) for time, text in content.prompts]
+    _check_times([prompt.time for prompt in prompts], f"{file}: prompt")
+    return TimedInputs(
+        tuple(prompts),
+        tuple(_track(f"{file}: thing {n}", points) for n, points in enumerate(content.things, 1)),
+    )
+
+
+def _file_prompt(file: Path, text: str) -> str:
+    try:
+        return check_prompt(text)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+def _check_times(times: Sequence[float], place: str) -> None:
+    for number, (before, after) in enumerate(pairwise(times), 2):
+        if after <= before:
+            raise UsageError(
+                f"{place} {number}: times must grow, {after:g} is not after {before:g}"
+            )
 
 
 def _problem(error: ValidationError) -> str:
@@ -136,9 +196,11 @@ def _problem(error: ValidationError) -> str:
     kind, value = problem["type"], _brief(problem["input"])
     if kind == "json_invalid":
         return f"not JSON ({problem['ctx']['error']}): expected {FORMAT}"
+    first, *steps = problem["loc"] or ("",)
+    names = ("prompt", "value") if first == "prompts" else ("thing", "point", "value")
     place = "".join(
         f"{name} {step + 1 if isinstance(step, int) else step}: "
-        for name, step in zip(("thing", "point", "value"), problem["loc"][1:], strict=False)
+        for name, step in zip(names, steps, strict=False)
     )
     if kind in ("model_type", "list_type", "missing"):
         return f"{place}expected {FORMAT}, got {value}"
@@ -148,11 +210,7 @@ def _problem(error: ValidationError) -> str:
 
 def _track(place: str, points: Sequence[FilePoint]) -> TimedTrack | None:
     times = [point.t for point in points]
-    for number, (before, after) in enumerate(pairwise(times), 2):
-        if after <= before:
-            raise UsageError(
-                f"{place}, point {number}: times must grow, {after:g} is not after {before:g}"
-            )
+    _check_times(times, f"{place}, point")
     if not points:
         return None
     return TimedTrack(np.array(times), np.array([(point.x, point.y) for point in points]))

@@ -217,17 +217,17 @@ def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
         )
     if output.suffix.lower() != ".mp4":
         raise UsageError(f"{output}: expected a name that ends in .mp4")
-    inputs = [each for each in (arguments.track, arguments.generation_model) if each is not None]
-    check_output(output, inputs)
-    from web.cli.generation_inputs import parse_prompts, read_tracks
+    given = [each for each in (arguments.track, arguments.generation_model) if each is not None]
+    check_output(output, given)
+    from web.cli.generation_inputs import TimedInputs, choose_prompts, read_track_file
 
-    prompts = parse_prompts(arguments.prompt, arguments.then, seconds)
-    tracks = () if arguments.track is None else read_tracks(arguments.track)
+    inputs = TimedInputs() if arguments.track is None else read_track_file(arguments.track)
+    prompts = choose_prompts(arguments.prompt, arguments.then, inputs.prompts, seconds)
     from web.cli.generate import VideoRequest, generate
 
     request = VideoRequest(
         prompts=prompts,
-        tracks=tracks,
+        tracks=inputs.tracks,
         seconds=seconds,
         sampler=arguments.sampler,
         steps=arguments.steps,

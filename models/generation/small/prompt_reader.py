@@ -30,6 +30,7 @@ MAX_COMPARED = 4  # unknown parts of a prompt for which something near is sought
 
 _BOUNDARIES = (Part.DETERMINER, Part.COUNT, Part.JOIN, Part.PLACING, Part.BEHIND)
 _HEADS = (Part.THING, Part.BACKGROUND)
+_MOVING = (Part.MOTION, Part.SPEED)
 
 
 @lru_cache(maxsize=64)
@@ -110,7 +111,7 @@ class _PromptReader:
         elif any(phrase.part is Part.UNKNOWN for phrase in part):
             self._read_unknown(part)
         else:
-            self._say(part)
+            self._say_of_all(part)
         self._placing = self._several = False
 
     def reading(self, text: str) -> PromptReading:
@@ -223,7 +224,7 @@ class _PromptReader:
 
     def _say(self, phrases: list[Phrase]) -> None:
         """Add motions, and note unknown actions, of the last thing; keep those before any."""
-        moving = [phrase for phrase in phrases if phrase.part in (Part.MOTION, Part.SPEED)]
+        moving = [phrase for phrase in phrases if phrase.part in _MOVING]
         if not self._things:
             self._early += moving
         for phrase in phrases:
@@ -231,6 +232,12 @@ class _PromptReader:
                 self._add("action" if phrase.part is Part.UNKNOWN else "attribute", phrase.text)
         if self._things:
             self._apply(moving, self._things[-1])
+
+    def _say_of_all(self, part: list[Phrase]) -> None:
+        """Add motions that stand alone, as in "a cow beside a pig, standing still"."""
+        for thing in [thing for thing in self._things[:-1] if not thing.motions]:
+            self._apply([phrase for phrase in part if phrase.part in _MOVING], thing)
+        self._say(part)
 
     def _last_is_a_place(self) -> None:
         if self._unknown and self._unknown[-1].kind == "thing":

@@ -10,8 +10,9 @@ from web.cli.generation_inputs import (
     MAX_PROMPT,
     TimedPrompt,
     check_prompt,
+    choose_prompts,
     parse_prompts,
-    read_tracks,
+    read_track_file,
 )
 from web.errors import UsageError
 from web.protocol.client_events.generation_messages import MAX_POINTS
@@ -25,7 +26,7 @@ def written(folder: Path, content: object) -> Path:
 
 def test_a_track_goes_straight_between_its_points_and_stays_at_its_ends(tmp_path: Path) -> None:
     file = written(tmp_path, {"things": [[[1, 0.2, 0.5], [3, 0.8, 0.1]], []]})
-    first, second = read_tracks(file)
+    first, second = read_track_file(file).tracks
     assert first is not None
     assert second is None
     np.testing.assert_allclose(
@@ -35,7 +36,9 @@ def test_a_track_goes_straight_between_its_points_and_stays_at_its_ends(tmp_path
 
 
 def test_a_track_may_end_long_after_the_video(tmp_path: Path) -> None:
-    (track,) = read_tracks(written(tmp_path, {"things": [[[0, 0, 0.5], [1_000_000, 1, 0.5]]]}))
+    (track,) = read_track_file(
+        written(tmp_path, {"things": [[[0, 0, 0.5], [1_000_000, 1, 0.5]]]})
+    ).tracks
     assert track is not None
     np.testing.assert_allclose(track.at(np.array([1000.0])), [[0.001, 0.5]])
 
@@ -47,7 +50,13 @@ def test_a_track_may_end_long_after_the_video(tmp_path: Path) -> None:
         ("[" * 100_000, "not JSON"),
         ([[0, 0.5, 0.5]], "expected {"),
         ({"things": 3}, "expected {"),
-        ({"things": []}, "at least 1 item .* not 0"),
+        ({"things": []}, "expected {"),
+        ({"prompts": [[0, "a duck"], [0, "a car"]]}, "prompt 2: times must grow, 0 is not after 0"),
+        ({"prompts": [[-1, "a duck"]]}, "prompt 1: value 1: .* greater than or equal to 0, got -1"),
+        ({"prompts": [[0, 7]]}, "prompt 1: value 2: .* valid string, got 7"),
+        ({"prompts": [[0]]}, "prompt 1: "),
+        ({"prompts": [[0, "🦆"]]}, "a prompt needs words"),
+        ({"prompts": [[n, "a"] for n in range(2000)]}, "at most 1000 items .* not 2000"),
         ({"things": [[], [], []]}, "at most 2 items .* not 3"),
         ({"things": ["left"]}, r"thing 1: expected \{.*, got 'left'"),
         ({"things": [[[0, 0.5]]]}, r"thing 1: point 1: expected \[t, x, y\], got \[0, 0.5\]"),
@@ -74,17 +83,32 @@ def test_an_invalid_track_file_is_an_error_that_names_the_place(
     tmp_path: Path, content: object, expected: str
 ) -> None:
     with pytest.raises(UsageError, match=expected) as raised:
-        read_tracks(written(tmp_path, content))
+        read_track_file(written(tmp_path, content))
     assert "track.json" in str(raised.value)
     assert len(str(raised.value)) < 250 + len(str(tmp_path))
 
 
 def test_a_missing_or_binary_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read: No such file"):
-        read_tracks(tmp_path / "track.json")
+        read_track_file(tmp_path / "track.json")
     (tmp_path / "track.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="not JSON"):
-        read_tracks(tmp_path / "track.json")
+        read_track_file(tmp_path / "track.json")
+
+
+def test_a_track_file_may_have_the_prompts(tmp_path: Path) -> None:
+    prompts = [[0, " a duck on grass"], [2.5, "a car"]]
+    inputs = read_track_file(written(tmp_path, {"prompts": prompts}))
+    assert inputs.prompts == (TimedPrompt(0, "a duck on grass"), TimedPrompt(2.5, "a car"))
+    assert inputs.tracks == ()
+    assert choose_prompts(None, (), inputs.prompts, 20) == inputs.prompts
+    for first, then, of_file, message in (
+        ("a duck", (), inputs.prompts, "omit PROMPT"),
+        (None, ("a car@2",), inputs.prompts, "a PROMPT before --then"),
+        (None, (), (), "expected a PROMPT, or --track"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            choose_prompts(first, then, of_file, 20)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n", "🦆🌊", "...!"])

@@ -115,6 +115,7 @@ def test_a_larger_world_is_read_by_the_same_rules(
         ("a duck and a car on grass, moving in a circle", ("circle", "circle")),
         ("a rising duck and a car moving left", ("up", "left")),
         ("a duck on grass and a car moving left", ("", "left")),
+        ("a cow beside a pig on a lawn, standing still", ("still", "still")),
         ("a duck running to the left", ("left",)),
         ("a duck", ("",)),
         ("a duck wandering around with a fish", ("free", "")),

@@ -8,8 +8,12 @@ import av
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from models.generation.small.loading import find_files, read_info
+from models.generation.small.prompt_reading import MOTIONS
+from models.generation.small.vocabulary import without_article
 from tests.browser.chromium import chromium, new_page
 from tests.browser.static_files import static_files
+from web.cli.generation_inputs import read_track_file
 
 pytestmark = pytest.mark.browser
 
@@ -561,3 +565,121 @@ def test_on_a_telephone_a_finger_draws_and_nothing_is_wider_than_the_screen(
     assert phone.evaluate("scrollY") == 0
     phone.context.close()
     assert [error for error in witness.errors if "404" not in error] == []
+
+
+@pytest.fixture
+def pictured(page: Page) -> Page:
+    """A board that offers what the shipped model knows."""
+    known = read_info(find_files().dit).vocabulary
+    fields = {
+        "things": list(known.kinds),
+        "backgrounds": [without_article(name) for name in known.grounds],
+        "motions": list(MOTIONS),
+    }
+    offer(page, {**DRAWS, **fields})
+    page.wait_for_selector(".known-picture")
+    return page
+
+
+def press(page: Page, name: str) -> None:
+    part(page, "draw-palette").get_by_role("button", name=name, exact=True).click()
+
+
+def test_what_is_known_is_offered_as_pictures_that_make_a_prompt(pictured: Page) -> None:
+    counts = pictured.locator("[data-part=draw-palette] .known-picture").count()
+    assert counts == 20 + 12
+    assert pictured.locator("[data-part=draw-suggestions] .known-picture").count() == 6
+    for name in ("duck", "left", "car", "grass"):
+        press(pictured, name)
+    expect(part(pictured, "prompt")).to_have_value("a duck moving left and a car on grass")
+    for name in ("balloon", "up", "grass", "stormy sky"):  # a third thing takes the second's place
+        press(pictured, name)
+    expect(part(pictured, "prompt")).to_have_value(
+        "a duck moving left and a balloon rising on a stormy sky"
+    )
+    assert sent(pictured) == []  # nothing is drawn yet
+    part(pictured, "draw-begin").click()
+    receive(pictured, updated(), STATUS)
+    sent(pictured)
+    press(pictured, "balloon")
+    assert sent(pictured) == [
+        {"type": "eyeline.prompt.set", "text": "a duck moving left on a stormy sky"}
+    ]
+
+
+def test_a_prompt_presses_what_it_was_read_as_and_names_the_paths(pictured: Page) -> None:
+    event = updated()
+    event["generation"]["readings"] = [
+        {
+            "caption": "a rabbit moving left and a cow on grass",
+            "things": [{"name": "rabbit", "motion": "left"}, {"name": "cow", "motion": None}],
+            "background": "grass",
+            "unknown": [],
+        }
+    ]
+    receive(pictured, event)
+    pressed = pictured.locator("[data-part=draw-palette] [aria-pressed=true]")
+    assert pressed.all_inner_texts() == ["rabbit", "cow", "grass"]
+    expect(part(pictured, "thing-first-name")).to_have_text("rabbit")
+    expect(part(pictured, "thing-second-name")).to_have_text("cow")
+
+
+def test_a_prompt_that_is_not_drawn_says_why_once(drawing: Page) -> None:
+    reason = 'the model cannot draw "cat"; nearest known: tiger'
+    cause = drawing.evaluate("sent.at(-1)?.event_id ?? 'drawing_1'")
+    drawing.evaluate("(error) => board.refused(error)", {"message": reason, "event_id": cause})
+    receive(drawing, {**STATUS, "state": "refused", "notices": [reason]})
+    expect(part(drawing, "draw-state")).to_have_text("Not drawn")
+    expect(part(drawing, "draw-remarks").locator("li")).to_have_text(
+        'The model cannot draw "cat"; nearest known: tiger.'
+    )
+    expect(part(drawing, "draw-remarks").locator("li")).to_have_class("warning")
+
+
+def test_paths_are_undone_one_by_one(drawing: Page) -> None:
+    expect(part(drawing, "track-undo")).to_be_disabled()
+    canvas = part(drawing, "path-canvas")
+    canvas.press("ArrowRight")
+    first = sent_soon(drawing)[-1]["points"][-1]
+    canvas.press("ArrowDown")
+    assert sent_soon(drawing)[-1]["points"][-1] != first
+    part(drawing, "track-undo").click()
+    assert sent(drawing) == [
+        {"type": "eyeline.track.clear", "thing": 0},
+        {"type": "eyeline.track.append", "thing": 0, "points": [first]},
+    ]
+    part(drawing, "track-undo").click()
+    assert sent(drawing) == [{"type": "eyeline.track.clear", "thing": 0}]
+    expect(part(drawing, "track-undo")).to_be_disabled()
+
+
+def test_a_film_is_saved_as_the_command_takes_it_and_drawn_again(
+    drawing: Page, tmp_path: Path
+) -> None:
+    part(drawing, "path-canvas").press("ArrowRight")
+    sent_soon(drawing)
+    part(drawing, "prompt").fill("a car on grass")
+    part(drawing, "draw-begin").click()
+    with drawing.expect_download() as download:
+        part(drawing, "draw-film").get_by_role("button", name="Save film").click()
+    file = tmp_path / "film.json"
+    download.value.save_as(file)
+    film = read_track_file(file)
+    assert [prompt.text for prompt in film.prompts] == [
+        "a duck and a car on grass",
+        "a car on grass",
+    ]
+    assert film.prompts[0].time == 0
+    assert film.prompts[1].time > 0
+    (track,) = film.tracks
+    assert track is not None
+    sent(drawing)
+    drawing.locator("[data-part=draw-film] input").set_input_files(file)
+    reset, path, first = sent_soon(drawing, 3)[:3]
+    assert reset == {"type": "eyeline.generation.update", "reset": True}
+    assert path["points"][0]["t"] == 0
+    assert path["points"][-1] == {"t": track.times[-1], "x": 0.54, "y": 0.5}
+    assert first == {"type": "eyeline.prompt.set", "text": "a duck and a car on grass"}
+    file.write_text('{"prompts": []}')
+    drawing.locator("[data-part=draw-film] input").set_input_files(file)
+    expect(part(drawing, "draw-film").get_by_role("alert")).to_contain_text("film.json is no film")

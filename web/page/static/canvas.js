@@ -26,8 +26,8 @@ export class PathCanvas {
   /**
    * @param {HTMLCanvasElement} canvas lies over `video`, of the same size
    * @param {HTMLVideoElement} video with object-fit: contain
-   * @param {{points: (thing: number, points: Point[]) => void, choose: (thing: number) => void, clear: (thing: number) => void}} callbacks
-   *   called for new points, the selection of a thing by key, and a cleared path
+   * @param {{points: (thing: number, points: Point[]) => void, begin: (thing: number, from: Point | null) => void, choose: (thing: number) => void, clear: (thing: number) => void}} callbacks
+   *   called for new points, where a path begins and where the thing was, the selection of a thing by key, and a cleared path
    */
   constructor(canvas, video, callbacks) {
     this.#canvas = canvas;
@@ -67,12 +67,20 @@ export class PathCanvas {
     this.#redraw();
   }
 
+  /** Put `thing` back to where it was, without a path; null: nowhere. @param {number} thing @param {Point | null} place */
+  put(thing, place) {
+    this.forget(thing);
+    this.#places[thing] = place;
+    this.#redraw();
+  }
+
   #down(event) {
     if (this.#pointer >= 0 || event.button > 0) return;
     this.#pointer = event.pointerId;
     this.#canvas.setPointerCapture(event.pointerId);
     this.#canvas.focus({ preventScroll: true });
     event.preventDefault();
+    this.#callbacks.begin(this.#thing, this.#places[this.#thing]);
     this.#add(this.#placeOf(event), true);
   }
 
@@ -103,6 +111,7 @@ export class PathCanvas {
 
   #stride([across, down], by) {
     const from = this.#places[this.#thing] ?? { x: 0.5, y: 0.5 };
+    this.#callbacks.begin(this.#thing, this.#places[this.#thing]);
     this.#add({ x: inside(from.x + across * by), y: inside(from.y + down * by) }, false);
   }
 

@@ -1,8 +1,10 @@
 /** The Draw tab: sends prompts, paths and settings as protocol events, and shows the status. */
 
-import { PathCanvas } from "./canvas.js";
+import { FilmStrip } from "./draw/film.js";
+import { Palette } from "./draw/palette.js";
+import { HandPaths } from "./draw/paths.js";
 import { PictureRecorder } from "./recorder.js";
-import { UNAVAILABLE, drawOffer, drawReport, drawThings } from "./drawing_view.js";
+import { UNAVAILABLE, drawOffer, drawReport, drawThings, nameThings } from "./drawing_view.js";
 
 const SOON_MS = 100; // interval of the events of a dragged slider
 const EVENT = "drawing_"; // prefix of our event ids: errors refer to them
@@ -16,8 +18,10 @@ const PERCENT = 100;
 /** Generation on the page: the controls keep their values from call to call. */
 export class DrawingBoard {
   #page;
-  #canvas;
   #recorder;
+  #palette;
+  #film;
+  #paths;
   /** @type {EyelineClient | null} */ #client = null;
   /** @type {Draws | null | undefined} undefined: not known yet */ #draws;
   /** @type {DrawingStatus | null} */ #status = null;
@@ -32,8 +36,14 @@ export class DrawingBoard {
   /** @param {Record<string, any>} page its parts */
   constructor(page) {
     this.#page = page;
-    this.#canvas = new PathCanvas(page["path-canvas"], page.generated, {
-      points: (thing, points) => this.#send({ type: "eyeline.track.append", thing, points }),
+    this.#palette = new Palette(page["draw-palette"], (prompt) => this.#suggest(prompt, this.#enabled));
+    this.#film = new FilmStrip(page["draw-film"], {
+      begin: () => this.#restart(),
+      prompt: (text) => this.#suggest(text, true),
+      path: (thing, points) => this.#send({ type: "eyeline.track.append", thing, points }),
+    });
+    this.#paths = new HandPaths(page, this.#film, {
+      send: (event) => this.#send(event),
       choose: (thing) => this.#choose(thing),
       clear: (thing) => this.#clear(thing),
     });
@@ -63,7 +73,8 @@ export class DrawingBoard {
     this.#draws = undefined;
     this.#enabled = this.#paused = false;
     this.#reason = this.#refusal = "";
-    this.#canvas.forget();
+    this.#film.stop();
+    this.#paths.forget();
     this.#offer();
     this.#show();
   }
@@ -119,10 +130,7 @@ export class DrawingBoard {
     };
     page.pause.onclick = () => this.#update({ paused: !this.#paused });
     page["step-once"].onclick = () => this.#update({ paused: true, step: true });
-    page.reset.onclick = () => {
-      this.#canvas.forget();
-      this.#update({ reset: true });
-    };
+    page.reset.onclick = () => this.#restart();
   }
 
   get #source() {
@@ -147,8 +155,26 @@ export class DrawingBoard {
     this.#prompt = text;
     const settings = { sampler: page.sampler.value, steps: this.#steps, seed: Number(page.seed.value) };
     const camera = { source: this.#source, strength: this.#strength };
-    if (!this.#enabled) this.#update({ enabled: true, paused: false, ...settings, ...camera });
+    if (!this.#enabled) {
+      this.#film.begin();
+      this.#update({ enabled: true, paused: false, ...settings, ...camera });
+    }
+    this.#film.prompt(text);
     this.#say();
+  }
+
+  /** Put a prompt into its box. @param {string} prompt @param {boolean} drawn whether to draw it at once */
+  #suggest(prompt, drawn) {
+    this.#page.prompt.value = prompt;
+    drawThings(this.#page, this.#draws, prompt);
+    if (drawn) this.#begin();
+  }
+
+  /** Draw from the start, without paths. */
+  #restart() {
+    this.#paths.forget();
+    this.#film.begin();
+    if (this.#enabled) this.#update({ reset: true });
   }
 
   /** Send the prompt, or two prompts with their weights. */
@@ -179,12 +205,12 @@ export class DrawingBoard {
 
   #choose(thing) {
     this.#page[thing ? "thing-second" : "thing-first"].checked = true;
-    this.#canvas.choose(thing);
+    this.#paths.choose(thing);
   }
 
   /** @param {number} [thing] none: both */
   #clear(thing) {
-    this.#canvas.forget(thing);
+    this.#paths.forget(thing);
     this.#send({ type: "eyeline.track.clear", ...(thing === undefined ? {} : { thing }) });
   }
 
@@ -220,15 +246,15 @@ export class DrawingBoard {
     if (JSON.stringify(draws) === JSON.stringify(this.#draws)) return;
     this.#draws = draws;
     this.#offer();
+    this.#palette.offer(draws).then(() => this.#offer()); // with pictures
     drawThings(this.#page, draws, this.#page.prompt.value);
     this.#show();
   }
 
   #offer() {
-    drawOffer(this.#page, this.#draws, this.#reason, (prompt) => {
-      this.#page.prompt.value = prompt;
+    drawOffer(this.#page, this.#draws, this.#reason, this.#palette, (prompt) => {
       this.#page.prompt.focus();
-      drawThings(this.#page, this.#draws, prompt);
+      this.#suggest(prompt, false);
     });
   }
 
@@ -239,8 +265,13 @@ export class DrawingBoard {
     this.#offer();
   }
 
-  #updated({ enabled, paused }) {
-    if (this.#enabled && !enabled) this.#canvas.forget();
+  #updated({ enabled, paused, readings }) {
+    if (this.#enabled && !enabled) this.#paths.forget();
+    const reading = readings?.[0];
+    if (reading?.caption) {
+      this.#palette.press(reading);
+      nameThings(this.#page, reading.things.map(({ name }) => name));
+    }
     this.#enabled = enabled;
     this.#paused = paused;
     this.#show();
@@ -275,7 +306,7 @@ export class DrawingBoard {
     for (const name of ["pause", "step-once", "reset", "track-clear"]) page[name].disabled = !this.#enabled;
     page.draw.dataset.drawing = page.stage.dataset.generated = shown ? "on" : "off";
     page["generated-what"].textContent = shown ? "generated live by a small model" : "returned with captions";
-    this.#canvas.show(shown);
+    this.#paths.show(shown);
     drawReport(page, this.#enabled ? this.#status : null, { steps, rate: this.#draws?.rate ?? 0, refusal: this.#refusal });
   }
 }

@@ -31,9 +31,10 @@ const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
  * @param {Record<string, any>} page
  * @param {Draws | null | undefined} draws null: nothing; undefined: not known without a call
  * @param {string} reason why no video is generated, if known
+ * @param {import("./draw/palette.js").Palette} palette has examples with pictures
  * @param {(prompt: string) => void} suggest called with an example prompt
  */
-export function drawOffer(page, draws, reason, suggest) {
+export function drawOffer(page, draws, reason, palette, suggest) {
   const none = `${NONE}${reason && `: ${reason}`}.`;
   const hint = draws ? `${sentence(draws.about)}.` : draws === null ? none : BEFORE;
   page["draw-hint"].textContent = hint;
@@ -48,7 +49,8 @@ export function drawOffer(page, draws, reason, suggest) {
   page.sampler.replaceChildren(...Object.keys(draws.samplers).map(option));
   if (value in draws.samplers) page.sampler.value = value;
   page.steps.placeholder = String(draws.samplers[page.sampler.value]);
-  page["draw-suggestions"].replaceChildren(...promptsOf(draws).map((prompt) => suggestion(prompt, suggest)));
+  const prompts = palette.presets.length ? palette.presets : promptsOf(draws);
+  page["draw-suggestions"].replaceChildren(...prompts.map((prompt) => suggestion(prompt, suggest, palette.picture(prompt))));
 }
 
 /**
@@ -56,7 +58,11 @@ export function drawOffer(page, draws, reason, suggest) {
  * @param {Record<string, any>} page @param {Draws | null | undefined} draws @param {string} prompt
  */
 export function drawThings(page, draws, prompt) {
-  const [first = "first thing", second = "second thing"] = thingsIn(prompt, draws?.things ?? []);
+  nameThings(page, thingsIn(prompt, draws?.things ?? []));
+}
+
+/** Label the paths. @param {Record<string, any>} page @param {string[]} names of the first two things */
+export function nameThings(page, [first = "first thing", second = "second thing"]) {
   page["thing-first-name"].textContent = first;
   page["thing-second-name"].textContent = second;
 }
@@ -124,10 +130,11 @@ function option(name) {
   return made;
 }
 
-function suggestion(prompt, suggest) {
+function suggestion(prompt, suggest, picture) {
   const item = document.createElement("li");
   const button = element("button", prompt);
   button.type = "button";
+  if (picture) button.prepend(picture);
   button.onclick = () => suggest(prompt);
   item.append(button);
   return item;

@@ -1,0 +1,115 @@
+"""Draw what a model knows, for the page: `python -m models.training.video.known`.
+
+One picture has a cell for each kind of thing, each background and each of `PRESETS`, as the model
+itself draws them; a JSON file names them in that order.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from models.generation.chunk_request import MAX_THINGS, Pixels
+from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.control import ChunkControl
+from models.generation.generator import FrameGenerator
+from models.generation.samplers.registry import create_sampler
+from models.generation.small.loading import SmallVideoModel, find_files, load
+from models.generation.small.planner import START_POSITIONS
+from models.generation.small.prompt_reader import read_prompt
+from models.generation.small.vocabulary import Vocabulary, with_article, without_article
+
+CELL = 44  # pixels of a side
+COLUMNS = 8
+CHUNKS = 3  # the last frame is shown
+STEPS = 4
+QUALITY = 70
+THING_SHARE = 0.62  # of the frame around a thing
+CORNER = (0.15, 0.15)  # of the thing in front of a background, which is cut off
+PRESETS = (
+    "a duck on grass, moving to the left",
+    "an orange on a blue wall, moving in a circle",
+    "a duck and a football on grass",
+    "a balloon rising in a stormy sky",
+    "a strawberry and a mushroom on a green leaf",
+    "a football and a basketball on wood, bouncing",
+)
+
+
+def draw(model: SmallVideoModel, prompt: str, *positions: tuple[float, float]) -> Pixels:
+    """Return a frame of `prompt` whose things stay at `positions`."""
+    sampler = create_sampler("motion-stream", model.backbone(), steps=STEPS, seed=1)
+    generator = FrameGenerator(sampler, model.codec)
+    caption = read_prompt(prompt, model.info.vocabulary).caption
+    track = torch.full((MAX_THINGS, FRAMES_PER_LATENT, 2), torch.nan)
+    for thing, position in enumerate(positions):
+        track[thing] = torch.tensor(position)
+    state = generator.init_state()
+    for _ in range(CHUNKS):
+        control = ChunkControl(model.prompt_encoder.prompt(caption), track)
+        state, (frames,) = generator.step(state, control)
+    return frames[-1]
+
+
+def presets(known: Vocabulary) -> list[str]:
+    """Return those of `PRESETS` that a model can draw."""
+    readings = [read_prompt(prompt, known) for prompt in PRESETS]
+    return [each.text for each in readings if each.drawable and not each.unknown]
+
+
+def cells(model: SmallVideoModel) -> list[Pixels]:
+    """Return the pictures of all things, backgrounds and presets."""
+    known = model.info.vocabulary
+    side = model.info.size
+    margin = round(side * (1 - THING_SHARE) / 2)
+    middle = slice(margin, side - margin)
+    free = slice(round(side * (1 - THING_SHARE)), side)
+    ground, thing = known.grounds[0], known.kinds[-1]
+    pictures = [
+        draw(model, f"{with_article(kind)} on {ground}", (0.5, 0.5))[middle, middle]
+        for kind in known.kinds
+    ]
+    pictures += [
+        draw(model, f"{with_article(thing)} on {each}", CORNER)[free, free]
+        for each in known.grounds
+    ]
+    for prompt in presets(known):
+        count = len(read_prompt(prompt, known).things)
+        pictures.append(draw(model, prompt, *START_POSITIONS[count]))
+    return pictures
+
+
+def write(model: SmallVideoModel, folder: Path) -> None:
+    """Write `known.webp` and `known.json`."""
+    made, known = cells(model), model.info.vocabulary
+    rows = -(-len(made) // COLUMNS)
+    sheet = Image.fromarray(np.zeros((rows * CELL, COLUMNS * CELL, 3), np.uint8))
+    for number, picture in enumerate(made):
+        row, column = divmod(number, COLUMNS)
+        small = Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.LANCZOS)
+        sheet.paste(small, (column * CELL, row * CELL))
+    sheet.save(folder / "known.webp", quality=QUALITY, method=6)
+    fields = {
+        "columns": COLUMNS,
+        "rows": rows,
+        "things": known.kinds,
+        "backgrounds": [without_article(ground) for ground in known.grounds],
+        "presets": presets(known),
+    }
+    (folder / "known.json").write_text(json.dumps(fields) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, help="folder of the model (the one that ships)")
+    parser.add_argument("--to", type=Path, default=Path("web/page/static/draw"))
+    options = parser.parse_args()
+    files = find_files(options.model)
+    write(load(files.codec, files.dit), options.to)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+/** Paths drawn by hand: sent while they are drawn, noted in the film, taken back one by one. */
+
+import { PathCanvas } from "../canvas.js";
+
+/** @typedef {import("../types.js").Point} Point */
+
+export class HandPaths {
+  #canvas;
+  #film;
+  #send;
+  #button;
+  /** @type {{thing: number, from: Point | null, count: number}[]} paths that can be taken back */ #paths = [];
+
+  /**
+   * @param {Record<string, any>} page its parts
+   * @param {import("./film.js").FilmStrip} film
+   * @param {{send: (event: Record<string, unknown>) => void, choose: (thing: number) => void, clear: (thing: number) => void}} callbacks
+   *   called for events of paths, the selection of a thing by key, and a cleared path
+   */
+  constructor(page, film, { send, choose, clear }) {
+    this.#film = film;
+    this.#send = send;
+    this.#button = page["track-undo"];
+    this.#button.onclick = () => this.#undo();
+    this.#canvas = new PathCanvas(page["path-canvas"], page.generated, {
+      begin: (thing, from) => this.#paths.push({ thing, from, count: film.length(thing) }),
+      points: (thing, points) => this.#move(thing, points),
+      choose,
+      clear,
+    });
+  }
+
+  /** Show where paths are drawn. @param {boolean} shown */
+  show(shown) {
+    this.#canvas.show(shown);
+  }
+
+  /** Select the thing that paths move. @param {number} thing */
+  choose(thing) {
+    this.#canvas.choose(thing);
+  }
+
+  /** Forget the paths of `thing`, or of all things. @param {number} [thing] */
+  forget(thing) {
+    this.#canvas.forget(thing);
+    this.#paths = thing === undefined ? [] : this.#paths.filter((path) => path.thing !== thing);
+    this.#show();
+  }
+
+  #move(thing, points) {
+    this.#film.path(thing, points);
+    this.#send({ type: "eyeline.track.append", thing, points });
+    this.#show();
+  }
+
+  /** The thing of the last path goes back to where it was, or moves as the prompt says. */
+  #undo() {
+    const path = this.#paths.pop();
+    if (!path) return;
+    const { thing, from, count } = path;
+    this.#canvas.put(thing, from);
+    this.#film.cut(thing, count);
+    this.#send({ type: "eyeline.track.clear", thing });
+    if (from) this.#send({ type: "eyeline.track.append", thing, points: [from] });
+    this.#show();
+  }
+
+  #show() {
+    this.#button.disabled = !this.#paths.length;
+  }
+}

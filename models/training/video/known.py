@@ -21,6 +21,7 @@ from models.generation.small.loading import SmallVideoModel, find_files, load
 from models.generation.small.planner import START_POSITIONS
 from models.generation.small.prompt_reader import read_prompt
 from models.generation.small.vocabulary import Vocabulary, with_article, without_article
+from models.streaming import run
 
 CELL = 44  # pixels of a side
 COLUMNS = 8
@@ -47,11 +48,9 @@ def draw(model: SmallVideoModel, prompt: str, *positions: tuple[float, float]) -
     track = torch.full((MAX_THINGS, FRAMES_PER_LATENT, 2), torch.nan)
     for thing, position in enumerate(positions):
         track[thing] = torch.tensor(position)
-    state = generator.init_state()
-    for _ in range(CHUNKS):
-        control = ChunkControl(model.prompt_encoder.prompt(caption), track)
-        state, (frames,) = generator.step(state, control)
-    return frames[-1]
+    control = ChunkControl(model.prompt_encoder.prompt(caption), track)
+    *_, last = run(generator, [control] * CHUNKS)
+    return np.asarray(last[-1], np.uint8)
 
 
 def presets(known: Vocabulary) -> list[str]:

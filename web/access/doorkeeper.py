@@ -37,6 +37,14 @@ class Doorkeeper:
             audit=AuditLog(settings.audit),
         )
 
+    def count_request(self, caller: Caller) -> None:
+        """Count a request of `caller`, or another thing that costs as much.
+
+        Raises:
+            RateLimitedError: it has made too many.
+        """
+        self.rates.count_request(self.keys.current(caller))
+
     def authenticate(self, given: str | None, *, now: float, address: str) -> Caller:
         """Return who sends the key or client secret `given` from `address`.
 

@@ -87,7 +87,7 @@ class Gate:
             given = bearer_token(headers) or subprotocol_key(scope.get("subprotocols", []))
             caller = self._doorkeeper.authenticate(given, now=self._now(), address=arrival.address)
             arrival.caller = state[CALLER] = caller
-            self._doorkeeper.rates.count_request(caller)
+            self._doorkeeper.count_request(caller)
             if rule.scope not in caller.scopes:
                 raise _not_in_scope(caller, rule)
         return rule

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a service that only its own machine uses counts nothing
 
 Used = Literal["minutes", "file_minutes"]
 
+RATE_LIMITED = "rate_limit_exceeded"  # error code, as of OpenAI
 MINUTE, DAY = 60, 86_400  # seconds
 USED_FOR: dict[Used, str] = {"minutes": "of sessions", "file_minutes": "of transcribed sound"}
 
@@ -30,7 +31,7 @@ class RateLimitedError(ProblemError):
         super().__init__(
             429,
             f"{detail}: try again in {self.retry_after} s",
-            code="rate_limit_exceeded",
+            code=RATE_LIMITED,
             headers={"Retry-After": str(self.retry_after)},
         )
 
@@ -106,11 +107,14 @@ class ClientRates:
         limit = _seconds(caller, what)
         if limit is None:
             return True
-        name = _name(caller, what)
-        left = limit - math.floor(self._windows.used(name, DAY))
+        left = limit - self.used(caller, what)
         if seconds > 0 and left > 0:
-            self._windows.take(name, DAY, limit, min(seconds, left))
+            self._windows.take(_name(caller, what), DAY, limit, min(seconds, left))
         return seconds < left
+
+    def used(self, caller: Caller, what: Used) -> int:
+        """Return how many seconds of `what` the key of `caller` has used."""
+        return math.floor(self._windows.used(_name(caller, what), DAY))
 
 
 def _seconds(caller: Caller, what: Used) -> int | None:

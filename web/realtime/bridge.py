@@ -54,8 +54,8 @@ CLOSING_TIMEOUT = 0.5  # the same when the service ends
 class SessionBridge:
     """One client's protocol and the channels around it.
 
-    `clear_speech` is called when speech on a WebRTC track is interrupted. `carried` is what the
-    session remembers.
+    `clear_speech` is called when speech on a WebRTC track is interrupted, and `count` as of
+    `parse_message`. `carried` is what the session remembers.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class SessionBridge:
         *,
         clear_speech: Callable[[], object] = lambda: None,
         carried: CarriedState | None = None,
+        count: Callable[[], object] = lambda: None,
     ) -> None:
         self.record = record
         self.carried = carried or CarriedState()
@@ -78,6 +79,7 @@ class SessionBridge:
         self._worker = worker
         self._images = images
         self._clear_speech = clear_speech
+        self._count = count
         self._follow_ups: Channel[Input] = Channel(FOLLOW_UP_QUEUE)
         self._clock: Clock | None = None  # None until the session runs
         self._audio = AudioWatch()
@@ -96,7 +98,7 @@ class SessionBridge:
         now = 0.0 if self._clock is None else self._clock.now()
         with self._audio.receiving():
             try:
-                message, images = await parse_message(text, self._worker, self._images)
+                message, images = await parse_message(text, self._worker, self._images, self._count)
             except ProtocolError as error:
                 await self._ready.wait()
                 await self.refuse(error)

@@ -3,6 +3,7 @@
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from media.channel import ChannelClosedError
 from media.clock import Clock
@@ -70,6 +71,7 @@ class Call(ResumableSession[PeerLine]):
             context.models.services.images,
             clear_speech=self._clear_speech,
             carried=carried,
+            count=partial(context.doorkeeper.count_request, record.opener),
         )
         super().__init__(context, record, bridge, clock)
         self.media = media

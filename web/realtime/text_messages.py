@@ -4,27 +4,40 @@ What is long is done on a worker; images are decoded in processes of their own.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from media.errors import UnreadableMediaError
 from media.images.decoder import ImageDecoder, Pixels
 from media.worker import Worker
+from web.access.rates import RATE_LIMITED, RateLimitedError
+from web.protocol.client_events.generation_messages import PromptSet
+from web.protocol.client_events.messages import ItemCreate, ProtocolError, ResponseCreate
 from web.protocol.client_events.received import ReceivedMessage, receive
 from web.protocol.state import Event
 
 LONG_MESSAGE = 16_384  # characters from which a message takes over a millisecond
+COSTLY = (ItemCreate, PromptSet, ResponseCreate)
 
 
 async def parse_message(
-    text: str, worker: Worker, decoder: ImageDecoder
+    text: str, worker: Worker, decoder: ImageDecoder, count: Callable[[], object]
 ) -> tuple[ReceivedMessage, Sequence[Pixels]]:
     """Return the message in `text`, and its images decoded.
 
+    `count` is called for one that costs as much as a request; it raises RateLimitedError.
+
     Raises:
-        ProtocolError: it is not a client event, or an image in it cannot be read.
+        ProtocolError: it is not a client event, an image in it cannot be read, or there were too
+            many.
     """
     message = await worker.run(receive, text) if len(text) > LONG_MESSAGE else receive(text)
+    if isinstance(message.event, COSTLY):
+        try:
+            count()
+        except RateLimitedError as error:
+            id = message.event.event_id
+            raise ProtocolError(error.detail, code=RATE_LIMITED, event_id=id) from error
     images = []
     for image in message.images:
         try:

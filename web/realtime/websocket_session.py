@@ -1,6 +1,7 @@
 """A session over WebSockets: what a client sends and gets are events alone."""
 
 from dataclasses import replace
+from functools import partial
 
 from media.clock import Clock
 from media.events.session import Output
@@ -34,6 +35,7 @@ class WebSocketSession(ResumableSession[WebSocketLine]):
             context.message_worker,
             context.models.services.images,
             carried=carried,
+            count=partial(context.doorkeeper.count_request, record.opener),
         )
         super().__init__(context, record, bridge, clock)
 

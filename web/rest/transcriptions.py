@@ -25,6 +25,8 @@ from models.errors import ModelError, StoreError
 from models.speakers.clustering import NOBODY
 from models.speakers.whole_file import FileVoices
 from models.speakers.words import word_speakers
+from web.access.auth import Caller
+from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError
 from web.rest.event_stream import event_stream, json_event
@@ -55,7 +57,8 @@ async def create_translation(request: Request) -> Response:
 
 
 async def _create(request: Request, task: Task) -> Response:
-    context = service_context(request)
+    context, caller = service_context(request), caller_of(request)
+    context.doorkeeper.rates.check_minutes(caller, "file_minutes")
     size = request.headers.get("content-length", "")
     stored = int(size) if size.isdecimal() else context.settings.max_upload_size
     async with (
@@ -69,7 +72,7 @@ async def _create(request: Request, task: Task) -> Response:
         sound = UploadedSound(fields.track)
         spoken = SpokenLanguage(asked_language(context, fields.language, task), task)
         voices = context.models.services.files.voices() if fields.speakers else None
-        parts = transcribe_upload(context, upload, spoken, sound, voices)
+        parts = metered(context, caller, transcribe_upload(context, upload, spoken, sound, voices))
         # Transcribed before the response starts: an unreadable file gets an error status.
         first = await anext(parts, TranscribedPart([], 0))
     if fields.streamed:
@@ -127,6 +130,22 @@ async def transcribe_upload(
             ) is not None:
                 spoken.detected = parts.detected
                 yield part
+
+
+async def metered(
+    context: ServiceContext, caller: Caller, parts: AsyncGenerator[TranscribedPart, None]
+) -> AsyncGenerator[TranscribedPart, None]:
+    """Yield `parts`, and take their sound from the minutes of the caller's key.
+
+    A file that has begun is transcribed to its end.
+    """
+    spent = 0
+    async with aclosing(parts):
+        async for part in parts:
+            end = part.end // RATE
+            context.doorkeeper.rates.spend(caller, "file_minutes", end - spent)
+            spent = end
+            yield part
 
 
 def _speakers(voices: FileVoices | None, words: list[RecognizedWord]) -> list[int]:

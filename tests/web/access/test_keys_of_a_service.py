@@ -3,22 +3,28 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import websockets
 
+from models.asr.offline.transcription import TranscribedPart
+from models.asr.words import RATE
 from tests.patience import PATIENCE
 from tests.web.access.windows_clock import WindowsClock
 from tests.web.served import Served, scripted_models, served
+from web.access.auth import Caller
 from web.access.keys.key_edit import Values, add_key, revoke_key
-from web.access.keys.scopes import KeyScope
+from web.access.keys.scopes import ApiKey, KeyLimits, KeyScope
+from web.access.rates import ClientRates, RateLimitedError
 from web.config import Settings
 from web.operation import enforcement
+from web.rest.transcriptions import metered
 
 Connect = Callable[[str], Any]
 
@@ -171,6 +177,29 @@ async def test_requests_over_the_limit_get_429_and_when_to_try_again(
         assert denied.value.response.headers["Retry-After"]
 
 
+async def test_messages_that_cost_a_request_get_an_error_event_and_the_session_goes_on(
+    operator: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    WindowsClock(monkeypatch)
+    key = await operator.add("chatty", {"requests": 5})
+    async with operator.connect(key) as socket:
+        await session_id(socket)
+        message = {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": "hi"}],
+        }
+        create = {"type": "conversation.item.create", "event_id": "mine", "item": message}
+        for _ in range(6):
+            await socket.send(json.dumps(create))
+        error = (await event(socket, "error"))["error"]
+        assert error["code"] == "rate_limit_exceeded"
+        assert error["event_id"] == "mine"
+        assert "5 requests a minute: try again in" in error["message"]
+        await socket.send(json.dumps({"type": "session.update", "session": {"type": "realtime"}}))
+        await event(socket, "session.updated")
+
+
 async def test_a_revoked_key_ends_its_secrets_its_sessions_and_nobody_elses(
     operator: Operated,
 ) -> None:
@@ -313,6 +342,34 @@ async def test_a_key_is_taken_from_no_other_place_of_a_request(operator: Operate
             assert (await web.get("/sessions", **place)).status_code == 401, place
         twice = [("Authorization", "Bearer wrong"), ("Authorization", f"Bearer {key}")]
         assert (await web.get("/sessions", headers=twice)).status_code == 401
+
+
+async def test_a_key_without_minutes_for_files_has_none_transcribed(operator: Operated) -> None:
+    key = await operator.add("nofiles", {"file_minutes": 0})
+    async with operator.client(key) as web:
+        refused = await web.post("/v1/audio/transcriptions", files={"file": b"x"})
+    assert refused.status_code == 429
+    assert "0 minutes of transcribed sound in 24 hours" in refused.json()["detail"]
+
+
+async def test_the_sound_of_a_file_is_taken_from_the_minutes_of_its_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    WindowsClock(monkeypatch)
+    rates = ClientRates()
+    context: Any = SimpleNamespace(doorkeeper=SimpleNamespace(rates=rates))
+    caller = Caller(ApiKey("anna", b"", limits=KeyLimits(file_minutes=1)))
+
+    async def parts() -> AsyncGenerator[TranscribedPart, None]:
+        for seconds in (20.5, 41, 59.5, 75):
+            yield TranscribedPart([], round(seconds * RATE))
+
+    left = [
+        60 - rates.used(caller, "file_minutes") async for _ in metered(context, caller, parts())
+    ]
+    assert left == [40, 19, 1, 0]
+    with pytest.raises(RateLimitedError):
+        rates.check_minutes(caller, "file_minutes")
 
 
 async def test_minutes_that_are_used_up_end_the_sessions_of_a_key(

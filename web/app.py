@@ -16,12 +16,19 @@ from web import problems
 from web.access.doorkeeper import Doorkeeper
 from web.access.gate import Gate
 from web.config import Settings
-from web.context import ServiceContext, capabilities, service_sessions, waiting_lines
+from web.context import (
+    ServiceContext,
+    SessionTraces,
+    capabilities,
+    service_sessions,
+    waiting_lines,
+)
 from web.history.store import RecordingStore
 from web.history.tickets import Tickets
 from web.loading.models import LoadedModels
 from web.operation import routes as operation
 from web.operation.enforcement import enforce
+from web.operation.traces import traces_to
 from web.page import client_files, gradio_page
 from web.page.frame import GradioFrame
 from web.realtime import websocket as realtime
@@ -116,6 +123,20 @@ def _add_middleware(app: FastAPI, settings: Settings, doorkeeper: Doorkeeper) ->
 async def _lifespan(
     settings: Settings, models: LoadedModels, doorkeeper: Doorkeeper, app: FastAPI
 ) -> AsyncIterator[None]:
+    """Run the service, with traces if they are wanted."""
+    with traces_to(settings.traces) as traces:
+        async with _running(settings, models, doorkeeper, traces, app):
+            yield
+
+
+@asynccontextmanager
+async def _running(
+    settings: Settings,
+    models: LoadedModels,
+    doorkeeper: Doorkeeper,
+    traces: SessionTraces | None,
+    app: FastAPI,
+) -> AsyncIterator[None]:
     """Create what the routes share, and end what runs when the service does."""
     file_worker, message_worker = Worker("files"), Worker("messages", threads=MESSAGE_THREADS)
     loop = asyncio.get_running_loop()
@@ -139,6 +160,7 @@ async def _lifespan(
                 recordings=recordings,
                 rebuilder=Rebuilder(settings, models, recordings, tasks),
                 tickets=Tickets(),
+                traces=traces,
             )
             tasks.create_task(recordings.sweep(), name="sweep recordings")
             async with _in_cluster(context, app) as app.state.context:

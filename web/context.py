@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, Protocol
 from starlette.requests import HTTPConnection
 
 from media.clock import Clock
+from media.events.session import Input
+from media.pipeline.context import Send
 from media.pipeline.models.generation import GenerationServer
 from media.worker import Worker
 from web.access.admission import Load, Shares
@@ -63,6 +66,15 @@ def service_sessions(
     )
 
 
+class SessionTraces(Protocol):
+    """Traces of what sessions do (`web.operation.traces`)."""
+
+    def following(
+        self, session: str, clock: Clock, source: AsyncIterable[Input], send: Send
+    ) -> AbstractContextManager[tuple[AsyncIterable[Input], Send]]:
+        """Return `source` and `send` of a session that note the times of what passes."""
+
+
 class ClusterEdge(Protocol):
     """What this service does as one of several machines (`web.cluster`)."""
 
@@ -96,7 +108,8 @@ class ServiceContext:
     long messages of clients. `tasks` has the tasks that outlive the request that created them.
     `closing` is set when the service ends. `ended_session_lock` admits one question at a time about
     sessions that have ended. `tickets` are of videos of `recordings`, and `rebuilder` makes their
-    memories again. `cluster` is None on a machine that runs alone.
+    memories again. `cluster` is None on a machine that runs alone, and
+    `traces` where none are wanted.
     """
 
     settings: Settings
@@ -115,6 +128,7 @@ class ServiceContext:
     rebuilder: Rebuilder
     tickets: Tickets
     cluster: ClusterEdge | None = None
+    traces: SessionTraces | None = None
 
     async def start_session(self, kind: SessionKind, caller: Caller) -> SessionRecord:
         """Return a new session, see `Sessions.start`."""

@@ -17,6 +17,7 @@ from web.config import PREFIX, Settings
 from web.errors import UsageError
 from web.loading.models import load_models
 from web.loading.warm_up import warm_up
+from web.operation.traces import check_installed
 from web.page.frame import rendering
 from web.serving.exit_deadline import ExitDeadline
 from web.serving.server import EyelineServer, address_error
@@ -31,14 +32,15 @@ def serve(settings: Settings, *, banner: str | None) -> int:
     """Serve until Ctrl-C or SIGTERM; return 0. `banner` is printed when the server listens.
 
     Raises:
-        UsageError: the address is in use, or does not belong to this machine, or anybody could use
-            the service.
+        UsageError: the address is in use, or does not belong to this machine, anybody could use the
+            service, or a package that a setting needs is missing.
         KeyFileError: the file of keys cannot be used.
         ModelError, PageError: a model cannot be loaded, or the page not rendered.
     """
     check_access(settings)
     if settings.keys is not None:
         read_keys(settings.keys)  # a mistake in it is told before models are loaded
+    check_installed(settings.traces)
     for name in delete_abandoned(settings.memory_folder):
         logger.info("deleted %s, which a killed process left", name)
     deadline = ExitDeadline(END_TIMEOUT)

@@ -6,8 +6,7 @@ run_session -> emit -> protocol -> outgoing -> client
 
 Media do not wait for the protocol, so a client that reads its events slowly still gets its audio
 and video into the session; the inputs of its messages go in before their events are queued. Inputs
-that follow from outputs (the question of a turn, say) have a channel of their own, so no stage of
-the session waits for room in its own source.
+that follow from outputs have a channel of their own, so no stage waits for room in its own source.
 """
 
 import asyncio
@@ -77,9 +76,8 @@ class SessionBridge:
         )
         self.protocol = protocol
         self._worker = worker
-        self._images = images
+        self._parse = partial(parse_message, worker=worker, decoder=images, count=count)
         self._clear_speech = clear_speech
-        self._count = count
         self._follow_ups: Channel[Input] = Channel(FOLLOW_UP_QUEUE)
         self._clock: Clock | None = None  # None until the session runs
         self._audio = AudioWatch()
@@ -98,7 +96,7 @@ class SessionBridge:
         now = 0.0 if self._clock is None else self._clock.now()
         with self._audio.receiving():
             try:
-                message, images = await parse_message(text, self._worker, self._images, self._count)
+                message, images = await self._parse(text)
             except ProtocolError as error:
                 await self._ready.wait()
                 await self.refuse(error)

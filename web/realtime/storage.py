@@ -7,6 +7,7 @@ from contextlib import ExitStack, aclosing, suppress
 from pathlib import Path
 from typing import Any
 
+from media.clock import Clock
 from media.events.session import Input
 from media.events.vision import Degraded
 from media.pipeline.context import Send
@@ -29,6 +30,8 @@ async def run_stored_session(
     record: SessionRecord,
     source: AsyncIterable[Input],
     send: Send,
+    *,
+    clock: Clock,
     **options: Any,
 ) -> None:
     """Run the session of `record`; with the setting `recordings`, keep its inputs and memory.
@@ -38,6 +41,21 @@ async def run_stored_session(
     Raises:
         ExceptionGroup: a stage failed.
     """
+    with ExitStack() as stack:
+        if context.traces is not None:
+            traced = context.traces.following(record.id, clock, source, send)
+            source, send = stack.enter_context(traced)
+        await _run_stored(context, record, source, send, clock=clock, **options)
+
+
+async def _run_stored(
+    context: ServiceContext,
+    record: SessionRecord,
+    source: AsyncIterable[Input],
+    send: Send,
+    **options: Any,
+) -> None:
+    """Run the session where its memory is kept."""
     noted, settings = _noted(source, record), context.settings
     memory = None if context.cluster is None else context.cluster.memory_folder(record)
     if settings.recordings is None:

@@ -1,11 +1,12 @@
 """Settings for those who operate the service."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from web.log_lines import LogFormat
+from web.setting_checks import http_url
 
 
 class OperationSettings(BaseSettings):
@@ -23,6 +24,9 @@ class OperationSettings(BaseSettings):
     disk_timeout: float = Field(30.0, gt=0)
     """seconds that the disk may take to write a part of a recording; then the session is not
     recorded any more, and goes on"""
+    traces: Annotated[str, AfterValidator(http_url)] | None = None
+    """URL of an OpenTelemetry collector (OTLP over HTTP), such as http://localhost:4318, that gets
+    a trace of each turn; needs the extra `traces`"""
     hang_timeout: float = Field(300.0, ge=0)
     """seconds that one computation of a model may take: a longer one hangs and is given up, so that
     its session or request ends with an error and others go on; 0 waits for ever"""

@@ -1,12 +1,14 @@
 """What a call sends: devices, screens and clips, changed while it runs, and what goes wrong."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.chromium import PATIENCE_MS, Devices, camera_file, chromium, silent_microphone
+from tests.paths import SAMPLE
 from tests.web.served import Served, scripted_models, served
 from web.config import Settings
 
@@ -295,6 +297,37 @@ def test_files_addresses_and_pictures_take_the_place_of_the_camera(page: Page) -
     assert found["left"] == both
 
 
+def test_the_sample_clip_gives_moving_pictures_and_sound(page: Page) -> None:
+    found = run(
+        page,
+        """
+        const inputs = new Inputs({ picture: { kind: "sample" } });
+        await inputs.open();
+        const tracks = inputs.stream.getTracks();
+        const video = Object.assign(document.createElement("video"), { muted: true });
+        video.srcObject = inputs.stream;
+        await video.play();
+        const frame = () =>
+            new Promise((done) => video.requestVideoFrameCallback((_, at) => done(at)));
+        await frame();
+        const { width, height } = await frame();
+        const context = new AudioContext();
+        const meter = context.createAnalyser();
+        context.createMediaStreamSource(inputs.stream).connect(meter);
+        const samples = new Float32Array(meter.fftSize);
+        let loudest = 0;
+        while (loudest < 0.05) {
+            await frame();
+            meter.getFloatTimeDomainData(samples);
+            loudest = Math.max(loudest, ...samples.map(Math.abs));
+        }
+        inputs.close();
+        return { width, height, states: tracks.map((track) => track.readyState) };
+        """,
+    )
+    assert found == {"width": 640, "height": 360, "states": ["ended", "ended"]}
+
+
 def test_a_shared_screen_mixes_its_sound_and_the_camera_is_back_when_it_ends(page: Page) -> None:
     found = run(
         page,
@@ -408,3 +441,92 @@ def test_the_screen_stays_on_the_theme_follows_and_a_gone_loudspeaker_is_told(pa
     assert found["locks"] == 2
     assert found["dark"] == [True, False, True]
     assert (found["can"], found["speakers"]) == (True, [True, False])
+
+
+def mounted(page: Page) -> Page:
+    """Put the demo page onto the bare one."""
+    page.evaluate(
+        """async () => {
+            document.body.innerHTML = await (await fetch("page.html")).text();
+            (await import("./page.js")).mount(document.body);
+        }"""
+    )
+    page.locator("[data-part=start]:enabled").wait_for()
+    return page
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-part={name}]")
+
+
+def live(page: Page) -> list[str]:
+    """Return the ids of the sessions that run."""
+    sessions = page.request.get("/sessions").json()["sessions"]
+    return [session["id"] for session in sessions if session["state"] == "live"]
+
+
+def test_on_the_page_sources_change_in_a_call_and_choices_are_remembered(page: Page) -> None:
+    page.route(f"{CLIPS}/**", answer)
+    mounted(page)
+    part(page, "start").click()
+    expect(page.locator(".eyeline")).to_have_attribute("data-state", "live")
+    page.click("[data-tab=settings]")
+    session = live(page)
+    part(page, "picture").select_option("address")
+    part(page, "address").fill(f"{CLIPS}/gone.mp4")
+    part(page, "address").press("Enter")
+    expect(part(page, "problem")).to_contain_text("clips.example has nothing at this address.")
+    expect(part(page, "picture")).to_have_value("camera")  # is sent on
+    part(page, "address").fill(f"{CLIPS}/sign.svg")
+    part(page, "address").press("Enter")
+    expect(part(page, "camera-name")).to_have_text("sign.svg")
+    expect(part(page, "problem")).to_be_hidden()
+    part(page, "file").set_input_files(SAMPLE)
+    expect(part(page, "camera-name")).to_have_text("sample.webm")
+    part(page, "picture").select_option("camera")
+    expect(part(page, "camera-name")).to_have_text("Camera")
+    other = part(page, "microphones").locator("option").nth(1)
+    label = other.inner_text()
+    part(page, "microphones").select_option(label=label)
+    page.wait_for_function("label => localStorage['eyeline.devices']?.includes(label)", arg=label)
+    part(page, "theme").select_option("dark")
+    expect(page.locator("body")).to_have_class(re.compile("dark"))
+    assert live(page) == session
+    page.reload()
+    page.click("h1")
+    mounted(page)
+    expect(page.locator("body")).to_have_class(re.compile("dark"))
+    part(page, "start").click()
+    expect(page.locator(".eyeline")).to_have_attribute("data-state", "live")
+    chosen = "select => select.selectedOptions[0].textContent"
+    assert part(page, "microphones").evaluate(chosen) == label
+
+
+def test_on_the_page_a_camera_that_is_unplugged_is_told_and_a_screen_that_is_refused(
+    page: Page,
+) -> None:
+    page.evaluate(
+        """() => {
+            const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wanted) => {
+                const stream = await real(wanted);
+                window.camera = stream.getVideoTracks()[0] ?? window.camera;
+                return stream;
+            };
+            navigator.mediaDevices.getDisplayMedia = async () => {
+                throw new DOMException("", "NotAllowedError");
+            };
+        }"""
+    )
+    mounted(page)
+    part(page, "start").click()
+    expect(page.locator(".eyeline")).to_have_attribute("data-state", "live")
+    part(page, "share-screen").click()
+    expect(part(page, "problem")).to_contain_text("No screen was shared.")
+    expect(part(page, "share-screen")).to_have_attribute("aria-pressed", "false")
+    page.evaluate("() => (camera.stop(), camera.dispatchEvent(new Event('ended')))")
+    expect(part(page, "problem")).to_contain_text("was unplugged or switched off.")
+    expect(part(page, "problem")).to_contain_text("Sound is still sent")
+    page.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
+    expect(part(page, "problem")).to_be_hidden()
+    page.wait_for_function("document.querySelector('[data-part=camera]').videoWidth > 0")

@@ -166,49 +166,6 @@ def test_times_read_as_a_person_writes_them(page: Page, seconds: float, text: st
     assert page.evaluate('async (s) => (await import("./captions.js")).clock(s)', seconds) == text
 
 
-def test_the_sample_clip_gives_moving_pictures_and_sound(page: Page) -> None:
-    page.click("body")  # browsers play sound only after a gesture
-    found = page.evaluate(
-        """async () => {
-            const { openSample } = await import("./sample.js");
-            const source = await openSample();
-            const video = Object.assign(document.createElement("video"), { muted: true });
-            video.srcObject = source.stream;
-            await video.play();
-            const frame = () =>
-                new Promise((done) => video.requestVideoFrameCallback((_, at) => done(at)));
-            await frame();
-            const second = await frame();
-            const context = new AudioContext();
-            const meter = context.createAnalyser();
-            context.createMediaStreamSource(source.stream).connect(meter);
-            const samples = new Float32Array(meter.fftSize);
-            let loudest = 0;
-            while (loudest < 0.05) {
-                await frame();
-                meter.getFloatTimeDomainData(samples);
-                loudest = Math.max(loudest, ...samples.map(Math.abs));
-            }
-            const found = { width: second.width, height: second.height, loudest };
-            source.close();
-            return { ...found, states: source.stream.getTracks().map((track) => track.readyState) };
-        }"""
-    )
-    assert (found["width"], found["height"]) == (640, 360)
-    assert found["loudest"] >= 0.05
-    assert found["states"] == ["ended", "ended"]
-
-
-def test_a_clip_that_is_missing_is_a_clear_error(page: Page) -> None:
-    message = page.evaluate(
-        """async () => {
-            const { openSample } = await import("./sample.js");
-            return openSample("nothing.webm").catch((error) => error.message);
-        }"""
-    )
-    assert message == "the sample clip does not play: this browser cannot load or play it"
-
-
 def test_a_silent_server_is_distinguished_from_one_that_refuses(page: Page) -> None:
     tried = """async (url) => {
         const { EyelineClient } = await import("./eyeline.js");

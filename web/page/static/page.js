@@ -1,7 +1,6 @@
 /** The demo page: one call at a time, of a camera or the sample clip. */
 
-import { openCamera } from "./camera.js";
-import { enable, nameSource } from "./call/controls.js";
+import { enable } from "./call/controls.js";
 import { listenToKeys } from "./call/keys.js";
 import { Presence } from "./call/presence.js";
 import { expected, problemOf } from "./call/problems.js";
@@ -15,22 +14,23 @@ import { LanguageChoice } from "./languages.js";
 import { addLasting } from "./lasting/lasting.js";
 import { Timeline } from "./memory/timeline.js";
 import { RelevanceVeil } from "./relevance.js";
-import { openSample } from "./sample.js";
+import { addAppearance } from "./sources/appearance.js";
+import { Sources } from "./sources/sources.js";
+import { addViewButtons } from "./sources/view_buttons.js";
 import { SpendingLine } from "./spending.js";
 import { Stage } from "./stage.js";
 import { Tabs } from "./tabs.js";
 import { drawProblem, drawQuality, drawState, drawStats, partsOf } from "./view.js";
 
-/** Start the page in `root`; its markup is page.html. @param {HTMLElement} root */
-export const mount = (root) => void new Page(root.querySelector(".eyeline"));
+/** Start the page in `root`; its markup is page.html. @param {HTMLElement} root @param {{key?: string}} [options] the server's key */
+export const mount = (root, { key = "" } = {}) => void new Page(root.querySelector(".eyeline"), key);
 
 class Page {
   #root;
   #page;
-  #key = "";
+  #key;
   #late = ""; // what the server says while it does not keep up
   /** @type {EyelineClient | null} */ #client = null;
-  /** @type {import("./sample.js").Source | null} */ #source = null;
   #lost = false; // the last call broke: the page offers to take it up again
   #timeline;
   #conversation;
@@ -40,10 +40,12 @@ class Page {
   #spending;
   #veil;
   #board;
+  #sources;
   #tabs;
   #calls = new EventTarget(); // events: open {client}, state {state, reason}, in `detail`
 
-  constructor(root) {
+  constructor(root, key) {
+    this.#key = key;
     this.#root = root;
     const page = (this.#page = partsOf(root));
     page.icon.src = new URL("icon.svg", import.meta.url).href;
@@ -55,6 +57,8 @@ class Page {
     this.#spending = new SpendingLine(page.spending);
     this.#veil = new RelevanceVeil(page.veil, page.camera, page["veil-about"]);
     this.#board = new DrawingBoard(page);
+    this.#sources = new Sources(page, (problem) => drawProblem(page, problem));
+    this.#sources.inputs.addEventListener("track", ({ detail }) => this.#send(detail));
     const stage = new Stage(page);
     this.#tabs = new Tabs(root, page.tabs, (view) => stage.follow(view === "draw"));
     this.#listenToControls();
@@ -66,7 +70,6 @@ class Page {
     const page = this.#page;
     page.start.onclick = page.reconnect.onclick = () => this.#start();
     page.stop.onclick = () => this.#client?.stop();
-    page.sample.onchange = () => nameSource(page);
     page.mute.onclick = () => page.hold.checked || this.#mute(!this.#client.muted);
     page["offer-sample"].onclick = () => this.#startSample();
     page["key-form"].onsubmit = (event) => this.#useKey(event);
@@ -97,6 +100,10 @@ class Page {
       key: () => this.#key,
     };
     addLasting(here);
+    addViewButtons(here, this.#sources);
+    addAppearance(here);
+    const tell = ({ detail }) => this.#root.dispatchEvent(new CustomEvent("eyeline:call", { detail, bubbles: true }));
+    this.#calls.addEventListener("open", tell); // pages around this one listen too
   }
 
   /** Open a call. What is on the page stays. */
@@ -105,28 +112,24 @@ class Page {
     this.#show("opening");
     const client = (this.#client = new EyelineClient());
     try {
-      this.#source = this.#page.sample.checked ? await openSample() : await this.#openCamera();
-      this.#page.camera.srcObject = this.#source.stream;
+      const stream = (this.#page.camera.srcObject = await this.#sources.open());
       this.#listen(client);
       this.#page.generated.srcObject = client.remote;
-      await client.connect({ stream: this.#source.stream, key: this.#key, session: this.#session() });
+      await client.connect({ stream, key: this.#key, session: this.#session() });
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  #startSample() {
-    this.#page.sample.checked = true;
+  async #startSample() {
+    await this.#sources.choose({ kind: "sample" });
     this.#start();
   }
 
-  async #openCamera() {
-    const source = await openCamera();
-    if (source.lacking) {
-      const kept = source.lacking === "camera" ? "sound" : "the picture";
-      drawProblem(this.#page, { what: `No ${source.lacking} was found.`, advice: `Only ${kept} is sent.` });
-    }
-    return source;
+  /** Send another track in the middle of the call. */
+  #send({ kind, track }) {
+    this.#client?.replace(kind, track);
+    if (kind === "audio" && this.#live) this.#presence.open(this.#sources.inputs.stream);
   }
 
   #listen(client) {
@@ -170,7 +173,7 @@ class Page {
     this.#timeline.clear();
     this.#veil.clear();
     this.#conversation.begin();
-    this.#presence.open(this.#source.stream);
+    this.#presence.open(this.#sources.inputs.stream);
     if (this.#page.hold.checked) this.#client.mute(true);
   }
 
@@ -187,7 +190,6 @@ class Page {
     this.#root.dataset.behind = String(this.#late !== "");
     drawState(page, state, this.#late, adviceFor({ drawing: page.stage.dataset.generated === "on" }));
     enable(page, state);
-    nameSource(page);
     this.#presence.show();
   }
 
@@ -241,8 +243,7 @@ class Page {
   #closeSource() {
     this.#board.detach();
     this.#presence.close();
-    this.#source?.close();
-    this.#source = null;
+    this.#sources.close();
     this.#page.camera.srcObject = this.#page.generated.srcObject = null;
     this.#spending.clear();
     this.#veil.clear();

@@ -1,7 +1,5 @@
 /** The controls of a call: which are shown and can be used, by its state. */
 
-const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
-
 /** @param {Record<string, any>} page its parts @param {string} state of the call */
 export function enable(page, state) {
   const live = state === "live" || state === "muted";
@@ -17,13 +15,4 @@ export function enable(page, state) {
   page.suggestions.inert = !live;
   page.mute.textContent = page.hold.checked ? "Hold to talk" : state === "muted" ? "Unmute" : "Mute";
   page.mute.ariaPressed = String(state === "muted");
-}
-
-/** Say what Start opens, and what is sent. @param {Record<string, any>} page */
-export function nameSource(page) {
-  const sample = page.sample.checked;
-  page["camera-name"].textContent = sample ? "Sample clip" : "Camera";
-  page["camera-what"].textContent = sample ? CREDIT : "sent to the server";
-  const source = sample ? "play the sample clip" : "open the camera and the microphone";
-  page["camera-empty"].textContent = `Press Start to ${source}.`;
 }

@@ -1,6 +1,6 @@
 /** What the page says about a call that failed, and what it offers to do. */
 
-import { CameraError } from "../camera.js";
+import { InputError } from "../inputs/errors.js";
 import { CallError } from "../signaling.js";
 
 const FULL = "All sessions of this server are in use. Try again later.";
@@ -10,7 +10,7 @@ const FULL = "All sessions of this server are in use. Try again later.";
  * @returns {{what: string, advice?: string, offer?: "sample" | "reconnect" | "key"}}
  */
 export function problemOf(error, key) {
-  if (error instanceof CameraError) return { what: error.message, advice: error.advice, offer: "sample" };
+  if (error instanceof InputError) return { what: error.message, advice: error.advice, offer: "sample" };
   const status = error instanceof CallError ? error.status : 0;
   if (status === 401) {
     const what = key ? "This server does not accept that key." : "This server needs an API key.";
@@ -21,4 +21,4 @@ export function problemOf(error, key) {
 }
 
 /** Whether what happened is told by `problemOf`, and no fault of the page. @param {Error} error */
-export const expected = (error) => error instanceof CameraError || error instanceof CallError;
+export const expected = (error) => error instanceof InputError || error instanceof CallError;

@@ -13,8 +13,8 @@ import { request } from "./signaling.js";
 
 /** Put the page into `element`, with its style sheet. @param {HTMLElement} element @param {Embedding} [options] */
 export async function embed(element, { key = "", height = "85vh", caption, answer } = {}) {
-  const [page] = await Promise.all([request(new URL("page.html", import.meta.url), {}), styled()]);
-  element.innerHTML = await page.text();
+  const [markup] = await Promise.all([request(new URL("page.html", import.meta.url), {}), styled()]);
+  element.innerHTML = await markup.text();
   const root = /** @type {HTMLElement} */ (element.firstElementChild);
   root.style.height = height;
   root.addEventListener("eyeline:call", (event) => {

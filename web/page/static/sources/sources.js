@@ -4,15 +4,15 @@ import { found, listDevices, watchDevices } from "../inputs/devices.js";
 import { InputError } from "../inputs/errors.js";
 import { Inputs } from "../inputs/inputs.js";
 import { canShareScreen } from "../inputs/screen.js";
-import { keep, kept } from "../kept.js";
 import { canChooseSpeaker, chooseSpeaker } from "../showing/speaker.js";
+import { isObject, keep, kept } from "../store.js";
 import { choiceOf, fill } from "./device_menu.js";
 
 /** @typedef {import("../inputs/errors.js").Problem} Problem */
 /** @typedef {import("../inputs/source.js").Picture} Picture */
 /** @typedef {import("../inputs/devices.js").DeviceChoice} DeviceChoice */
 
-const KEY = "eyeline.devices";
+const KEPT = "devices"; // its name in the settings of the page
 const CREDIT = "Big Buck Bunny © Blender Foundation, CC BY 3.0";
 const OPENS = {
   camera: "open the camera and the microphone",
@@ -29,7 +29,7 @@ export class Sources {
   inputs = new Inputs();
   #page;
   #tell;
-  /** @type {Partial<Record<keyof typeof MENUS, DeviceChoice>>} */ #chosen = kept(KEY);
+  /** @type {Partial<Record<keyof typeof MENUS, DeviceChoice>>} */ #chosen = kept(KEPT, isObject) ?? {};
   /** @type {Problem | null} */ #told = null;
   #live = false;
 
@@ -117,7 +117,7 @@ export class Sources {
   async #device(kind, use) {
     const choice = choiceOf(this.#page[MENUS[kind]]);
     this.#chosen[kind] = choice;
-    keep(KEY, this.#chosen);
+    keep(KEPT, this.#chosen);
     await use(choice.id).catch((error) => this.#fail(error));
   }
 

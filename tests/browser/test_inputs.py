@@ -136,6 +136,35 @@ def test_a_call_without_a_camera_says_so_and_gets_one_later(page: Page) -> None:
     assert found["fps"] > 0
 
 
+def test_a_track_that_is_replaced_while_a_call_connects_is_the_one_that_is_sent(page: Page) -> None:
+    widths = run(
+        page,
+        """
+        const inputs = new Inputs();
+        const client = new EyelineClient();
+        const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 180 });
+        const context = canvas.getContext("2d");
+        const drawing = setInterval(() => context.fillRect(0, 0, 9, 9), 50);
+        const other = canvas.captureStream(10).getVideoTracks()[0];
+        await inputs.open();
+        const real = window.fetch;
+        window.fetch = async (url, options) => {
+            if (String(url).includes("/calls")) await client.replace("video", other);
+            return real(url, options);
+        };
+        await client.connect({ stream: inputs.stream });
+        const width = async () => (await client.measure()).sent.width;
+        const seen = new Set();
+        while (!seen.has(320)) seen.add(await width());
+        await client.stop();
+        clearInterval(drawing);
+        inputs.close();
+        return [...seen];
+        """,
+    )
+    assert widths[-1] == 320
+
+
 def test_a_device_that_is_unplugged_is_used_again_when_it_is_back(page: Page) -> None:
     found = run(
         page,

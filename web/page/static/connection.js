@@ -8,6 +8,7 @@ const OPUS = /^a=rtpmap:(\d+) opus\/48000\/2\r\n/gm; // the browser is asked to 
 const CHANNEL = "oai-events"; // the data channel's name in the OpenAI Realtime protocol
 const GATHERING_MS = 1000; // maximum wait for relay candidates before the offer is sent
 const OPENING_MS = 15000; // maximum wait for a connection after the answer
+export const KINDS = /** @type {const} */ (["audio", "video"]);
 const LOOK_MS = 500; // between two looks at what has arrived
 const SILENCE_MS = 3000; // without a packet, after which the connection counts as broken
 
@@ -29,8 +30,8 @@ export class Connection extends Emitter {
   constructor(iceServers, stream) {
     super();
     this.#peer = new RTCPeerConnection({ iceServers });
-    for (const kind of ["audio", "video"]) {
-      const track = stream.getTracks().find((each) => each.kind === kind) ?? null;
+    for (const kind of KINDS) {
+      const track = trackOf(stream, kind);
       // Without a track, too: there may be one later.
       const { sender } = this.#peer.addTransceiver(track ?? kind, { direction: "sendrecv", streams: [stream] });
       this.#senders.set(kind, sender);
@@ -113,6 +114,11 @@ export class Connection extends Emitter {
     clearInterval(this.#looks);
     this.emit("broken", { reason });
   }
+}
+
+/** The track of a kind that is sent, of which there is one at most. @param {MediaStream} stream @param {"audio" | "video"} kind */
+export function trackOf(stream, kind) {
+  return stream.getTracks().find((each) => each.kind === kind) ?? null;
 }
 
 /** How much has arrived, in packets and messages of any kind. @param {RTCStatsReport} report */

@@ -13,7 +13,7 @@
  */
 
 import { readStats } from "./browser_stats.js";
-import { Connection } from "./connection.js";
+import { Connection, KINDS, trackOf } from "./connection.js";
 import { Emitter } from "./events.js";
 import { CallError, request } from "./signaling.js";
 
@@ -153,7 +153,8 @@ export class EyelineClient extends Emitter {
   async #open(target) {
     const { iceServers } = await (await request(new URL("ice-servers", this.#root), { headers: this.#headers })).json();
     if (this.#is("ended")) throw stopped();
-    const connection = new Connection(iceServers ?? [], this.#sent);
+    const sent = new MediaStream(this.#sent.getTracks());
+    const connection = new Connection(iceServers ?? [], sent);
     connection.addEventListener("message", ({ detail }) => this.#receive(detail.data));
     connection.addEventListener("broken", ({ detail }) => this.#interrupt(connection, detail.reason, this.#waits));
     connection.addEventListener("closed", () => this.#interrupt(connection, "The server ended the call.", 0));
@@ -168,6 +169,10 @@ export class EyelineClient extends Emitter {
     }
     this.#connection = connection; // before the other one is closed
     before?.close();
+    for (const kind of KINDS) {
+      const track = trackOf(this.#sent, kind);
+      if (track !== trackOf(sent, kind)) await connection.replace(kind, track); // it was replaced meanwhile
+    }
     this.remote.getTracks().forEach((track) => this.remote.removeTrack(track));
     connection.tracks.forEach((track) => this.remote.addTrack(track));
     if (this.#steering) connection.steering?.apply(this.#steering);

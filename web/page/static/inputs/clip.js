@@ -47,10 +47,10 @@ export async function openAddress(address) {
 /**
  * The URL that was typed; https if it names no scheme.
  * @param {string} address
- * @param {{protocol: string}} page
+ * @param {{protocol: string}} site the page's own address
  * @throws {InputError} it is none, or the page may not load it
  */
-export function checked(address, page) {
+export function checked(address, site) {
   const text = address.trim();
   const written = /^[a-z][a-z0-9+.-]*:(?!\d)/i.test(text) ? text : `https://${text}`;
   const url = URL.canParse(written) ? new URL(written) : null;
@@ -58,7 +58,7 @@ export function checked(address, page) {
     const advice = "It must begin with https:// and name a video file, such as https://example.org/clip.mp4.";
     throw new InputError("clip", "That is no address of a video.", advice);
   }
-  if (page.protocol === "https:" && url.protocol === "http:" && url.hostname !== "localhost") {
+  if (site.protocol === "https:" && url.protocol === "http:" && url.hostname !== "localhost") {
     throw new InputError("clip", "A page over https cannot load a video over http.", "Use its https address, or save it and choose the file.");
   }
   return url;

@@ -29,7 +29,8 @@ SHOW = """async () => {
     const style = document.createElement("link");
     Object.assign(style, { rel: "stylesheet", href: "page.css" });
     const styled = new Promise((done) => (style.onload = done));
-    document.head.replaceChildren(style);
+    const icon = document.querySelector("link[rel=icon]"); // or the browser looks for favicon.ico
+    document.head.replaceChildren(icon, style);
     document.body.style = "margin: 0; max-width: none; padding: 0";
     await styled;
     (await import("./page.js")).mount(document.body);

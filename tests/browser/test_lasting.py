@@ -12,8 +12,9 @@ import pytest
 import webvtt
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.bare_page import ANSWERED
 from tests.browser.chromium import Witness, chromium, new_page
-from tests.browser.test_modules import ANSWERED, caption
+from tests.browser.test_modules import caption
 from tests.npm_packages import npm_packages
 from tests.web.assistants import KeepingAssistant
 from tests.web.rest.test_recordings import recorded

@@ -168,10 +168,9 @@ async def test_thousands_of_connections_without_a_request_keep_nobody_out(
 ) -> None:
     host, port = service.address.split(":")
     with ExitStack() as stack:
-        for _ in range(3000):
+        for _ in range(1500):  # more than EYELINE_CONNECTIONS
             stack.enter_context(socket.create_connection((host, int(port)), PATIENCE))
         await works(service)
-    await works(service)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A computation that does not end: it is given up, its user is told, and others go on."""
 
 import asyncio
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,7 +21,6 @@ from media.servers.urgency import Urgency
 from media.worker import DiskWorker
 from tests.chaos.conversation import answered, close_code, say, until
 from tests.chaos.failing import Failing
-from tests.chaos.scripted_service import running
 from tests.media.pipeline.scripted import replayed, scripted_devices
 from tests.patience import PATIENCE
 from tests.web.served import CountingRecognizer, scripted_models, served
@@ -153,15 +151,3 @@ async def test_a_disk_that_does_not_answer_ends_the_recording_and_not_the_sessio
         await worker.run(int)
     released.set()
     writer.abandon()
-
-
-@pytest.mark.slow
-async def test_ctrl_c_ends_a_service_in_which_a_model_hangs(tmp_path: Path) -> None:
-    with running(tmp_path, "hang", hang_timeout=0) as service:
-        async with websockets.connect(service.ws) as client:
-            await say(client)
-            assert service.process.stdout is not None
-            assert service.process.stdout.readline() == "hangs\n"
-            service.process.send_signal(signal.SIGINT)
-            assert service.process.wait(PATIENCE) == 0
-    assert "left behind" in service.log.read_text()

@@ -1,6 +1,7 @@
 """The service is killed in the middle of a session: what is left, and what the next one does."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import websockets
 
 from media.frames import SAMPLE_RATE, AudioChunk
 from media.recording.reader import read_items
-from tests.chaos.conversation import answered
+from tests.chaos.conversation import answered, say
 from tests.chaos.scripted_service import Running, running
 from tests.patience import PATIENCE
 from web.history.recording_files import HistoryWriter
@@ -17,26 +18,37 @@ from web.history.recordings import DELETED, REBUILT, sweep
 FLAC_FRAME = 4608  # samples, of which the last are not on the disk
 
 
-async def killed_after_an_answer(service: Running) -> None:
+async def answer_and_kill(service: Running) -> None:
     async with websockets.connect(service.ws) as client:
         assert "You asked: one two" in await answered(client)
         service.process.kill()
         service.process.wait(PATIENCE)
 
 
+async def hang_and_interrupt(service: Running) -> None:
+    """Let a session hang in its recognizer, and press Ctrl-C."""
+    async with websockets.connect(service.ws) as client:
+        await say(client)
+        assert service.process.stdout is not None
+        assert service.process.stdout.readline() == "hangs\n"
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(PATIENCE) == 0
+
+
 @pytest.mark.slow
-def test_a_killed_service_leaves_a_recording_and_the_next_one_deletes_its_folders(
+def test_the_next_start_deletes_what_a_killed_one_left_and_ends_although_a_model_hangs(
     tmp_path: Path,
 ) -> None:
     memories, recordings = tmp_path / "memories", tmp_path / "recordings"
     with running(tmp_path) as service:
-        asyncio.run(killed_after_an_answer(service))
+        asyncio.run(answer_and_kill(service))
     (left,) = memories.iterdir()
-    with running(tmp_path, recordings=recordings) as service:
+    with running(tmp_path, "hang", recordings=recordings, hang_timeout=0) as service:
         assert not list(memories.iterdir())
         assert f"deleted {left}" in service.log.read_text()
-        asyncio.run(killed_after_an_answer(service))
-    (recording,) = recordings.iterdir()
+        asyncio.run(hang_and_interrupt(service))
+    assert "left behind" in service.log.read_text()
+    (recording,) = recordings.iterdir()  # of a session that was ended in the middle
     audio = [
         each for each in read_items(recording, max_duration=60) if isinstance(each, AudioChunk)
     ]

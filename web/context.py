@@ -84,8 +84,8 @@ class ClusterEdge(Protocol):
     async def remove(self, record: SessionRecord) -> None:
         """Let them keep nothing of a session that ended here."""
 
-    async def keep(self, record: SessionRecord) -> None:
-        """Let another machine keep what a session needs to go on there, before its client knows."""
+    async def keep(self, record: SessionRecord, event: int) -> None:
+        """Let another machine keep what a session needs to go on there, before `event` is sent."""
 
     def memory_folder(self, record: SessionRecord) -> Path:
         """Return where the memory of a session is."""

@@ -135,7 +135,7 @@ async def move(folder: Path, node: str) -> None:
     source, target = folder / "memory", folder / "copy"
     source.mkdir()
     target.mkdir()
-    (source / "segment").write_bytes(random.Random(0).randbytes(MEMORY))
+    (source / "segment").write_bytes(random.Random(0).randbytes(1 << 20) * (MEMORY >> 20))
     marks = file_marks(source)
     pieces = list(changes(source, {}, marks))
     began = time.perf_counter()

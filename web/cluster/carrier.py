@@ -11,7 +11,7 @@ from web.cluster.errors import ClusterError
 from web.cluster.keepers import Keepers
 from web.cluster.membership import Membership
 from web.cluster.mirror import FileMark, FilePiece, changes, file_marks
-from web.realtime.carrying import carried_values, encoded
+from web.realtime.carrying import EVENT, carried_values, encoded
 from web.realtime.resumable_session import ResumableSession
 from web.session_record import SessionRecord
 
@@ -43,6 +43,10 @@ class Carrier:
         self._refused: frozenset[str] = frozenset()
         self._keeping = asyncio.Lock()
         self._mirroring = asyncio.Lock()
+
+    def has_event(self, number: int) -> bool:
+        """Return whether the keeper has an event already: those that wait go with the first."""
+        return self._keeper is not None and f"{EVENT}{number}" in self._values
 
     async def keep(self, newest: int | None = NEWEST) -> None:
         """Send the parts that have changed, of the captions, moments and events only the `newest`.

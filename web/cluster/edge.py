@@ -88,10 +88,10 @@ class Edge:
         if self.context.settings.recordings is None:
             await self.worker.run(rmtree, self.memory_folder(record), ignore_errors=True)
 
-    async def keep(self, record: SessionRecord) -> None:
-        """Let another machine keep what a session needs to go on there, before its client knows."""
+    async def keep(self, record: SessionRecord, event: int) -> None:
+        """Let another machine keep what a session needs to go on there, before `event` is sent."""
         carrier = self._carriers.get(record.id)
-        if carrier is not None:
+        if carrier is not None and not carrier.has_event(event):
             await carrier.keep()
 
     async def share_secret(self, secret: ClientSecret) -> None:

@@ -20,8 +20,8 @@ OF_THE_MOMENT = ("eyeline.stats", "eyeline.relevance")  # of no use to a client 
 class Delivery:
     """The events of one session; `on_refusal` is called if its client takes none.
 
-    If `kept` is given, no event is sent before it has returned: what a client has seen is known to
-    another machine. `arriving` is an event that is on its way into the log.
+    If `kept` is given, no event is sent before it has returned for its number: what a client has
+    seen is known to another machine. `arriving` is an event that is on its way into the log.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Delivery:
         text_of: Callable[[Event], Awaitable[str]],
         *,
         on_refusal: Callable[[str], None],
-        kept: Callable[[], Awaitable[None]] | None = None,
+        kept: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self.arriving: Event | None = None
         self._text_of = text_of
@@ -49,10 +49,11 @@ class Delivery:
                 continue
             self.arriving = event
             text = await self._text_of(event)
-            self._log.add(event_number(str(event["event_id"])), text)
+            number = event_number(str(event["event_id"]))
+            self._log.add(number, text)
             self.arriving = None
             if self._kept is not None and not self._ended:
-                await self._kept()
+                await self._kept(number)
             await self.resume()
 
     @property

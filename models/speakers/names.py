@@ -55,6 +55,7 @@ _POLITE = re.compile(
     re.IGNORECASE,
 )
 _PREPOSITIONS = "van von der den de la le da di du del dos bin ibn al el ter zu"
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _PARTICLES = frozenset(_PREPOSITIONS.split())
 _END = r"(?=\s*(?:[.,!?;]|$|and\b|from\b|here\b|speaking\b|by the way\b))"
 _SELF = rf"(?P<name>{_TITLE}{_WORD}(?: {_WORD}){{0,2}}?)"
@@ -85,6 +86,14 @@ class Introduction:
 
     name: str
     word: int
+
+
+def clean_name(text: str) -> str:
+    """Return `text` as a name: on one line, and without characters that turn its direction.
+
+    Names go into subtitles, in which a line break ends what belongs to it.
+    """
+    return " ".join(_CONTROLS.sub(" ", text).split())[:MAX_NAME]
 
 
 def names_by_number(text: str) -> tuple[GivenName, ...]:

@@ -16,7 +16,7 @@ from media.pipeline.context import SessionContext
 from media.servers.server import ModelHandle
 from models.asr.words import RecognizedWord
 from models.speakers.clustering import Voices
-from models.speakers.names import MAX_NAME, introduction, names_by_number
+from models.speakers.names import clean_name, introduction, names_by_number
 from models.speakers.replies import SpokenPart, reply
 from models.speakers.tracker import TrackerState
 from models.speakers.windows import VoiceChunk
@@ -92,7 +92,7 @@ class SpeakerLabels:
         """Give a speaker a name, or with none, take it back; none while voices are not wanted."""
         if not self._wanted:
             return
-        self._state.given[given.speaker] = given.name[:MAX_NAME]  # an empty one counts as none
+        self._state.given[given.speaker] = clean_name(given.name)  # an empty one counts as none
         await self._send(())
 
     async def answered(self, question: Question) -> Question | Announce:

@@ -1,6 +1,6 @@
 import pytest
 
-from models.speakers.names import GivenName, introduction, names_by_number
+from models.speakers.names import MAX_NAME, GivenName, clean_name, introduction, names_by_number
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,9 @@ def test_other_sentences_about_speakers_name_nobody(said: str) -> None:
 
 def test_a_name_is_not_endless() -> None:
     assert names_by_number(f"speaker 1 is {'a' * 60}") == ()
+
+
+def test_a_name_is_one_line_whatever_was_sent() -> None:
+    assert clean_name("  Anna\n\n1\r\n00:01 --> 00:02\u202e x ") == "Anna 1 00:01 --> 00:02 x"
+    assert clean_name("\n\t") == ""
+    assert len(clean_name("a" * 90)) == MAX_NAME

@@ -51,7 +51,7 @@ def frames(line: Line, *, rate: float = 2.0) -> Iterator[tuple[Pixels, float]]:
     """Yield pictures of `line` with times from 0; a photograph is shown for two seconds."""
     file = blind_set.path(line)
     if line["media"] == "photo":
-        pixels = np.array(ImageOps.exif_transpose(Image.open(file)).convert("RGB"))
+        pixels = photograph(file)
         for index in range(3):
             yield pixels, float(index)
         return
@@ -64,6 +64,14 @@ def frames(line: Line, *, rate: float = 2.0) -> Iterator[tuple[Pixels, float]]:
             if at >= due:
                 due += 1 / rate
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), at - line["start"]
+
+
+def photograph(file: Path) -> Pixels:
+    """Return the picture in `file`, what is transparent on white."""
+    picture = ImageOps.exif_transpose(Image.open(file)).convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    paper.alpha_composite(picture)
+    return np.array(paper.convert("RGB"))
 
 
 def is_right(kind: str, expected: list[str], text_answered: str) -> bool:
@@ -235,6 +243,7 @@ def composed(shown: list[Line]) -> Iterator[tuple[Pixels, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", type=int, choices=[0, 1], default=0)
+    parser.add_argument("--second", action="store_true", help="the set of other packages")
     parser.add_argument("--adapter", type=Path, help="by default none: the frozen model")
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     parser.add_argument("--limit", type=int, help="look at the first so many lines only")
@@ -262,7 +271,7 @@ def run(options: argparse.Namespace) -> AnswerTally:
     score = AnswerTally(
         show=options.show, generated=options.generated, scoped=options.scope == "on"
     )
-    lines = blind_set.labels(options.half)[: options.limit]
+    lines = blind_set.labels(options.half, second=options.second)[: options.limit]
     for line in lines:
         memory, now = watched(model, frames(line))
         if options.show:

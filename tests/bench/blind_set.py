@@ -21,15 +21,46 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from models.assistant.talk.wording import with_article
+
 LABELS = Path("tests/data/blind/labels.jsonl")
+SECOND = Path("tests/data/blind/labels-2.jsonl")
 FOLDER = Path(".cache/eyeline/blind")
+
 Line = dict[str, Any]  # one line of labels.jsonl
 
 
-def labels(half: int | None = None) -> list[Line]:
-    """Return the lines of the blind test, or of its even (0, tuning) or odd (1, held out) half."""
-    lines = [json.loads(line) for line in LABELS.read_text().splitlines()]
+def labels(half: int | None = None, *, second: bool = False) -> list[Line]:
+    """Return the lines of the blind test, or of its even (0, tuning) or odd (1, held out) half.
+
+    The `second` set is of other packages.
+    """
+    lines = [json.loads(line) for line in (SECOND if second else LABELS).read_text().splitlines()]
+    if second:
+        lines = [{**line, "media": "photo", "questions": questions(line)} for line in lines]
     return [line for line in lines if half is None or half_of(line["id"]) == half]
+
+
+def questions(line: Line) -> list[dict[str, Any]]:
+    """Return what is asked about a photograph of the second set."""
+    names, *others = line["objects"]
+    noun = with_article(names[0])
+    person = "person" in names
+    there = "Is there anyone in the picture?"
+    asked = [
+        ("name", "What is in the picture?", names),
+        ("yes", there if person else f"Is there {noun} in the picture?", ["yes"]),
+        ("no", f"Is there a {line['absent']} in the picture?", ["no"]),
+    ]
+    asked += [("yesno2", f"Is there a {other[0]} in the picture?", ["yes"]) for other in others]
+    if line["people"] == 0:
+        asked.append(("no", there, ["no"]))
+    if "colour" in line:
+        asked.append(("colour", f"What colour is the {names[0]}?", line["colour"]))
+    if "count" in line:
+        things, number = line["count"]
+        asked.append(("count", f"How many {things} are there?", [str(number)]))
+    return [{"kind": kind, "ask": ask, "expect": expect} for kind, ask, expect in asked]
 
 
 def half_of(name: str) -> int:
@@ -46,7 +77,7 @@ def path(line: Line) -> Path:
 def fetch() -> list[str]:
     """Fetch missing pictures; return a sentence for each package that failed."""
     wanted: dict[tuple[str, str, str], list[Line]] = defaultdict(list)
-    for line in labels():
+    for line in [*labels(), *labels(second=True)]:
         if not _good(path(line), line["sha256"]):
             wanted[line["index"], line["package"], line["version"]].append(line)
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -156,8 +187,9 @@ def main() -> int:
     problems = fetch()
     for problem in problems:
         print(problem, file=sys.stderr)
-    have = sum(_good(path(line), line["sha256"]) for line in labels())
-    print(f"{have} of {len(labels())} pictures are in {FOLDER}")
+    wanted = [*labels(), *labels(second=True)]
+    have = sum(_good(path(line), line["sha256"]) for line in wanted)
+    print(f"{have} of {len(wanted)} pictures are in {FOLDER}")
     return 1 if problems else 0
 
 

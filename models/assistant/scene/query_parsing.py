@@ -7,26 +7,9 @@ entries are selected by time alone.
 import re
 from dataclasses import dataclass
 
+from models.assistant.scene.vocabulary import KINDS, RELATED, SYNONYMS
 from models.vision.class_names import DETAILS, DETECTED, DETECTED_DETAILS, NAMES, SPOKEN
 
-# Synonyms of names in `NAMES`.
-SYNONYMS = {
-    "mug": "cup", "teacup": "cup", "couch": "sofa", "settee": "sofa", "tv": "screen",
-    "television": "screen", "monitor": "screen", "bike": "bicycle", "motorbike": "motorcycle",
-    "cellphone": "phone", "mobile": "phone", "smartphone": "phone", "telephone": "phone",
-    "notebook computer": "laptop", "automobile": "car", "lorry": "truck", "aeroplane": "plane",
-    "airplane": "plane", "puppy": "dog", "kitten": "cat", "kitty": "cat", "hen": "chicken",
-    "cattle": "cow", "bull": "cow", "pony": "horse", "hog": "pig", "refrigerator": "fridge",
-    "pot plant": "plant pot", "flowerpot": "plant pot", "vessel": "boat", "spectacles": "glasses",
-    "trash can": "bin", "rucksack": "backpack", "purse": "handbag", "frying pan": "pan",
-    "pencil": "pen", "ballpoint": "pen", "cellular phone": "phone", "ladybird": "ladybug",
-    "dandelion": "flower", "marigold": "flower", "rose": "flower", "tulip": "flower",
-    "sunflower": "flower", "blossom": "flower", "hill": "mountain", "saucepan": "pan",
-    "skillet": "pan", "necktie": "tie", "trainer": "shoe", "sneaker": "shoe", "cap": "hat",
-    "jacket": "coat", "cabinet": "cupboard", "colander": "strainer", "vacuum cleaner": "vacuum",
-    "hair dryer": "hairdryer", "teddy": "teddy bear", "football": "ball", "basketball": "ball",
-    "notebook": "binder", "coffee mug": "cup", "picture book": "book", "spade": "shovel",
-}  # fmt: skip
 PERSON_WORDS = frozenset(
     {
         "person", "people", "persons", "anyone", "anybody", "someone", "somebody", "man", "men",
@@ -34,39 +17,6 @@ PERSON_WORDS = frozenset(
         "us", "guy", "face", "visitor", "guest",
     }
 )  # fmt: skip
-# Kinds of things, as ranges of ImageNet's classes and further names.
-KINDS: dict[str, tuple[range, tuple[str, ...]]] = {
-    "animal": (range(398), ("horse", "sheep", "cow", "giraffe")),
-    "pet": (range(151, 286), ("dog", "cat", "rabbit", "hamster")),
-    "bird": (range(7, 25), ("parrot", "duck", "swan", "penguin", "owl", "heron", "stork")),
-    "insect": (range(300, 327), ()),
-    "fruit": (range(948, 958), ("apple",)),
-    "food": (range(923, 970), ("sandwich", "donut", "cake", "carrot", "apple")),
-    "vehicle": (range(0), ("car", "bus", "truck", "bicycle", "motorcycle", "train", "tram",
-                           "taxi", "van", "tractor", "ambulance")),
-    "furniture": (range(0), ("chair", "table", "sofa", "bed", "desk", "bench", "bookcase",
-                             "cupboard", "stool")),
-    "instrument": (range(0), ("guitar", "piano", "violin", "drum", "flute", "saxophone",
-                              "trombone", "accordion", "harp", "cello")),
-    "ball": (range(0), ("ball",)),
-    "building": (range(0), ("house", "palace", "castle", "church", "mosque", "monastery", "library",
-                            "tower", "barn", "prison", "cinema", "planetarium", "greenhouse",
-                            "restaurant", "shop", "dome", "boathouse", "stupa", "obelisk")),
-    "big cat": (range(286, 294), ()),
-    "reptile": (range(33, 69), ()),
-    "tool": (range(0), ("hammer", "screwdriver", "drill", "plane", "shovel", "hatchet", "nail",
-                        "screw", "pick", "corkscrew", "can opener", "chain saw", "ruler")),
-    "toy": (range(0), ("teddy bear", "ball", "jigsaw puzzle", "balloon", "pinwheel", "frisbee",
-                       "kite")),
-    "clothes": (range(0), ("shirt", "coat", "sweater", "dress", "skirt", "jeans", "suit", "sock",
-                           "hat", "shoe", "glove", "tie", "pajama", "kimono", "cloak", "poncho")),
-    "vegetable": (range(936, 947), ("cabbage", "broccoli", "cauliflower", "zucchini", "corn",
-                                    "carrot")),
-    "weapon": (range(0), ("rifle", "assault rifle", "revolver", "cannon", "knife", "bow")),
-    "computer": (range(0), ("computer", "laptop", "keyboard", "screen", "hand-held computer")),
-}  # fmt: skip
-
-
 # First words of a yes-or-no question; any other question presumes that the thing was seen.
 YES_NO_WORDS = frozenset(
     {
@@ -155,6 +105,22 @@ def find_name_ids(phrase: str) -> frozenset[int]:
     return frozenset(_lookup(" ".join(_words(phrase))))
 
 
+def find_kin_ids(word: str) -> frozenset[int]:
+    """Return the columns of the smallest kind that `word` is of: of birds, if it is a turkey.
+
+    Empty if it is of no kind, or if `word` is a kind itself.
+    """
+    forms = _singular_forms(" ".join(_words(word)))
+    if KINDS.keys() & set(forms):
+        return frozenset()
+    own = find_name_ids(word)
+    for form in forms:
+        if not own and form in _KIND_OF_WORD:
+            return frozenset(_NAME_INDEX[_KIND_OF_WORD[form]])
+    around = (_NAME_INDEX[kind] for kind in KINDS if own and own < _NAME_INDEX[kind])
+    return frozenset(min(around, key=len, default=frozenset()))
+
+
 def without_control_tokens(question: str) -> str:
     """Return `question` without control tokens such as `<|im_end|>`, which would end the turn."""
     return re.sub(r"<\|\w*\|>", "", question)
@@ -205,3 +171,4 @@ def _name_index() -> dict[str, set[int]]:
 
 
 _NAME_INDEX = _name_index()
+_KIND_OF_WORD = {word: kind for kind, words in RELATED.items() for word in words.split()}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from models.assistant.interface import NOTHING_YET, Exchange
@@ -19,12 +20,14 @@ from models.assistant.talk import (
 from models.assistant.talk.scene_view import (
     SceneAnswer,
     SceneView,
+    closest,
     confidence_of,
     contents,
     subject,
+    unseen,
 )
 from models.assistant.talk.text_answers import text_answer
-from models.assistant.talk.wording import is_plural, sentence, span
+from models.assistant.talk.wording import is_plural, listed, sentence, span
 from models.assistant.understanding.follow_ups import (
     PRONOUN,
     ConversationContext,
@@ -33,10 +36,22 @@ from models.assistant.understanding.follow_ups import (
     resolve,
 )
 from models.assistant.understanding.kinds import EXPLETIVE, TextKind, analyze
-from models.assistant.understanding.wanted import Form
+from models.assistant.understanding.wanted import Form, Wanted
 
 ABOUT_THING = re.compile(
     r"^(?:(?:what can you )?tell (?:me|us) (?:\w+ )*about|talk about|say something about) "
+)
+PRESUMING = frozenset(  # that a thing was seen: what is asked about may have another name
+    {
+        Wanted.WHEN,
+        Wanted.WHERE,
+        Wanted.COLOUR,
+        Wanted.IS_COLOUR,
+        Wanted.ORDER,
+        Wanted.WHICH_FIRST,
+        Wanted.DURATION,
+        Wanted.COUNT,
+    }
 )
 ANSWERS = {
     **present_answers.ANSWERS,
@@ -80,8 +95,16 @@ def reply(
 
 
 def _of_scene(view: SceneView, form: Form) -> SceneAnswer:
-    answer: SceneAnswer = ANSWERS[form.wanted](view, form)
-    return answer
+    """Return the answer; about the closest thing that was seen, if one is asked about was not."""
+    meant = {each: closest(view, each) for each in form.terms if form.wanted in PRESUMING}
+    instead = {each: found for each, found in meant.items() if found not in (None, *form.terms)}
+    terms = tuple(instead.get(each) or each for each in form.terms)
+    answer: SceneAnswer = ANSWERS[form.wanted](view, replace(form, terms=terms))
+    if not instead:
+        return answer
+    unknown = " ".join(unseen(each) for each in instead)
+    what = listed([f"the {found.word}" for found in instead.values() if found])
+    return replace(answer, text=f"{unknown} If you mean {what}: {answer.text}")
 
 
 def _spoken(

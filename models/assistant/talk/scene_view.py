@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from models.assistant.scene.query_parsing import ParsedQuery, QueryTerm, find_name_ids
+from models.assistant.scene.query_parsing import (
+    ParsedQuery,
+    QueryTerm,
+    find_kin_ids,
+    find_name_ids,
+)
 from models.assistant.scene.scene_log import PEOPLE, LoggedEntry, matching_rows
 from models.assistant.scene.scene_making import COARSE_KINDS, PERSON_SCORE
 from models.assistant.scene.seen_text import SceneReading
@@ -73,6 +78,19 @@ class SceneView:
             if entry.main and entry.main != UNNAMED and probability(entry) >= LIKELY:
                 found.setdefault(entry.main, row)
         return list(found.values())
+
+
+def closest(view: SceneView, term: QueryTerm) -> QueryTerm | None:
+    """Return what was seen that `term` may be: the one thing of its kind, if it was not seen.
+
+    A donkey may be the horse that was seen, if no other animal of that kind was.
+    """
+    if term is PEOPLE or view.rows(term):
+        return None
+    kin = {NAMES[column] for column in find_kin_ids(term.word)}
+    mains = {entry.main for entry in view.entries if probability(entry) >= SUPPOSED}
+    found = sorted(mains & kin)
+    return QueryTerm(found[0], find_name_ids(found[0])) if len(found) == 1 else None
 
 
 def is_main(entry: LoggedEntry, term: QueryTerm) -> bool:

@@ -7,7 +7,7 @@ for something that perception does not know.
 import re
 from dataclasses import replace
 
-from models.assistant.scene.query_parsing import QueryTerm, parse_query
+from models.assistant.scene.query_parsing import QueryTerm, find_kin_ids, parse_query
 from models.assistant.understanding.pairs import parse_pair
 from models.assistant.understanding.patterns import compiled
 from models.assistant.understanding.scene_patterns import (
@@ -47,7 +47,7 @@ _ABOUT_TERMS = frozenset({Wanted.WHERE, Wanted.COLOUR, Wanted.TIMES})
 
 def parse_form(words: str) -> Form | None:
     """Return the form of plain `words`; None if they are no question about the scene."""
-    query = parse_query(_VIEW.sub("", words))
+    query = parse_query(_VIEW.sub("", words).strip())
     persons = query.persons or _ME.search(words) is not None
     asked = Form(wanted=Wanted.AT, scope=scope_of(words), terms=query.terms, persons=persons)
     time = parse_time(words)
@@ -117,7 +117,7 @@ def _countable(form: Form, words: str) -> bool:
     """Return whether it is known what is counted: a thing, not what it has, as legs of a dog."""
     if form.word == "things":
         return not known(form.terms)
-    if not known(form.terms):
+    if not known(form.terms) and not any(find_kin_ids(each.word) for each in form.terms):
         return form.persons and bool(form.word)
     after = rf"\bhow many (?:[\w'-]+ ){{0,3}}?{re.escape(form.terms[0].word)}\b"
     owner = (

@@ -37,6 +37,14 @@ class Detection:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
+def overlap(one: Detection, other: Detection) -> float:
+    """Return the intersection of two boxes over their union (IoU), 0 to 1."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    shared = max(width, 0.0) * max(height, 0.0)
+    return shared / max(one.area + other.area - shared, 1e-9)
+
+
 def unplaced_persons(scores: Iterable[float]) -> tuple[Detection, ...]:
     """Return persons of whom only `scores` are known; their boxes are the whole frame."""
     return tuple(Detection(PERSON, 0.0, 0.0, 1.0, 1.0, score) for score in scores)

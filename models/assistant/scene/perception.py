@@ -17,7 +17,7 @@ from torch import Tensor
 
 from models.assistant.body.signs import Sign
 from models.assistant.scene.scene_entry import SceneEntry
-from models.assistant.scene.scene_making import PERSON_SCORE, fuse, make_scene
+from models.assistant.scene.scene_making import PERSON_SCORE, agreed, fuse, make_scene
 from models.engine import EngineLoader, load_in_torch
 from models.vision import classifier, efficientnet, object_detector, person_detector, ssdlite
 from models.vision.class_names import NAMES, PERSON
@@ -31,6 +31,7 @@ from models.vision.relevance import relevance, relevant_classes
 Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 
 MIN_CONTRAST = 6.0  # standard deviation, of 0..255, below which a frame shows nothing
+FAINT_SCORE = 0.05  # at which a person of the detector of things speaks for one of the other's
 POSSIBLE_SCORE = 0.1  # at which a detection is evidence, to be summed over observations
 
 
@@ -131,11 +132,12 @@ class Perception:
         classified = self.classifier.classify(small)
         wide = torch.stack([_resized(frame, ssdlite.SIDE).round() for frame in frames])
         persons = self.persons.detect(wide, min_score=POSSIBLE_SCORE)
-        boxes = self.things.detect(frames, min_score=POSSIBLE_SCORE)
+        seen = self.things.detect(frames, min_score=FAINT_SCORE)
+        boxes = [[each for each in found if each.score >= POSSIBLE_SCORE] for found in seen]
         things = [
-            fuse(probabilities, (*people, *_colored(others, image)))
-            for probabilities, people, others, image in zip(
-                classified.probabilities, persons, boxes, small, strict=True
+            fuse(probabilities, (*agreed(people, faint), *_colored(others, image)))
+            for probabilities, people, others, faint, image in zip(
+                classified.probabilities, persons, boxes, seen, small, strict=True
             )
         ]
         relevant = [

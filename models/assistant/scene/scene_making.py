@@ -16,7 +16,7 @@ from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
 from models.vision.class_names import CLASSIFIED, COLUMNS, NAMES, PERSON, grouped
 from models.vision.colors import dominant_color
-from models.vision.detection import Detection
+from models.vision.detection import Detection, overlap
 
 MAIN_PROBABILITY = 0.5  # at which a thing is the main thing, even beside persons
 OTHER_PROBABILITY = 0.25  # at which a further thing is listed
@@ -30,6 +30,10 @@ PERSON_SCORE = 0.5  # at which a detection counts as a person
 DENIED = 0.01  # probability of a name, below which the classifier does not see it,
 OUTDONE = 0.1  # or below this fraction of the likeliest name's
 DOUBT = 2.5  # of a large box that it does not see, in log odds
+SURE_PERSON = 0.75  # score from which a person is not doubted,
+LARGE_PERSON = 0.05  # nor if the box is smaller, as a fraction of the frame
+SAME_PERSON = 0.3  # overlap of two boxes that may be one person
+DOUBT_PERSON = 1.5  # of a person whom the other detector does not see at all, in log odds
 LARGE = 0.1  # area of a box, as a fraction of the frame, from which it counts in full
 MAX_OTHERS = 2  # further things in a scene
 MIDDLE_RANGE = 0.12  # widths to each side of the center that count as the middle
@@ -91,8 +95,30 @@ def _doubted(box: Detection, classified: Tensor) -> Detection:
     least = max(DENIED, OUTDONE * float(classified.max()))
     if column not in CLASSIFIED or float(classified[column]) >= least:
         return box
-    odds = math.log(box.score / max(1 - box.score, 1e-6)) - DOUBT * min(1.0, box.area / LARGE)
-    return replace(box, score=1 / (1 + math.exp(-odds)))
+    return replace(box, score=_with_odds(box.score, -DOUBT * min(1.0, box.area / LARGE)))
+
+
+def agreed(persons: Sequence[Detection], things: Sequence[Detection]) -> tuple[Detection, ...]:
+    """Return `persons` with lower scores for large, doubtful ones that nothing in `things` is near.
+
+    `things` are what the other detector found, persons among them, with low scores too. It does not
+    see small persons, so these are not doubted.
+    """
+    seen = [each for each in things if each.name == PERSON]
+    return tuple(
+        replace(each, score=_with_odds(each.score, -DOUBT_PERSON))
+        if each.score < SURE_PERSON
+        and each.area >= LARGE_PERSON
+        and not any(overlap(each, other) >= SAME_PERSON for other in seen)
+        else each
+        for each in persons
+    )
+
+
+def _with_odds(score: float, more: float) -> float:
+    """Return `score` with `more` added to its log odds."""
+    odds = math.log(score / max(1 - score, 1e-6)) + more
+    return 1 / (1 + math.exp(-odds))
 
 
 def make_scene(time: float, image: Tensor, things: FoundThings, activation: Tensor) -> SceneEntry:

@@ -20,7 +20,7 @@ from models.assistant.talk.scene_view import (
     unseen,
 )
 from models.assistant.talk.wording import sentence
-from models.assistant.understanding.wanted import Form, Wanted
+from models.assistant.understanding.wanted import Form, Scope, Wanted
 
 
 def where(view: SceneView, form: Form) -> SceneAnswer:
@@ -86,13 +86,11 @@ def colour(view: SceneView, form: Form) -> SceneAnswer:
     if not form.terms:
         return SceneAnswer("I cannot tell the colors of people or of their clothes.")
     term = form.terms[0]
-    if not term.name_ids:
-        shown = view.newest.scene.colour
-        rest = f" The main thing in view looks {shown} to me." if shown else ""
-        return SceneAnswer(f"{cannot_know(term)}.{rest}", (len(view.entries) - 1,))
-    rows = view.rows(term)
+    rows = view.rows(term) if term.name_ids else []
     if not rows:
-        return SceneAnswer(unseen(term))
+        shown = view.newest.scene.colour if form.scope is not Scope.PAST else ""
+        rest = f" The main thing in view looks {shown} to me." if shown else ""
+        return SceneAnswer(f"{unseen(term)}{rest}", (len(view.entries) - 1,) if rest else ())
     found = colour_of(view, term)
     if not found:
         return SceneAnswer(f"I cannot tell the color of the {term.word}.", (rows[-1],))

@@ -12,6 +12,7 @@ from models.assistant.talk.scene_view import (
     SceneAnswer,
     SceneView,
     cannot_know,
+    closest,
     confidence_of,
     contents,
     main_thing,
@@ -52,7 +53,9 @@ def presence(view: SceneView, form: Form) -> SceneAnswer:
         return _gone(view, form)
     term = PEOPLE if form.persons and not form.terms else form.terms[0]
     if term is not PEOPLE and not term.name_ids:
-        return SceneAnswer(f"No {term.word} that I can tell, but {_lower(cannot_know(term))}.")
+        near = _nearest(view, term)
+        text = f"No {term.word} that I can tell, but {_lower(cannot_know(term))}{near}."
+        return SceneAnswer(text, (len(view.entries) - 1,) if near else ())
     current = form.scope is Scope.NOW
     rows = view.rows(term, yes_no=True, present=current)
     sure = confidence_of(view, rows, term)
@@ -189,8 +192,18 @@ def _absent(view: SceneView, term: QueryTerm, form: Form) -> str:
     if current and unsure and term is not PEOPLE:
         doubt = f"I am not sure what I see: {main_thing(entry)}"
         return f"No {term.word} that I recognize, but {doubt}."
-    instead = f" {_now(entry)}" if form.word == "this" else ""
-    return _never(term, current=current) + instead
+    if form.word == "this":
+        return f"{_never(term, current=current)} {_now(entry)}"
+    near = _nearest(view, term) if current and term is not PEOPLE else ""
+    return f"{_never(term, current=current)[:-1]}{near}."
+
+
+def _nearest(view: SceneView, term: QueryTerm) -> str:
+    """Return that the closest thing to `term` is in view, if it is; else an empty text."""
+    found = closest(view, term)
+    if found is None or view.newest.main != found.word:
+        return ""
+    return f": I see {with_article(found.word)}"
 
 
 def _opposite(view: SceneView, term: QueryTerm) -> float | None:

@@ -13,12 +13,14 @@ from models.assistant.scene.query_parsing import (
 from models.assistant.scene.scene_log import PEOPLE, LoggedEntry, matching_rows
 from models.assistant.scene.scene_making import COARSE_KINDS, PERSON_SCORE
 from models.assistant.scene.seen_text import SceneReading
+from models.assistant.scene.vocabulary import KINDS
 from models.assistant.talk.wording import listed, people, plural, with_article
 from models.vision.class_names import NAMES, PERSON
 from models.vision.detection import Detection
 
 UNNAMED = "something"
 SURE = 0.5  # probability from which a name is stated, not only supposed
+CERTAIN = 0.7  # probability from which a thing is nothing else that has a name
 SUPPOSED = 0.35  # probability below which there are alternatives
 OTHER = 0.4  # probability from which a thing beside the main one is mentioned
 LIKELY = (
@@ -83,14 +85,19 @@ class SceneView:
 def closest(view: SceneView, term: QueryTerm) -> QueryTerm | None:
     """Return what was seen that `term` may be: the one thing of its kind, if it was not seen.
 
-    A donkey may be the horse that was seen, if no other animal of that kind was.
+    A donkey may be the horse that was seen, if no other animal of that kind was. What perception
+    has a name for is not taken for something else that it is sure of: a cat is no dog.
     """
     if term is PEOPLE or view.rows(term):
         return None
     kin = {NAMES[column] for column in find_kin_ids(term.word)}
-    mains = {entry.main for entry in view.entries if probability(entry) >= SUPPOSED}
-    found = sorted(mains & kin)
-    return QueryTerm(found[0], find_name_ids(found[0])) if len(found) == 1 else None
+    mains = [entry for entry in view.entries if entry.main in kin]
+    found = {entry.main for entry in mains if probability(entry) >= SUPPOSED}
+    if len(found) != 1:
+        return None
+    (name,) = found
+    doubted = all(probability(entry) < CERTAIN for entry in mains) or name in KINDS
+    return QueryTerm(name, find_name_ids(name)) if doubted or not term.name_ids else None
 
 
 def is_main(entry: LoggedEntry, term: QueryTerm) -> bool:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.vision.class_names import PERSON
-from models.vision.detection import Detection, non_max_suppression, unplaced_persons
+from models.vision.detection import Detection, non_max_suppression, overlap, unplaced_persons
 
 BOXES = np.array([[0, 0, 1, 0.5], [0, 0, 1, 0.48], [0, 0.5, 1, 1], [0, 0, 0.5, 0.5]], np.float32)
 SCORES = np.array([0.6, 0.9, 0.7, 0.5], np.float32)
@@ -33,3 +33,10 @@ def test_persons_without_boxes_have_their_scores() -> None:
         (PERSON, 0.9),
         (PERSON, 0.4),
     ]
+
+
+def test_the_overlap_of_boxes_is_over_their_union() -> None:
+    box = Detection("cup", 0.0, 0.0, 0.4, 0.5, 0.9)
+    assert overlap(box, box) == pytest.approx(1.0)
+    assert overlap(box, Detection("cup", 0.2, 0.0, 0.6, 0.5, 0.9)) == pytest.approx(1 / 3)
+    assert overlap(box, Detection("cup", 0.5, 0.6, 0.9, 0.9, 0.9)) == 0.0

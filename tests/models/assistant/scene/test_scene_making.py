@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from models.assistant.scene.scene_making import fuse, make_scene
-from models.vision.class_names import NAMES, SPOKEN
+from models.assistant.scene.scene_making import PERSON_SCORE, agreed, fuse, make_scene
+from models.vision.class_names import NAMES, PERSON, SPOKEN
 from models.vision.detection import Detection
 
 IMAGE = torch.full((3, 224, 224), 128.0)
@@ -56,3 +56,23 @@ def test_persons_are_counted_and_are_no_name() -> None:
     faint = Detection("person", 0.1, 0.1, 0.3, 0.9, 0.3)
     scene = make_scene(0.0, IMAGE, fuse(by_class(lamp=0.2), [person, faint]), MAP)
     assert (scene.names[0][0], scene.people, scene.place) == ("person", 1, "right")
+
+
+@pytest.mark.parametrize(
+    ("score", "side", "others", "counts"),
+    [
+        (0.55, 0.6, (), False),
+        (0.55, 0.6, (Detection(PERSON, 0.1, 0.1, 0.65, 0.7, 0.06),), True),
+        (0.55, 0.6, (Detection("goat", 0.1, 0.1, 0.7, 0.7, 0.9),), False),
+        (0.55, 0.6, (Detection(PERSON, 0.8, 0.8, 1.0, 1.0, 0.9),), False),
+        (0.55, 0.2, (), True),  # the other detector does not see small persons
+        (0.8, 0.6, (), True),
+    ],
+)
+def test_a_large_person_whom_one_detector_doubts_must_be_seen_by_the_other(
+    score: float, side: float, others: tuple[Detection, ...], *, counts: bool
+) -> None:
+    person = Detection(PERSON, 0.1, 0.1, 0.1 + side, 0.1 + side, score)
+    (found,) = agreed([person], others)
+    assert (found.score >= PERSON_SCORE) is counts
+    assert found.score <= score

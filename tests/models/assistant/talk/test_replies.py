@@ -256,3 +256,41 @@ def test_a_generated_answer_is_checked_against_the_log() -> None:
     assert not is_supported("There were 3 dogs.", "tell me about the dog", view)
     assert not is_supported("", "tell me about the dog", view)
     assert not is_supported("\ufffd\ufffd dog", "tell me about the dog", view)
+
+
+FARM = (entry(0, "cup"), entry(8, "horse"), entry(16, "lamp"), entry(24, "bird", 0.9))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "What came after the donkey?",
+            "I do not know donkeys by sight. If you mean the horse: A lamp, at 0:16.",
+        ),
+        (
+            "When did you see an owl?",
+            "I have not recognized an owl. If you mean the bird: I see a bird now, since 0:24.",
+        ),
+        (
+            "What colour is the turkey?",
+            "I do not know turkeys by sight. If you mean the bird: It looks brown to me.",
+        ),
+        ("Is there a turkey in the picture?", "No turkey that I can tell, but I do not know "
+         "turkeys by sight: I see a bird."),
+        ("Is there an owl?", "No, I do not recognize an owl: I see a bird."),
+        ("Did you see a donkey?", "No donkey that I can tell, but I do not know donkeys by sight."),
+        ("When did you see the zebra?", "I have not recognized a zebra."),  # a horse is none
+        ("When did you see a wrench?", "I do not know wrenches by sight."),
+        ("What colour is the zebra?", "I have not recognized a zebra. The main thing in view looks "
+         "brown to me."),
+    ],
+)  # fmt: skip
+def test_what_has_no_name_may_be_the_one_thing_of_its_kind(text: str, expected: str) -> None:
+    assert answer(text, FARM) == expected
+
+
+def test_of_several_things_of_a_kind_none_is_taken_for_another() -> None:
+    assert answer("Where is the donkey?", (*FARM, entry(30, "sheep"))) == (
+        "I do not know donkeys by sight, so I cannot tell where."
+    )

@@ -1,5 +1,7 @@
 """The dominant color of a thing, as one of eleven basic color words.
 
+Pixels of a frame are classified once, for all its things.
+
 Source of the eleven: Berlin and Kay 1969. The bounds in hue, saturation and value are our own.
 """
 
@@ -38,26 +40,29 @@ def classify_pixels(pixels: Tensor) -> Tensor:
     return _set(found, (top < 50) | (dull & (top < 65)), "black")
 
 
-def color_fractions(pixels: Tensor, weight: Tensor) -> Tensor:
-    """Return the fraction of each of `COLORS`, weighted by `weight`, (height, width)."""
-    counts = torch.zeros(len(COLORS)).index_add(
-        0, classify_pixels(pixels).flatten(), weight.flatten()
-    )
+def color_fractions(colors: Tensor, weight: Tensor) -> Tensor:
+    """Return the fraction of each of `COLORS` in `colors`, those of pixels, (height, width).
+
+    They are weighted by `weight`, (height, width).
+    """
+    counts = torch.zeros(len(COLORS)).index_add(0, colors.flatten(), weight.flatten())
     return counts / counts.sum().clamp(min=1e-6)
 
 
-def dominant_color(pixels: Tensor, mask: Tensor, *, min_score: float = 0.1) -> str:
+def dominant_color(colors: Tensor, mask: Tensor, *, min_score: float = 0.1) -> str:
     """Return the color of the thing in `mask`, (height, width) in [0, 1]; empty if unclear.
+
+    `colors` are those of the pixels, (height, width).
 
     Colors of the image's edge have less weight, and chromatic colors more than black, grey and
     white. The weights were chosen on photographs.
     """
-    return _color_of(pixels, mask.square(), _edge(mask) * (1 - mask), min_score)
+    return _color_of(colors, mask.square(), _edge(mask) * (1 - mask), min_score)
 
 
-def _color_of(pixels: Tensor, inside: Tensor, outside: Tensor, min_score: float) -> str:
+def _color_of(colors: Tensor, inside: Tensor, outside: Tensor, min_score: float) -> str:
     """Return the color that is frequent where `inside` is high, less so where `outside` is."""
-    thing, around = color_fractions(pixels, inside), color_fractions(pixels, outside)
+    thing, around = color_fractions(colors, inside), color_fractions(colors, outside)
     clear = torch.tensor(
         [1.0 if name in ("black", "grey", "white") else CHROMATIC_WEIGHT for name in COLORS]
     )
@@ -66,23 +71,22 @@ def _color_of(pixels: Tensor, inside: Tensor, outside: Tensor, min_score: float)
     return COLORS[best] if worth[best] >= min_score else ""
 
 
-def color_in_box(pixels: Tensor, box: Detection, *, min_score: float = 0.1) -> str:
-    """Return the color of the thing in `box` of float32 (3, height, width); empty if unclear.
+def color_in_box(colors: Tensor, box: Detection, *, min_score: float = 0.1) -> str:
+    """Return the color of the thing in `box`; empty if unclear.
 
-    The middle of the box weighs most, and the colors of the ring around it are subtracted.
+    `colors` are those of the pixels, (height, width). The middle of the box weighs most, and the
+    colors of the ring around it are subtracted.
     """
-    height, width = pixels.shape[1:]
-    rows = (torch.arange(height) + 0.5) / height
-    columns = (torch.arange(width) + 0.5) / width
-    down, across = _bump(rows, box.top, box.bottom), _bump(columns, box.left, box.right)
-    inside = down[:, None] * across
-    wide = _within(rows, box.top, box.bottom, RING)[:, None] & _within(
-        columns, box.left, box.right, RING
-    )
+    height, width = colors.shape
+    rows, columns = (torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width
+    tall = _within(rows, box.top, box.bottom, RING)
+    wide = _within(columns, box.left, box.right, RING)
+    rows, columns = rows[tall], columns[wide]
+    inside = _bump(rows, box.top, box.bottom)[:, None] * _bump(columns, box.left, box.right)
     narrow = _within(rows, box.top, box.bottom, 0)[:, None] & _within(
         columns, box.left, box.right, 0
     )
-    return _color_of(pixels, inside, (wide & ~narrow).float(), min_score)
+    return _color_of(colors[tall][:, wide], inside, (~narrow).float(), min_score)
 
 
 def _bump(at: Tensor, low: float, high: float) -> Tensor:

@@ -22,6 +22,7 @@ from models.assistant.body import watch
 from models.assistant.body.actions import hand_signs
 from models.assistant.body.signs import Sign
 from models.assistant.body.watch import BodyState
+from models.assistant.scene import perception
 from models.vision.detection import Detection
 from web.config import read_settings
 from web.loading.engines import stored_engines
@@ -70,6 +71,7 @@ def main() -> None:
     settings = read_settings()
     with stored_engines(settings) as load_engine:
         bodies = watch.load(settings.weights, load_engine.later)
+        seeing = perception.load(settings.weights, load_engine, load_engine.later)
         shown = dict(frames())
         right = {Sign.THUMBS_UP: 0, Sign.VICTORY: 0}
         for sign, numbers in ((Sign.THUMBS_UP, THUMBS_UP), (Sign.VICTORY, VICTORY)):
@@ -83,6 +85,19 @@ def main() -> None:
             f"all: {sum(right.values())} of {total}; the more frequent: {len(VICTORY)} of {total}"
         )
         frame = shown[8]
+        large = np.array(Image.fromarray(frame).resize((640, 480)))
+        small = torch.zeros(1, 3, 224, 224)
+        parts: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("the classifier", partial(seeing.classifier.classify, small)),
+            (
+                "the detector of persons",
+                partial(seeing.persons.detect, torch.zeros(1, 3, 300, 300)),
+            ),
+            ("the detector of things", partial(seeing.things.detect, [torch.zeros(3, 480, 640)])),
+            ("all that a look does without bodies", partial(seeing.analyze, large, 0.0)),
+        )
+        for part, run in parts:
+            print(f"{part}: {cpu_ms(run):.1f} CPU-ms")
         for name, persons, hands in (
             ("a look without a person", (), False),
             ("a look at one person", (MAN,), False),

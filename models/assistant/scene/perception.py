@@ -22,7 +22,7 @@ from models.engine import EngineLoader, load_in_torch
 from models.vision import classifier, efficientnet, object_detector, person_detector, ssdlite
 from models.vision.class_names import NAMES, PERSON
 from models.vision.classifier import CELLS, Classifier
-from models.vision.colors import color_in_box
+from models.vision.colors import classify_pixels, color_in_box
 from models.vision.detection import Detection
 from models.vision.object_detector import ObjectDetector
 from models.vision.person_detector import PersonDetector
@@ -134,10 +134,11 @@ class Perception:
         persons = self.persons.detect(wide, min_score=POSSIBLE_SCORE)
         seen = self.things.detect(frames, min_score=FAINT_SCORE)
         boxes = [[each for each in found if each.score >= POSSIBLE_SCORE] for found in seen]
+        colors = [classify_pixels(image) for image in small]
         things = [
-            fuse(probabilities, (*agreed(people, faint), *_colored(others, image)))
-            for probabilities, people, others, faint, image in zip(
-                classified.probabilities, persons, boxes, seen, small, strict=True
+            fuse(probabilities, (*agreed(people, faint), *_colored(others, shown)))
+            for probabilities, people, others, faint, shown in zip(
+                classified.probabilities, persons, boxes, seen, colors, strict=True
             )
         ]
         relevant = [
@@ -157,17 +158,17 @@ class Perception:
                 if each.name != PERSON and NAMES.index(each.name) in look.attended
             ]
             yield Observation(
-                make_scene(look.time, small[index], thing, maps[index, 0]),
+                make_scene(look.time, colors[index], thing, maps[index, 0]),
                 thing.by_name,
                 relevance(maps[index, 1:], relevant[index][1], [*thing.persons, *shown]),
                 thing.detections,
             )
 
 
-def _colored(detections: Sequence[Detection], image: Tensor) -> tuple[Detection, ...]:
-    """Return `detections` with their colors in `image`, (3, 224, 224), and without persons."""
+def _colored(detections: Sequence[Detection], colors: Tensor) -> tuple[Detection, ...]:
+    """Return `detections` with their colors by those of pixels, (224, 224), without persons."""
     return tuple(
-        replace(each, colour=color_in_box(image, each))
+        replace(each, colour=color_in_box(colors, each))
         for each in detections
         if each.name != PERSON
     )

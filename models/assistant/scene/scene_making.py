@@ -121,8 +121,8 @@ def _with_odds(score: float, more: float) -> float:
     return 1 / (1 + math.exp(-odds))
 
 
-def make_scene(time: float, image: Tensor, things: FoundThings, activation: Tensor) -> SceneEntry:
-    """Return the scene of an image, (3, 224, 224).
+def make_scene(time: float, colors: Tensor, things: FoundThings, activation: Tensor) -> SceneEntry:
+    """Return the scene of an image whose pixels have `colors`, (224, 224), see `classify_pixels`.
 
     The classifier's main thing has the map `activation`, (7, 7).
     """
@@ -137,7 +137,7 @@ def make_scene(time: float, image: Tensor, things: FoundThings, activation: Tens
     if box is not None and names[0][0] != things.classified_name:
         colour = box.colour  # the map is that of another thing
     else:
-        colour = dominant_color(image, mask)
+        colour = dominant_color(colors, mask)
     return SceneEntry(
         time=time,
         names=names,

@@ -37,7 +37,7 @@ def test_a_thing_has_its_own_color_and_not_its_surroundings(name: str, around: s
     pixels[:, 9:27, 9:27] = patch(name, 18)
     on = torch.zeros(36, 36)
     on[8:28, 8:28] = 1.0
-    assert dominant_color(pixels, on) == name
+    assert dominant_color(classify_pixels(pixels), on) == name
 
 
 def test_shares_count_only_where_the_thing_is() -> None:
@@ -45,13 +45,13 @@ def test_shares_count_only_where_the_thing_is() -> None:
     on = torch.zeros(36, 72)
     on[:, :18] = 1.0
     on[:, 36:42] = 1.0
-    found = color_fractions(pixels, on)
+    found = color_fractions(classify_pixels(pixels), on)
     assert found[COLORS.index("red")] == pytest.approx(0.75)
     assert found[COLORS.index("blue")] == pytest.approx(0.25)
 
 
 def test_no_thing_has_no_color() -> None:
-    assert dominant_color(patch("red"), torch.zeros(36, 36)) == ""
+    assert dominant_color(classify_pixels(patch("red")), torch.zeros(36, 36)) == ""
 
 
 @pytest.mark.parametrize("name", COLORS)
@@ -60,5 +60,6 @@ def test_the_color_in_a_box_is_that_of_its_middle(name: str, around: str) -> Non
     pixels = patch(around, 60).clone()
     pixels[:, 20:40, 10:30] = patch(name, 20)
     box = Detection("cup", 8 / 60, 18 / 60, 32 / 60, 42 / 60, 0.9)
-    assert color_in_box(pixels, box) == name
-    assert color_in_box(pixels, Detection("cup", 0.5, 0.5, 0.5, 0.5, 0.9)) == ""
+    colors = classify_pixels(pixels)
+    assert color_in_box(colors, box) == name
+    assert color_in_box(colors, Detection("cup", 0.5, 0.5, 0.5, 0.5, 0.9)) == ""

@@ -7,7 +7,7 @@ from models.assistant.scene.scene_making import PERSON_SCORE, agreed, fuse, make
 from models.vision.class_names import NAMES, PERSON, SPOKEN
 from models.vision.detection import Detection
 
-IMAGE = torch.full((3, 224, 224), 128.0)
+COLORS_SEEN = torch.zeros(224, 224, dtype=torch.int64)
 MAP = torch.rand(7, 7, generator=torch.Generator().manual_seed(0))
 
 
@@ -29,7 +29,7 @@ def test_a_name_is_as_likely_as_that_one_model_is_right() -> None:
 def test_a_small_thing_is_there_but_not_the_main_thing() -> None:
     small = Detection("giraffe", 0.1, 0.1, 0.2, 0.2, 0.9, "brown")
     things = fuse(by_class(lamp=0.4), [small])
-    scene = make_scene(0.0, IMAGE, things, MAP)
+    scene = make_scene(0.0, COLORS_SEEN, things, MAP)
     assert scene.names[0][0] == "lamp"
     assert scene.others == ("giraffe",)
     assert float(things.by_name[NAMES.index("giraffe")]) == pytest.approx(0.9)
@@ -37,7 +37,7 @@ def test_a_small_thing_is_there_but_not_the_main_thing() -> None:
 
 def test_a_large_thing_that_only_the_detector_knows_has_its_place_and_color() -> None:
     large = Detection("giraffe", 0.6, 0.1, 1.0, 0.9, 0.9, "brown")
-    scene = make_scene(0.0, IMAGE, fuse(by_class(lamp=0.1), [large]), MAP)
+    scene = make_scene(0.0, COLORS_SEEN, fuse(by_class(lamp=0.1), [large]), MAP)
     assert scene.names[0][0] == "giraffe"
     assert (scene.colour, scene.place) == ("brown", "right")
 
@@ -54,7 +54,7 @@ def test_a_large_thing_that_the_classifier_should_see_is_doubted() -> None:
 def test_persons_are_counted_and_are_no_name() -> None:
     person = Detection("person", 0.6, 0.1, 1.0, 0.9, 0.9)
     faint = Detection("person", 0.1, 0.1, 0.3, 0.9, 0.3)
-    scene = make_scene(0.0, IMAGE, fuse(by_class(lamp=0.2), [person, faint]), MAP)
+    scene = make_scene(0.0, COLORS_SEEN, fuse(by_class(lamp=0.2), [person, faint]), MAP)
     assert (scene.names[0][0], scene.people, scene.place) == ("person", 1, "right")
 
 

@@ -94,7 +94,7 @@ def page(tab: Page) -> Iterator[Page]:
     tab.evaluate(SHOWN)
     tab.evaluate("board.attach(client)")
     yield tab
-    tab.evaluate("clearInterval(painting)")
+    tab.evaluate("board.detach(); clearInterval(painting)")
 
 
 @pytest.fixture
@@ -683,3 +683,18 @@ def test_a_film_is_saved_as_the_command_takes_it_and_drawn_again(
     file.write_text('{"prompts": []}')
     drawing.locator("[data-part=draw-film] input").set_input_files(file)
     expect(part(drawing, "draw-film").get_by_role("alert")).to_contain_text("film.json is no film")
+
+
+def test_a_film_that_is_opened_before_drawing_starts_it_and_is_drawn_to_its_end(
+    pictured: Page, tmp_path: Path
+) -> None:
+    file = tmp_path / "film.json"
+    file.write_text('{"prompts": [[0, "a duck on grass"], [0.3, "a car on grass"]]}')
+    pictured.locator("[data-part=draw-film] input").set_input_files(file)
+    pictured.wait_for_function(
+        "sent.filter((event) => event.type === 'eyeline.prompt.set').length === 2"
+    )
+    events = sent(pictured)
+    assert events[0].get("enabled") is True, events
+    prompts = [event["text"] for event in events if event["type"] == "eyeline.prompt.set"]
+    assert prompts == ["a duck on grass", "a car on grass"]

@@ -24,6 +24,8 @@ from tests.fuzz.choices import Choices
 from tests.fuzz.controllers import incoming_rate, outgoing_rate
 from tests.fuzz.packets import feedback, sctp, stun_checks, video_payloads
 from tests.fuzz.streams import audio_stream, video_buffer
+from tests.models.generation.small.prompts import check_reading, prompt_of
+from tests.models.generation.small.worlds import LARGER, SHIPPED
 from tests.paths import DATA, ROOT
 from tests.rtc.mutations import mutated
 from tests.web.openai_sdk import check
@@ -185,6 +187,16 @@ def _check_line(text: str) -> None:
     assert repr(again) == repr(line)
 
 
+def prompts(data: bytes) -> None:
+    """Read a prompt of words that mean something, or any text, as models of two worlds."""
+    choices = Choices(data)
+    vocabulary = choices.one((SHIPPED, LARGER))
+    text = prompt_of(choices.number)
+    if choices.number(4) == 0:
+        text = choices.data().decode("utf-8", "replace")
+    check_reading(text, vocabulary)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     each.__name__: each
     for each in (
@@ -194,6 +206,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         fragments,
         images,
         recordings,
+        prompts,
         stun_checks,
         feedback,
         video_payloads,

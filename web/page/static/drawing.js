@@ -156,7 +156,7 @@ export class DrawingBoard {
     const settings = { sampler: page.sampler.value, steps: this.#steps, seed: Number(page.seed.value) };
     const camera = { source: this.#source, strength: this.#strength };
     if (!this.#enabled) {
-      this.#film.begin();
+      if (!this.#film.playing) this.#film.begin();
       this.#update({ enabled: true, paused: false, ...settings, ...camera });
     }
     this.#film.prompt(text);
@@ -266,7 +266,10 @@ export class DrawingBoard {
   }
 
   #updated({ enabled, paused, readings }) {
-    if (this.#enabled && !enabled) this.#paths.forget();
+    if (this.#enabled && !enabled) {
+      this.#film.stop();
+      this.#paths.forget();
+    }
     const reading = readings?.[0];
     if (reading?.caption) {
       this.#palette.press(reading);

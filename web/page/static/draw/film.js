@@ -53,6 +53,11 @@ export class FilmStrip {
     this.#show();
   }
 
+  /** Whether a file is drawn. */
+  get playing() {
+    return this.#timers.length > 0;
+  }
+
   /** No more of a file is drawn. */
   stop() {
     this.#timers.splice(0).forEach(clearTimeout);

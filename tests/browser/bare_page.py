@@ -23,6 +23,7 @@ ANSWERED = """async () => {
 
 def shown(page: Page) -> Page:
     """Put the demo page's markup into the bare page and make it work, with the sample clip."""
+    page.evaluate("localStorage.clear()")  # what an earlier test chose
     page.reload()
     page.evaluate(
         """async () => {

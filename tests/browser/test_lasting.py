@@ -279,15 +279,16 @@ def test_a_call_is_kept_in_this_browser_over_a_reload_and_the_next_call(page: Pa
     sessions(page)
     expect(kept).to_have_count(2)  # so it is written
     show(page)  # the page is loaded again in the middle of the call
-    sessions(page)
-    expect(kept).to_have_count(2)
-    kept.filter(has_text="what your country").get_by_role("button").click()
+    page.get_by_role("button", name="Open your last call").click()
     opened = page.locator(".opened")
     expect(opened.locator(".caption")).to_contain_text("what your country")
     expect(opened.locator(".stream .question")).to_have_text("Where is it?")
     expect(opened.locator(".stream .answer")).to_have_text("There.")
     expect(opened.locator(".stream .evidence img")).to_have_count(1)
     expect(opened.locator("form")).to_have_count(0)  # its memory is gone
+    opened.get_by_role("button", name="All sessions").click()
+    expect(kept).to_have_count(2)
+    kept.filter(has_text="what your country").get_by_role("button").click()
     opened.get_by_role("button", name="Delete").click()
     opened.get_by_role("button", name="Delete").click()
     expect(kept).to_have_count(1)

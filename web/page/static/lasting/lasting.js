@@ -5,7 +5,7 @@ import { About } from "./about.js";
 import { dated } from "./dates.js";
 import { CallHistory } from "./history.js";
 import { joined } from "./joining.js";
-import { saveButtons, saveCaptions } from "./saving.js";
+import { button, saveButtons, saveCaptions } from "./saving.js";
 import { Service } from "./service.js";
 import { SessionsTab } from "./sessions.js";
 import { Sharing } from "./sharing.js";
@@ -13,6 +13,7 @@ import { Vault } from "./vault.js";
 import { Watching, watched } from "./watching.js";
 
 const SWITCHES = ["talk", "hold", "look"]; // of the page that are as they were left
+const RECENT = 86_400; // seconds for which the last call is offered
 const MAX_ENTRIES = 20_000; // of a call that goes on, kept by the page
 
 /** @typedef {import("../here.js").Here} Here */
@@ -27,7 +28,9 @@ export function addLasting(here) {
   const calls = new KeptCalls(vault);
   here.calls.addEventListener("open", ({ detail }) => calls.follow(detail.client));
   saving(here, calls);
-  offerSessions(here, new SessionsTab(here.slot("sessions"), service, vault));
+  const sessions = new SessionsTab(here.slot("sessions"), service, vault);
+  offerSessions(here, sessions);
+  offerLast(here, vault, sessions);
   here.slot("about").append(new About(service).root);
   here.slot("exports").append(new Sharing(service, () => calls.live).root);
 }
@@ -105,4 +108,12 @@ function offerSessions(here, sessions) {
   const tab = here.page.tabs.querySelector('[data-tab="sessions"]');
   tab.addEventListener("click", () => sessions.show());
   tab.addEventListener("focus", () => here.tabs.shown === "sessions" && sessions.show());
+}
+
+/** After a reload: the call before it is a click away. @param {Here} here @param {Vault} vault @param {SessionsTab} sessions */
+async function offerLast(here, vault, sessions) {
+  const [last] = await vault.calls();
+  if (!last?.title || Date.now() / 1000 - last.started > RECENT) return;
+  const open = button("Open your last call", () => (here.tabs.show("sessions"), sessions.openKept(last)));
+  here.page["stream-empty"].append(open);
 }

@@ -87,6 +87,11 @@ export class SessionsTab {
     return item;
   }
 
+  /** Show a call that this browser has kept. @param {Call} call */
+  openKept(call) {
+    return this.#open(ofBrowser(call));
+  }
+
   async #open(past) {
     this.#panel.replaceChildren(this.#opened.root);
     await this.#opened.show({ ...past, title: past.title || TITLE });

@@ -27,6 +27,7 @@ def shown(page: Page) -> Page:
     page.reload()
     page.evaluate(
         """async () => {
+            localStorage.clear(); // what another test has chosen
             document.body.innerHTML = await (await fetch("page.html")).text();
             (await import("./page.js")).mount(document.body);
         }"""

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from web.cluster.errors import ClusterUsageError
-from web.cluster.local_nodes import LocalNode, local_nodes
+from web.cluster.local_nodes import LocalNode, local_nodes, ray_environment
 from web.config import Settings
 
 RAY_PORT = 6379
@@ -60,7 +60,7 @@ def _start(node: LocalNode, port: int) -> "subprocess.Popen[bytes]":
     }
     return subprocess.Popen(
         [sys.executable, "-m", "web.cli.main", "serve", "--port", str(port)],
-        env={**os.environ, **own},  # noqa: TID251 - of a process of its own
+        env={**ray_environment(), **own},
     )
 
 

@@ -14,7 +14,6 @@ from web.cluster.errors import ClusterUsageError
 OBJECT_STORE = 128 << 20  # bytes of shared memory of each node
 CORES = 1  # of each node, as Ray counts them
 STARTED = "Ray runtime started"
-GRACE = 5.0  # seconds for a node to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,8 @@ class LocalNode:
             os.kill(part, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 @contextmanager
@@ -51,10 +52,15 @@ def local_nodes(count: int, *, port: int, folder: Path) -> Iterator[list[LocalNo
                 else (f"--address={cluster}",)
             )
             node = LocalNode(address, cluster, _start(address, role))
-            stack.callback(_end, node.process)
+            stack.callback(node.kill)  # in order, it would take seconds
             _wait_started(node)
             nodes.append(node)
         yield nodes
+
+
+def ray_environment() -> dict[str, str]:
+    """Return the environment of Ray's processes here: without a token, unless it asks for one."""
+    return {"RAY_AUTH_MODE": "disabled", **os.environ}  # noqa: TID251 - of other processes
 
 
 def _start(address: str, role: Sequence[str]) -> "subprocess.Popen[str]":
@@ -71,6 +77,7 @@ def _start(address: str, role: Sequence[str]) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env=ray_environment(),
         start_new_session=True,  # Ctrl-C ends the services first, and then the nodes
     )
 
@@ -83,19 +90,6 @@ def _wait_started(node: LocalNode) -> None:
         if STARTED in line:
             return
     raise ClusterUsageError(f"a Ray node at {node.address} does not start: {''.join(said)[-800:]}")
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    process.terminate()
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        for part in _parts(process.pid):
-            os.kill(part, signal.SIGKILL)
-        process.kill()
-        process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
 
 
 def _parts(parent: int) -> list[int]:

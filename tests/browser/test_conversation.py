@@ -237,7 +237,7 @@ def test_a_call_needs_no_mouse(tab: Page) -> None:
     [
         ("NotAllowedError", "no permission", "address bar"),
         ("NotFoundError", "No camera or microphone was found", "Plug one in"),
-        ("NotReadableError", "cannot be read", "Another program"),
+        ("NotReadableError", "in use by another program", "Close what may use it"),
     ],
 )
 def test_a_camera_that_cannot_be_opened_is_told_with_what_to_do(

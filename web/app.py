@@ -33,17 +33,10 @@ from web.page import client_files, gradio_page
 from web.page.frame import GradioFrame
 from web.realtime import websocket as realtime
 from web.rebuilding import Rebuilder
-from web.rest import (
-    about,
-    credentials,
-    openapi,
-    service_info,
-    sessions,
-    speech,
-    transcriptions,
-)
+from web.rest import about, credentials, openapi, service_info, sessions, speech
 from web.rest import recordings as recordings_routes
 from web.rest.chat import routes as chat
+from web.rest.transcription import transcriptions
 from web.service_tasks import ServiceTasks
 from web.signaling import calls, whep, whip
 

@@ -9,7 +9,9 @@ from pydantic_settings import SettingsConfigDict
 
 from models.weights.hub_catalog import HUB_MODELS
 from web.errors import SettingsError
-from web.setting_checks import (
+from web.settings.access import AccessSettings
+from web.settings.answers import AnswerSettings
+from web.settings.checks import (
     SMALL,
     CommaSeparated,
     known_chunk,
@@ -21,8 +23,6 @@ from web.setting_checks import (
     port_range,
     urls_with_scheme,
 )
-from web.settings.access import AccessSettings
-from web.settings.answers import AnswerSettings
 from web.settings.cluster import ClusterSettings
 from web.settings.errors import describe, refuse_unknown
 from web.settings.languages import LanguageSettings

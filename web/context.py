@@ -26,9 +26,9 @@ from web.history.tickets import Tickets
 from web.loading.models import LoadedModels, turn_detection
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 from web.rebuilding import Rebuilder
-from web.session_record import SessionKind, SessionRecord
-from web.sessions import Sessions
-from web.setting_checks import SMALL
+from web.sessions.record import SessionKind, SessionRecord
+from web.sessions.registry import Sessions
+from web.settings.checks import SMALL
 
 MODEL_NAME = "eyeline"  # of sessions in the API, whatever models are loaded
 

@@ -13,7 +13,7 @@ from models.generation.small.prompt_reading import MOTIONS
 from models.generation.small.vocabulary import without_article
 from tests.browser.chromium import chromium, new_page
 from tests.browser.static_files import static_files
-from web.cli.generation_inputs import read_track_file
+from web.cli.generation.inputs import read_track_file
 
 pytestmark = pytest.mark.browser
 

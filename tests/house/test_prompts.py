@@ -21,7 +21,7 @@ EXAMPLES = (  # where a prompt is quoted
     rf"such as {QUOTED} *, to the left",
     rf"as in {QUOTED}",
 )
-FILES = ("README.md", "docs/generation.md", "docs/protocol.md", "web/cli/generation_inputs.py")
+FILES = ("README.md", "docs/generation.md", "docs/protocol.md", "web/cli/generation/inputs.py")
 
 
 def examples() -> list[str]:

@@ -20,7 +20,7 @@ from web.config import Settings, read_settings
 from web.errors import UsageError, run_command
 from web.log_lines import LogFormat, log_handler
 from web.serving.log_limit import RepeatLimit
-from web.setting_checks import SMALL
+from web.settings.checks import SMALL
 from web.settings.weights import CHECKOUT
 
 if TYPE_CHECKING:  # slow to import
@@ -219,11 +219,11 @@ def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
         raise UsageError(f"{output}: expected a name that ends in .mp4")
     given = [each for each in (arguments.track, arguments.generation_model) if each is not None]
     check_output(output, given)
-    from web.cli.generation_inputs import TimedInputs, choose_prompts, read_track_file
+    from web.cli.generation.inputs import TimedInputs, choose_prompts, read_track_file
 
     inputs = TimedInputs() if arguments.track is None else read_track_file(arguments.track)
     prompts = choose_prompts(arguments.prompt, arguments.then, inputs.prompts, seconds)
-    from web.cli.generate import VideoRequest, generate
+    from web.cli.generation.generate import VideoRequest, generate
 
     request = VideoRequest(
         prompts=prompts,

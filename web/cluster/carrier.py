@@ -13,7 +13,7 @@ from web.cluster.membership import Membership
 from web.cluster.mirror import FileMark, FilePiece, changes, file_marks
 from web.realtime.carrying import EVENT, carried_values, encoded
 from web.realtime.resumable_session import ResumableSession
-from web.session_record import SessionRecord
+from web.sessions.record import SessionRecord
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from web.cluster.proxy.http_proxy import HttpProxy
 from web.context import ServiceContext
 from web.realtime.carrying import go_on
 from web.realtime.resumable_session import ResumableSession
-from web.session_record import SessionRecord
+from web.sessions.record import SessionRecord
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from web.access.auth import Caller
 from web.cluster.actors import ActorClient
 from web.cluster.directory import EdgeReport, Location, Reply, SharedSecret
 from web.cluster.errors import ClusterError
-from web.sessions import Sessions
+from web.sessions.registry import Sessions
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from media.servers.device import Device
 from media.worker import Worker
 from trt_engines.choice import choose_device
 from web.config import Settings
-from web.setting_checks import SMALL, WAN_MODELS
+from web.settings.checks import SMALL, WAN_MODELS
 
 GPU_SLOTS = 3  # computations at once on a GPU: a look, an answer, generated frames
 GPU_SPEECH_BATCH = 16  # streams of speech in one run on a GPU

@@ -41,7 +41,7 @@ from web.loading.engines import stored_engines, summaries
 from web.loading.needs import Command, fetch, generating, needs, seeing
 from web.loading.progress import download_progress
 from web.loading.speakers import load_speakers
-from web.setting_checks import SMALL, WAN_MODELS
+from web.settings.checks import SMALL, WAN_MODELS
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from models.weights.hub import model_folder
 from models.weights.hub_catalog import HUB_MODELS
 from web.config import Settings
 from web.loading.progress import download_progress
-from web.setting_checks import SMALL, WAN_MODELS
+from web.settings.checks import SMALL, WAN_MODELS
 
 Command = Literal["serve", "replay", "captions", "ask"]  # demo needs what serve does
 

@@ -17,7 +17,7 @@ from media.delays import BOUNDS, Histogram
 from media.servers.device import JobQueue
 from rtc.network import NetworkState
 from web.context import ServiceContext
-from web.sessions import Sessions
+from web.sessions.registry import Sessions
 
 SECONDS = ("audio_seconds", "unheard", "concealed", "missing")  # counters of seconds of sound
 

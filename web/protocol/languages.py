@@ -9,7 +9,8 @@ from typing import Any
 
 from media.events.hearing import Caption, HearingNotice, LanguageDetected, Translation
 from models.asr.languages.codes import language_name
-from web.protocol import responses, speech_input
+from web.protocol import speech_input
+from web.protocol.response import responses
 from web.protocol.state import ConversationState
 
 

@@ -20,12 +20,9 @@ from media.events.vision import Degraded, Relevance, Remembered, RequestMet, Sta
 from media.frames import AudioChunk, Gap, VideoFrame
 from media.video import Pixels
 from web.protocol import (
-    function_calls,
     generation,
     item_commands,
     languages,
-    response_events,
-    responses,
     resumption,
     session_update,
     speech_input,
@@ -50,6 +47,8 @@ from web.protocol.client_events.messages import (
     VideoAppend,
 )
 from web.protocol.client_events.received import ReceivedMessage
+from web.protocol.response import events as response_events
+from web.protocol.response import function_calls, responses
 from web.protocol.session_config import (
     UNANSWERED,
     Capabilities,

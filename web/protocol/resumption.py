@@ -11,8 +11,8 @@ from dataclasses import replace
 from media.events.generation import PromptChange
 from media.events.hearing import Caption, Translation, TurnEnded
 from web.protocol import session_update
-from web.protocol.response_events import clear_speech, send_response_event
-from web.protocol.responses import finish, new_response
+from web.protocol.response.events import clear_speech, send_response_event
+from web.protocol.response.responses import finish, new_response
 from web.protocol.session_config import RealtimeConfig
 from web.protocol.state import ConversationState, SpeechTurn
 

@@ -14,7 +14,7 @@ from media.events.hearing import ListeningConfig
 from web.protocol import speech_input
 from web.protocol.client_events.messages import ProtocolError, SessionUpdate, invalid_field_error
 from web.protocol.client_events.turn_detection import merge_base, turn_detector, without_foreign
-from web.protocol.function_calls import check_choice, check_tools
+from web.protocol.response.function_calls import check_choice, check_tools
 from web.protocol.session_config import (
     UNSUPPORTED,
     Capabilities,

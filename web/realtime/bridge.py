@@ -31,14 +31,14 @@ from web.context import ServiceContext
 from web.protocol.client_events.messages import ProtocolError
 from web.protocol.client_events.turn_detection import longest_silence
 from web.protocol.protocol import RealtimeProtocol
-from web.protocol.response_events import OUTPUT_CLEARED
+from web.protocol.response.events import OUTPUT_CLEARED
 from web.protocol.state import Event, PictureEvent
 from web.realtime.audio_watch import TICK, AudioWatch
 from web.realtime.lines.media_order import MediaOrder, onward
 from web.realtime.stats import NetworkStats, report_stats
 from web.realtime.storage import run_stored_session
 from web.realtime.text_messages import LONG_MESSAGE, event_text, parse_message
-from web.session_record import SessionRecord
+from web.sessions.record import SessionRecord
 
 logger = logging.getLogger(__name__)
 

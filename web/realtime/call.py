@@ -24,7 +24,7 @@ from web.realtime.bridge import SessionBridge
 from web.realtime.lines.peer_line import PeerLine
 from web.realtime.resumable_session import ResumableSession
 from web.realtime.steering import CallSteering, steering_rules
-from web.session_record import SessionKind, SessionRecord
+from web.sessions.record import SessionKind, SessionRecord
 
 logger = logging.getLogger(__name__)
 

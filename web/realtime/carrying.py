@@ -17,7 +17,6 @@ from media.events.answers import Announce, Question
 from media.events.hearing import Caption
 from media.pipeline.carried import CarriedState
 from web.access.auth import Caller
-from web.attendance import Attendance, disconnected
 from web.context import ServiceContext
 from web.protocol.items import ItemList
 from web.protocol.protocol import RealtimeProtocol
@@ -27,7 +26,8 @@ from web.realtime.call import Call, CallMedia
 from web.realtime.lines.delivery import event_number, is_of_the_moment
 from web.realtime.resumable_session import ResumableSession
 from web.realtime.websocket_session import WebSocketSession
-from web.session_record import SessionKind, SessionRecord
+from web.sessions.attendance import Attendance, disconnected
+from web.sessions.record import SessionKind, SessionRecord
 
 HEAD, ASKED, SPEAKERS = "head", "asked", "speakers"
 ITEM, CAPTION, ENTRY, MOMENT, EVENT = "item/", "caption/", "entry/", "moment/", "event/"

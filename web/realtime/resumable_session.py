@@ -15,7 +15,7 @@ from web.realtime.bridge import SessionBridge
 from web.realtime.lines.delivery import Delivery
 from web.realtime.lines.line import Line
 from web.realtime.lines.visits import Visits
-from web.session_record import SessionRecord
+from web.sessions.record import SessionRecord
 
 logger = logging.getLogger(__name__)
 

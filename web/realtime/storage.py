@@ -19,7 +19,7 @@ from models.errors import StoreError
 from web.config import Settings
 from web.context import ServiceContext, unix_time
 from web.history.recording_files import HistoryWriter, SessionFacts, write_summary
-from web.session_record import SessionRecord
+from web.sessions.record import SessionRecord
 from web.temporary_folder import temporary_folder
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from web.protocol.protocol import RealtimeProtocol
 from web.realtime.bridge import SessionBridge
 from web.realtime.lines.websocket_line import FAILED, GOING_AWAY, NORMAL, WebSocketLine
 from web.realtime.resumable_session import ResumableSession
-from web.session_record import SessionRecord
+from web.sessions.record import SessionRecord
 
 RESTART = 1012  # IANA registry of WebSocket close codes
 REPLACED = 4001  # private use, RFC 6455, section 7.4.2

@@ -25,7 +25,7 @@ from web.errors import failure_message
 from web.history.recordings import Recording
 from web.problems import ProblemError
 from web.rest.chat.request import ChatQuestion
-from web.session_record import SessionRecord
+from web.sessions.record import SessionRecord
 
 logger = logging.getLogger(__name__)
 

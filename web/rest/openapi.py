@@ -13,7 +13,7 @@ from web import problems
 from web.access.routes import RULES
 from web.rest.chat.request import ChatCompletionRequest
 from web.rest.subtitles import MEDIA_TYPES
-from web.rest.transcription_fields import ResponseFormat
+from web.rest.transcription.fields import ResponseFormat
 
 Fields = dict[str, Any]
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from web.context import MODEL_NAME, ServiceContext, service_context
 from web.problems import ProblemError
 from web.protocol.client_events.turn_detection import default_vad, turn_detector
-from web.setting_checks import SMALL
+from web.settings.checks import SMALL
 
 router = APIRouter()
 

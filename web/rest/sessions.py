@@ -22,7 +22,7 @@ from web.rest.subtitles import (
     make_cues,
     speaker_names,
 )
-from web.session_record import SessionRecord
+from web.sessions.record import SessionRecord
 
 router = APIRouter(prefix="/sessions")
 

@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from media.events.hearing import CaptionWord
 from models.asr.words import RATE, RecognizedWord, join_words
-from web.rest.spoken_language import SpokenLanguage
 from web.rest.subtitles import MEDIA_TYPES, format_cues, make_cues, speaker_names
-from web.rest.transcription_fields import ResponseFormat
+from web.rest.transcription.fields import ResponseFormat
+from web.rest.transcription.spoken_language import SpokenLanguage
 
 
 def transcript_response(

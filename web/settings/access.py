@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from web.log_lines import AuditLevel
-from web.setting_checks import CommaSeparated, header_value, ip_networks
+from web.settings.checks import CommaSeparated, header_value, ip_networks
 
 
 class AccessSettings(BaseSettings):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from web.setting_checks import CommaSeparated, function_name, header_value, http_url, known_tools
+from web.settings.checks import CommaSeparated, function_name, header_value, http_url, known_tools
 
 
 class AnswerSettings(BaseSettings):

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from web.setting_checks import CommaSeparated, known_language, known_languages
+from web.settings.checks import CommaSeparated, known_language, known_languages
 
 MEASURED = ("en", "de", "es", "fr", "it")  # docs/languages.md has their word errors
 

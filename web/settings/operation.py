@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from web.log_lines import LogFormat
-from web.setting_checks import http_url
+from web.settings.checks import http_url
 
 
 class OperationSettings(BaseSettings):

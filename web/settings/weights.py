@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.weights.catalog import NPM_REGISTRY
-from web.setting_checks import http_url
+from web.settings.checks import http_url
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # npm's own variable, in the spellings that npm and its users have

@@ -25,7 +25,7 @@ from web.protocol.session_config import query_patch
 from web.protocol.session_update import merged
 from web.realtime.call import Call, CallMedia
 from web.realtime.lines.delivery import event_number
-from web.session_record import SessionKind, SessionRecord
+from web.sessions.record import SessionKind, SessionRecord
 from web.signaling.offers import (
     SDP,
     accept_peer,

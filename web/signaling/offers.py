@@ -21,7 +21,7 @@ from web.context import ServiceContext, service_context, unix_time
 from web.problems import ProblemError
 from web.realtime.call import Call
 from web.realtime.lines.peer_line import PeerLine, new_tag
-from web.session_record import SessionKind, SessionRecord
+from web.sessions.record import SessionKind, SessionRecord
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.assistant.scene.query_parsing import SYNONYMS, find_name_ids, parse_query
+from models.assistant.scene.query_parsing import find_name_ids, parse_query
 from models.assistant.scene.scene_entry import COUNTS, MANY_PEOPLE, SceneEntry, SearchResult
 from models.assistant.scene.scene_log import LoggedEntry, search
 from models.assistant.scene.scene_making import COARSE_KINDS, SOMETHING
+from models.assistant.scene.vocabulary import SYNONYMS
 from models.vision.class_names import DETAILS, NAMES, SPOKEN
 
 COLORS = (

@@ -24,7 +24,7 @@ from web.access.keys.scopes import ApiKey, KeyLimits, KeyScope
 from web.access.rates import ClientRates, RateLimitedError
 from web.config import Settings
 from web.operation import enforcement
-from web.rest.transcriptions import metered
+from web.rest.transcription.transcriptions import metered
 
 Connect = Callable[[str], Any]
 

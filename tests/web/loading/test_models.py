@@ -10,7 +10,7 @@ import models.generation.wan.model
 import web.loading.models
 from web.config import Settings
 from web.loading.models import load_wan_generator
-from web.setting_checks import WAN_MODELS
+from web.settings.checks import WAN_MODELS
 
 
 @pytest.mark.parametrize(("wish", "dtype"), [("auto", torch.bfloat16), ("float16", torch.float16)])

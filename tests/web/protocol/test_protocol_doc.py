@@ -10,8 +10,9 @@ from tests.paths import ROOT
 from tests.web.openai_sdk import MODELS, check
 from web.protocol.client_events.messages import TYPES, parse
 from web.realtime import websocket as realtime
-from web.rest import about, credentials, recordings, service_info, sessions, speech, transcriptions
+from web.rest import about, credentials, recordings, service_info, sessions, speech
 from web.rest.chat import routes as chat
+from web.rest.transcription import transcriptions
 from web.signaling import calls, whep, whip
 
 DOCUMENT = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")

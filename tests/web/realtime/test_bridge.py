@@ -24,7 +24,7 @@ from web.access.auth import Caller
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.realtime.bridge import EVENT_QUEUE, SessionBridge
-from web.sessions import Sessions
+from web.sessions.registry import Sessions
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from media.clock import Clock
-from web.attendance import arrived, attendance_fields, deadline, disconnected, fell_silent
 from web.realtime.lines.delivery import Delivery
 from web.realtime.lines.line import Line
-from web.session_record import SessionRecord
+from web.sessions.attendance import arrived, attendance_fields, deadline, disconnected, fell_silent
+from web.sessions.record import SessionRecord
 
 logger = logging.getLogger(__name__)
 

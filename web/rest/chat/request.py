@@ -20,9 +20,9 @@ from web.problems import ProblemError
 from web.protocol.client_events.encoded import check_json
 from web.protocol.client_events.messages import ProtocolError, invalid_field_error
 from web.protocol.client_events.tools import MAX_TOOLS, NO_TOOLS, function_tools
-from web.protocol.dialogue import dialogue_around
 from web.protocol.items import Item, ItemList, question_text
-from web.protocol.responses import PICTURE_QUESTION
+from web.protocol.response.dialogue import dialogue_around
+from web.protocol.response.responses import PICTURE_QUESTION
 from web.rest.chat.messages import (
     ChatMessage,
     LenientModel,

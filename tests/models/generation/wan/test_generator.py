@@ -12,7 +12,7 @@ from models.generation.control import ChunkControl
 from models.generation.wan.generator import WanVideoGenerator
 from models.generation.wan.model import VARIANTS, WanModel, load
 from tests.models.generation.wan import made as wan_made
-from web.setting_checks import WAN_MODELS
+from web.settings.checks import WAN_MODELS
 
 WIDTH, HEIGHT = 48, 32
 DUCK = (("a duck on grass", 1.0),)

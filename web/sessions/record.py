@@ -16,10 +16,10 @@ from media.events.vision import Remembered
 from rtc.network import NetworkState
 from web.access.auth import Caller
 from web.access.waiting_line import WaitingLine
-from web.attendance import Attendance, attendance_fields
 from web.history.caption_log import CaptionLog
 from web.history.history import History
 from web.problems import ProblemError
+from web.sessions.attendance import Attendance, attendance_fields
 
 SessionKind = Literal["websocket", "call", "whip"]
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.attendance import (
+from web.sessions.attendance import (
     Attendance,
     arrived,
     attendance_fields,

@@ -10,7 +10,7 @@ from web.access.admission import Load, SessionsFullError, SessionTotals, Shares
 from web.access.audit import AuditLog
 from web.access.auth import Caller
 from web.problems import ProblemError
-from web.session_record import SessionKind, SessionRecord
+from web.sessions.record import SessionKind, SessionRecord
 
 MAX_ENDED = 1_000  # ended sessions that are kept
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from web.cli.generation_inputs import (
+from web.cli.generation.inputs import (
     MAX_PROMPT,
     TimedPrompt,
     check_prompt,

@@ -11,7 +11,7 @@ from models.errors import WeightsError
 from models.generation.chunk_request import FRAME_RATE
 from models.generation.control import ChunkControl
 from models.generation.wan.model import HEIGHT, VARIANTS, WIDTH, WanModel, load
-from web.cli.generation_inputs import TimedPrompt
+from web.cli.generation.inputs import TimedPrompt
 from web.errors import UsageError
 from web.loading.needs import WAN_BASE, pulled_problems
 

@@ -30,8 +30,8 @@ from models.generation.small.prompt_notices import refusal
 from models.generation.small.prompt_reader import read_prompt
 from models.generation.small.prompt_reading import FREE, PromptReading
 from models.generation.small.track_blending import MotionState, blend_tracks
-from web.cli import wan_video
-from web.cli.generation_inputs import TimedPrompt, TimedTrack
+from web.cli.generation import wan_video
+from web.cli.generation.inputs import TimedPrompt, TimedTrack
 from web.cli.output_file import open_output
 from web.config import Settings
 from web.errors import UndrawableError, UsageError

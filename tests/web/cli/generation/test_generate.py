@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-import web.cli.generate
+import web.cli.generation.generate
 from models.errors import WeightsError
 from models.generation.control import ChunkControl
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import DEFAULT_STEPS
 from models.generation.small.loading import SmallVideoModel, load
 from tests.models.generation import tiny
-from web.cli.generate import VideoRequest, generate, generate_frames, notices
-from web.cli.generation_inputs import TimedPrompt, TimedTrack, parse_prompts
+from web.cli.generation.generate import VideoRequest, generate, generate_frames, notices
+from web.cli.generation.inputs import TimedPrompt, TimedTrack, parse_prompts
 from web.cli.main import main
 from web.config import Settings
 from web.errors import UNDRAWABLE, UsageError
@@ -208,7 +208,7 @@ def test_ctrl_c_keeps_the_frames_so_far(
         yield from before[:8]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(web.cli.generate, "generate_frames", stopped)
+    monkeypatch.setattr(web.cli.generation.generate, "generate_frames", stopped)
     command = ["generate", DUCK, "--model", str(folder), "-o", str(output)]
     assert main(command) == 130
     assert f"interrupted: the first 0.5 s are in {output}" in capsys.readouterr().err
@@ -224,7 +224,7 @@ def test_ctrl_c_keeps_the_frames_so_far(
 def test_the_scale_is_limited_by_the_maximum_side(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web.cli.generate, "MAX_SIDE", 100)
+    monkeypatch.setattr(web.cli.generation.generate, "MAX_SIDE", 100)
     output = tmp_path / "duck.mp4"
     generate(Settings(threads=1), request_video(seconds=0.1, scale=1000), folder, output)
     with av.open(str(output)) as container:

@@ -19,10 +19,9 @@ from web.protocol.client_events.messages import (
     ResponseConfig,
     ResponseCreate,
 )
-from web.protocol.dialogue import context_of, dialogue_around, response_dialogue
-from web.protocol.function_calls import check_choice, check_tools, send_calls
 from web.protocol.items import Item
-from web.protocol.response_events import (
+from web.protocol.response.dialogue import context_of, dialogue_around, response_dialogue
+from web.protocol.response.events import (
     ResponseStatus,
     clear_speech,
     finish_item,
@@ -32,6 +31,7 @@ from web.protocol.response_events import (
     speech_queued,
     start_item,
 )
+from web.protocol.response.function_calls import check_choice, check_tools, send_calls
 from web.protocol.session_config import RealtimeConfig, TranscriptionConfig, wants_speech
 from web.protocol.state import ConversationState, ResponseState
 

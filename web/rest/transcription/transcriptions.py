@@ -30,11 +30,11 @@ from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
 from web.problems import ProblemError
 from web.rest.event_stream import event_stream, json_event
-from web.rest.spoken_language import SpokenLanguage, asked_language
 from web.rest.subtitles import speaker_names
 from web.rest.transcript import diarized_segments, timed_words, transcript_response, usage_fields
-from web.rest.transcription_fields import parse_fields
-from web.rest.uploaded_sound import UploadedSound
+from web.rest.transcription.fields import parse_fields
+from web.rest.transcription.spoken_language import SpokenLanguage, asked_language
+from web.rest.transcription.uploaded_sound import UploadedSound
 from web.temporary_folder import temporary_folder
 
 router = APIRouter()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import FormData
 
 from web.problems import ProblemError
-from web.rest.transcription_fields import TranscriptionFields, parse_fields
+from web.rest.transcription.fields import TranscriptionFields, parse_fields
 
 GRANULARITIES = st.lists(st.sampled_from(["word", "segment"]), max_size=3)
 

@@ -15,8 +15,8 @@ from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller
 from web.history.caption_log import MAX_CAPTIONS
 from web.problems import ProblemError
-from web.session_record import MAX_MOMENTS, MAX_QUESTIONS, SessionRecord
-from web.sessions import Sessions
+from web.sessions.record import MAX_MOMENTS, MAX_QUESTIONS, SessionRecord
+from web.sessions.registry import Sessions
 
 
 def caption(turn: int) -> Caption:

@@ -11,9 +11,9 @@ import torch
 from models.errors import WeightsError
 from models.generation.wan import model as wan
 from tests.models.generation.wan import made as wan_made
-from web.cli import wan_video
-from web.cli.generate import VideoRequest, start_generation
-from web.cli.generation_inputs import TimedTrack, parse_prompts
+from web.cli.generation import wan_video
+from web.cli.generation.generate import VideoRequest, start_generation
+from web.cli.generation.inputs import TimedTrack, parse_prompts
 from web.config import Settings
 from web.errors import UsageError
 

@@ -1,0 +1,1 @@
+"""The command that draws a video to a file."""

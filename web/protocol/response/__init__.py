@@ -1,0 +1,1 @@
+"""Responses: their events, the conversation that they see, and calls of functions."""

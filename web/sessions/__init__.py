@@ -1,0 +1,1 @@
+"""Sessions: their registry, the record of each, and who is there."""

@@ -147,6 +147,7 @@ class SmallAssistant:
             confidence=observation.confidence,
             problem=problem or state.unwritten(),
             bodies=bool(observation.persons) and self.body is not None,
+            degraded=self.model.perception.degraded,
         )
 
     def glance(self, state: SmallAssistantState, pixels: Pixels, time: float) -> None:

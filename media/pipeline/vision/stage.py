@@ -49,7 +49,7 @@ class VisionStage:
         self._thumbnails: dict[float, bytes] = {}
         self._requests: tuple[str, ...] = ()
         self._problem: StorageProblem | None = None  # the last one that was sent
-        self._degraded = ""  # what could not be done at all, as it was sent last
+        self._degraded: set[str] = set()  # what could not be done at all, as it was sent
 
     def delay(self) -> float:
         """Return for how many seconds frames that were due have been skipped."""
@@ -161,12 +161,12 @@ class VisionStage:
         if read is not None:
             await self._send_analysis(read, time)
             await self._report(read.problem)
-            if read.degraded and read.degraded != self._degraded:
-                self._degraded = read.degraded
-                await self._context.send(Degraded(read.degraded))
 
     async def _send_analysis(self, analysis: FrameAnalysis, time: float) -> None:
         send = self._context.send
+        if analysis.degraded and analysis.degraded not in self._degraded:
+            self._degraded.add(analysis.degraded)
+            await send(Degraded(analysis.degraded))
         for moment in analysis.remembered:
             self._context.counters.remembered += 1
             await send(Remembered(moment, self._thumbnails.get(moment.time)))

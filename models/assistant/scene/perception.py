@@ -5,6 +5,7 @@ boxes, colors and places: no actions, no text, no faces. Frames of several sessi
 together.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from models.assistant.body.signs import Sign
 from models.assistant.scene.scene_entry import SceneEntry
 from models.assistant.scene.scene_making import PERSON_SCORE, agreed, fuse, make_scene
 from models.engine import EngineLoader, load_in_torch
+from models.errors import ModelError
 from models.vision import classifier, efficientnet, object_detector, person_detector, ssdlite
 from models.vision.class_names import NAMES, PERSON
 from models.vision.classifier import CELLS, Classifier
@@ -27,6 +29,8 @@ from models.vision.detection import Detection
 from models.vision.object_detector import ObjectDetector
 from models.vision.person_detector import PersonDetector
 from models.vision.relevance import relevance, relevant_classes
+
+logger = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 
@@ -87,8 +91,11 @@ class Look:
 class Perception:
     """The classifier and the detectors; one set serves every session.
 
-    The detector of things finds persons too, but fewer than the one that knows nothing else.
+    The detector of things finds persons too, but fewer than the one that knows nothing else. It is
+    the one that is loaded late: if it fails, things are not located, and `degraded` says so.
     """
+
+    degraded = ""
 
     def __init__(
         self, classifier: Classifier, persons: PersonDetector, things: ObjectDetector
@@ -132,7 +139,7 @@ class Perception:
         classified = self.classifier.classify(small)
         wide = torch.stack([_resized(frame, ssdlite.SIDE).round() for frame in frames])
         persons = self.persons.detect(wide, min_score=POSSIBLE_SCORE)
-        seen = self.things.detect(frames, min_score=FAINT_SCORE)
+        seen = self._detect_things(frames)
         boxes = [[each for each in found if each.score >= POSSIBLE_SCORE] for found in seen]
         colors = [classify_pixels(image) for image in small]
         things = [
@@ -163,6 +170,15 @@ class Perception:
                 relevance(maps[index, 1:], relevant[index][1], [*thing.persons, *shown]),
                 thing.detections,
             )
+
+    def _detect_things(self, frames: Sequence[Tensor]) -> Sequence[Sequence[Detection]]:
+        if not self.degraded:
+            try:
+                return self.things.detect(frames, min_score=FAINT_SCORE)
+            except ModelError as error:
+                self.degraded = f"things are neither counted nor located: {error}"
+                logger.warning("%s", self.degraded)
+        return [()] * len(frames)
 
 
 def _colored(detections: Sequence[Detection], colors: Tensor) -> tuple[Detection, ...]:

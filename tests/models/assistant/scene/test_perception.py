@@ -1,16 +1,21 @@
 """What a picture becomes in words, with the real classifier and detector."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from models.assistant.scene import perception
 from models.assistant.scene.perception import Look, Perception, Pixels
 from models.assistant.scene.scene_making import name_candidates
+from models.errors import EngineError
 from models.vision.class_names import NAMES
+from models.vision.object_detector import ObjectDetector
 from tests.models.packaged import folder
 
 
@@ -113,3 +118,24 @@ def test_frames_that_are_analyzed_together_show_what_each_shows_alone(real: Perc
             observation.probabilities, alone.probabilities, atol=1e-4, rtol=0
         )
     assert real.analyze_many([]) == []
+
+
+class BrokenDetector(ObjectDetector):
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def detect(self, frames: Sequence[Tensor], *, min_score: float = 0.5) -> NoReturn:
+        self.calls += 1
+        raise EngineError("its file is damaged; fetch it again")
+
+
+@pytest.mark.slow
+def test_without_the_detector_of_things_the_rest_is_seen_and_told(real: Perception) -> None:
+    broken = BrokenDetector()
+    without = Perception(real.classifier, real.persons, broken)
+    cheetah = photograph("cheetah1.jpg")
+    for _ in range(2):
+        assert without.analyze(cheetah, 0.0).scene.names[0][0] == "cheetah"
+    assert broken.calls == 1
+    assert "its file is damaged" in without.degraded
+    assert real.degraded == ""

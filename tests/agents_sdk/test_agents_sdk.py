@@ -33,7 +33,7 @@ Client = Callable[[str], Fields]  # runs a case
 
 CASES = Path(__file__).with_name("cases.mjs")
 PACKAGES = Path(__file__).with_name("packages.json")  # the Agents SDK, and what it imports
-KEY = "the key of the service"
+KEY = "the-key-of-the-service"
 NODE = Path(playwright.__file__).parent / "driver" / "node"  # Playwright brings it along
 BUNDLE = "@openai/agents-realtime/dist/bundle/openai-realtime-agents.mjs"
 EXPECTED: dict[str, Fields] = {

@@ -181,7 +181,7 @@ def test_captions_appear_on_the_page_and_in_the_file_and_video_returns(
     page.get_by_text("Save", exact=True).click()
     with page.expect_download() as download:
         part(page, "download").click()
-    assert download.value.suggested_filename == "captions.vtt"
+    assert download.value.suggested_filename.endswith(".vtt")
     cues = webvtt.from_buffer(io.StringIO(Path(download.value.path()).read_text()))
     in_file = normalize(" ".join(cue.text for cue in cues.captions))
     assert in_file.startswith(normalize(" ".join(first_round)))

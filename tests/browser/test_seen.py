@@ -271,7 +271,7 @@ def test_an_answer_that_nobody_asked_for_now_is_marked_with_what_was_asked(page:
     expect(unasked).to_contain_text(f"As you asked: {request}")
     expect(unasked.locator(".answer")).to_have_text("A person has come.")
     assert page.locator(".exchange .question").count() == 0
-    expect(page.locator("[data-part=stream]")).to_have_attribute("aria-live", "polite")
+    expect(page.locator(".reel")).to_have_attribute("aria-live", "polite")
 
 
 def test_an_answer_to_speech_has_the_caption_as_its_question(page: Page) -> None:

@@ -136,7 +136,7 @@ async def test_without_memory_what_is_too_large_fails_and_the_rest_goes_on(
 ) -> None:
     async with websockets.connect(service.ws) as session:
         await until(session, "session.created")
-        with limited(service, resource.RLIMIT_AS, memory(service) + (4 << 20)):
+        with limited(service, resource.RLIMIT_AS, memory(service) + (10 << 20)):
             with suppress(websockets.ConnectionClosed):
                 async with websockets.connect(service.ws) as other:
                     event = {"type": "input_audio_buffer.append", "audio": "A" * 15_000_000}

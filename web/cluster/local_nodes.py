@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,8 @@ class LocalNode:
     def kill(self) -> None:
         """End the node as a power cut would."""
         for part in _parts(self.process.pid):
-            os.kill(part, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended with another
+                os.kill(part, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
         if self.process.stdout is not None:
@@ -93,7 +94,10 @@ def _wait_started(node: LocalNode) -> None:
 
 
 def _parts(parent: int) -> list[int]:
-    """Return the processes that `parent` has started, on Linux."""
-    return [
-        int(each) for each in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    ]
+    """Return the processes below `parent`, on Linux; elsewhere none: Ray ends them itself."""
+    try:
+        text = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    except OSError:
+        return []
+    own = [int(each) for each in text.split()]
+    return [*own, *(part for each in own for part in _parts(each))]

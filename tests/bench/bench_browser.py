@@ -1,5 +1,5 @@
-"""What a person with a browser gets: time to captions, frames that return, lag of the captions,
-and how soon an answer is read and heard.
+"""What a person with a browser gets: time to the page and to captions, frames that return, lag of
+the captions, and how soon an answer is read and heard.
 
     python -m tests.bench.bench_browser [--seconds 60] [--url http://localhost:7860]
 
@@ -13,15 +13,28 @@ import platform
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Browser
+
 from tests.browser.chromium import Devices, camera_file, chromium, microphone_file, new_page
 from tests.service import service
 
+LOADS = 5  # of the page, each in a browser context of its own
 LEAD = 3.0  # seconds of silence at the start of each round
 QUESTIONS = ("What do you see?", "Is anyone there?", "What did you see first?")
+LOADED = """() => {
+    const found = { seconds: performance.now() / 1000, own: 0, rest: 0 };
+    for (const { name, transferSize } of performance.getEntriesByType("resource")) {
+        const { pathname } = new URL(name);
+        const own = pathname.startsWith("/static/") && !pathname.startsWith("/static/js/");
+        found[own ? "own" : "rest"] += transferSize;
+    }
+    return found;
+}"""
 MEASURE = """async ({ seconds, questions }) => {
     const { EyelineClient } = await import("./eyeline.js");
     const now = () => performance.now() / 1000;
@@ -100,13 +113,36 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
         folder = Path(name)
         devices = Devices(camera_file(folder), microphone_file(folder, lead=LEAD), repeat=True)
         with chromium(devices) as browser:
+            loads = [load_page(browser, url) for _ in range(LOADS)]
             page, _ = new_page(browser, allowed=True)
             page.set_default_timeout((seconds + 60) * 1000)
             page.goto(f"{url}/static/index.html")
             found: dict[str, Any] = page.evaluate(
                 MEASURE, {"seconds": seconds, "questions": QUESTIONS}
             )
+    return {**found, "loads": loads}
+
+
+def load_page(browser: Browser, url: str) -> dict[str, float]:
+    """Open the page with an empty cache; return seconds until Start, and its bytes and Gradio's."""
+    page, _ = new_page(browser, allowed=True)
+    page.goto(url)
+    page.wait_for_selector("[data-part=start]:not([disabled])")
+    found: dict[str, float] = page.evaluate(LOADED)
+    page.context.close()
     return found
+
+
+def load_rows(loads: Sequence[dict[str, float]]) -> list[tuple[str, str]]:
+    seconds = sorted(each["seconds"] for each in loads)
+    own, rest = (max(each[name] for each in loads) / 1000 for name in ("own", "rest"))
+    return [
+        (
+            f"page opened -> Start can be pressed, median / worst of {len(seconds)}",
+            f"{statistics.median(seconds):.2f} / {seconds[-1]:.2f} s",
+        ),
+        ("bytes of the page / of Gradio's frame", f"{own:.0f} / {rest:.0f} kB"),
+    ]
 
 
 def rows(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -121,6 +157,7 @@ def rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     gaps = [two - one for one, two in zip(found["frames"], found["frames"][1:], strict=False)]
     width, height = found["size"]
     return [
+        *load_rows(found["loads"]),
         ("Start pressed -> call live", f"{found['live']:.2f} s"),
         ("Start pressed -> first returned frame", f"{found['frames'][0]:.2f} s"),
         ("speech begins -> first words on the page", after(found["spoken"], worded)),

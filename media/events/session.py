@@ -17,10 +17,8 @@ from media.events.speakers import NameSpeaker, Speakers
 from media.events.vision import VisionOutput
 from media.frames import AudioChunk, Gap, VideoFrame
 
-Input = (
-    VideoFrame
-    | AudioChunk
-    | Question
+EventInput = (  # all inputs but sound and pictures
+    Question
     | Announce
     | Cancel
     | Commit
@@ -31,6 +29,7 @@ Input = (
     | NameSpeaker
     | GenerationInput
 )
+Input = VideoFrame | AudioChunk | EventInput
 
 
 Output = (

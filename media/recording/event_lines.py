@@ -19,11 +19,11 @@ from media.events.answers import Announce, Cancel, Question
 from media.events.generation import (
     ClearTrack,
     GenerationConfig,
-    GenerationInput,
     PromptChange,
     TrackPoints,
 )
 from media.events.hearing import AudioPaused, Clear, Commit, ListeningConfig
+from media.events.session import EventInput
 from media.events.speakers import NameSpeaker
 from media.frames import Gap
 from media.recording.layout import check_recording
@@ -46,19 +46,7 @@ class StandIn:
 
 
 RecordedMark = AudioGap | StandIn  # of what is not in the files of media
-RecordedInput = (
-    Question
-    | Announce
-    | Cancel
-    | Commit
-    | Clear
-    | AudioPaused
-    | Gap
-    | ListeningConfig
-    | NameSpeaker
-    | GenerationInput
-)
-KINDS: dict[str, type[RecordedInput | RecordedMark]] = {
+KINDS: dict[str, type[EventInput | RecordedMark]] = {
     "hole": AudioGap,
     "substitute": StandIn,
     "question": Question,
@@ -95,7 +83,7 @@ _LINES = {
 }
 
 
-def format_line(event: RecordedInput | RecordedMark, *, audio: int, video: int) -> str:
+def format_line(event: EventInput | RecordedMark, *, audio: int, video: int) -> str:
     kind = next(name for name, kind in KINDS.items() if isinstance(event, kind))
     fields = asdict(event)
     if isinstance(event, ListeningConfig) and event.speakers:

@@ -9,12 +9,11 @@ from typing import TextIO
 import av
 
 from media.errors import MediaError
-from media.events.session import Input
+from media.events.session import EventInput, Input
 from media.events.vision import Degraded
 from media.frames import AudioChunk, VideoFrame
 from media.recording.event_lines import (
     AudioGap,
-    RecordedInput,
     RecordedMark,
     StandIn,
     format_line,
@@ -114,7 +113,7 @@ class RecordingWriter:
         self._flac.write(new)
         self._audio += max(0, gap) + len(new)
 
-    def _write_event(self, event: RecordedInput | RecordedMark) -> None:
+    def _write_event(self, event: EventInput | RecordedMark) -> None:
         assert self._events is not None
         self._events.write(format_line(event, audio=self._audio, video=self._video))
         self._events.flush()

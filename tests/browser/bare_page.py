@@ -1,6 +1,12 @@
 """The demo page's markup and modules in a page without a service; a test plays the server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from playwright.sync_api import Page
+
+from tests.browser.chromium import chromium, new_page
+from tests.browser.static_files import static_files
 
 ANSWERED = """async () => {
     const { CallError, EyelineClient } = await import("./eyeline.js");
@@ -19,6 +25,15 @@ ANSWERED = """async () => {
     };
     EyelineClient.prototype.stop = async () => change("ended");
 }"""
+
+
+@contextmanager
+def bare_tab() -> Iterator[Page]:
+    """Yield a tab of a browser without devices, at the client's files, with nothing that moves."""
+    with static_files() as url, chromium(None) as browser:
+        page, _ = new_page(browser, allowed=False, reduced_motion="reduce")
+        page.goto(url)
+        yield page
 
 
 def shown(page: Page) -> Page:

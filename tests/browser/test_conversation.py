@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.bare_page import ANSWERED, shown
-from tests.browser.chromium import chromium, new_page
-from tests.browser.static_files import static_files
+from tests.browser.bare_page import ANSWERED, bare_tab, shown
 
 pytestmark = pytest.mark.browser
 
@@ -28,9 +26,7 @@ REFUSED = """(name) => {
 
 @pytest.fixture(scope="module")
 def tab() -> Iterator[Page]:
-    with static_files() as url, chromium(None) as browser:
-        page, _ = new_page(browser, allowed=False, reduced_motion="reduce")
-        page.goto(url)
+    with bare_tab() as page:
         yield page
 
 

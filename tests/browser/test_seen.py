@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from models.assistant.requests.parsing import Request, StopRequest, parse_request
-from tests.browser.chromium import chromium, new_page
-from tests.browser.static_files import static_files
+from tests.browser.bare_page import bare_tab
 
 pytestmark = pytest.mark.browser
 
@@ -49,9 +48,7 @@ SHOWN = """async () => {
 
 @pytest.fixture(scope="module")
 def tab() -> Iterator[Page]:
-    with static_files() as url, chromium(None) as browser:
-        page, _ = new_page(browser, allowed=False, reduced_motion="reduce")
-        page.goto(url)
+    with bare_tab() as page:
         yield page
 
 

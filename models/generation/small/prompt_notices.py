@@ -58,6 +58,9 @@ def _refused(reading: PromptReading) -> str:
         )
     things = [part for part in reading.unknown if part.kind == "thing"]
     nearest = list(dict.fromkeys(name for part in things for name in part.nearest))
+    if not things and reading.absent:
+        said = _brief(", ".join(reading.absent))
+        return f'the prompt says what is not to be drawn ("{said}") and no thing that is'
     if not things:
         return f"the prompt names no thing to draw: expected one of {_known(vocabulary)}"
     unknown = _listed((f'"{_brief(part.text)}"' for part in things), "or")

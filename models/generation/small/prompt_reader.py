@@ -15,6 +15,7 @@ from models.generation.small.nearest import (
     nearest_backgrounds,
     nearest_things,
 )
+from models.generation.small.negation import without_negated
 from models.generation.small.prompt_reading import (
     FREE,
     NamedThing,
@@ -38,7 +39,8 @@ def read_prompt(text: str, vocabulary: Vocabulary) -> PromptReading:
     """Return what `text` asks for."""
     reader = _PromptReader(vocabulary)
     part: list[Phrase] = []
-    for phrase in find_phrases(text, vocabulary):
+    wanted, absent = without_negated(find_phrases(text, vocabulary))
+    for phrase in wanted:
         if phrase.part in _BOUNDARIES:
             reader.read(part)
             part = []
@@ -46,7 +48,7 @@ def read_prompt(text: str, vocabulary: Vocabulary) -> PromptReading:
         elif phrase.part is not Part.FILLER:
             part.append(phrase)
     reader.read(part)
-    return reader.reading(text)
+    return reader.reading(text, absent)
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ class _PromptReader:
             self._say_of_all(part)
         self._placing = self._several = False
 
-    def reading(self, text: str) -> PromptReading:
+    def reading(self, text: str, absent: tuple[str, ...]) -> PromptReading:
         things = list(self._things)
         if things:
             self._apply(self._early, things[0])
@@ -132,6 +134,7 @@ class _PromptReader:
             surplus=tuple(thing.kind for thing in shown[MAX_THINGS:]),
             background=self._background,
             unknown=tuple(dict.fromkeys(self._unknown)),
+            absent=absent,
         )
 
     def _read_known(self, part: list[Phrase], heads: list[int]) -> None:

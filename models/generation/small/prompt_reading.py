@@ -62,6 +62,7 @@ class PromptReading:
     surplus: tuple[str, ...] = ()  # known things that are left out: only `MAX_THINGS` are drawn
     background: str = ""
     unknown: tuple[UnknownPart, ...] = ()
+    absent: tuple[str, ...] = ()  # words of what is not to be drawn, as in "no cat"
 
     @property
     def drawable(self) -> bool:

@@ -24,6 +24,7 @@ from models.generation.small.word_tables import (
     JOINS,
     MOTION_PHRASES,
     MOTION_VERBS,
+    NEGATIONS,
     PLACING,
     RELATIVES,
     SIZES,
@@ -31,6 +32,7 @@ from models.generation.small.word_tables import (
 )
 
 LONGEST = 5  # words of a phrase in the tables
+_UNSEEN = ("Mn", "Mc", "Me", "Cf")  # accents; joiners and soft hyphens
 
 
 class Part(Enum):
@@ -46,6 +48,7 @@ class Part(Enum):
     COUNT = auto()  # several things begin
     JOIN = auto()  # another thing begins
     PLACING = auto()  # a place begins
+    NEGATION = auto()  # what follows is not wanted
     BEHIND = auto()  # what was named last is a place
     RELATIVE = auto()  # what a thing does begins
     FILLER = auto()
@@ -58,6 +61,7 @@ MARKS = {
     Part.DETERMINER: DETERMINERS,
     Part.COUNT: COUNTS,
     Part.JOIN: JOINS,
+    Part.NEGATION: NEGATIONS,
     Part.PLACING: PLACING,
     Part.BEHIND: BEHIND,
 }
@@ -77,9 +81,9 @@ class Phrase:
 
 
 def split_prompt(text: str) -> list[str]:
-    """Return words, numbers and commas in lower case, without accents."""
+    """Return words, numbers and commas in lower case, without accents and invisible characters."""
     plain = unicodedata.normalize("NFKD", text.lower())
-    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    bare = "".join(letter for letter in plain if unicodedata.category(letter) not in _UNSEEN)
     whole = re.sub(r"n['’]t\b", " not", bare)
     return re.findall(r"[^\W\d_]+|\d+|[,;:.!?&+/]", re.sub(r"(?<=\w)['’]s\b", "", whole))
 

@@ -127,7 +127,8 @@ MOTION_PHRASES: dict[str, str] = {
     "right": "to the right, towards the right, right, rightwards, rightward, from left to right",
     "up": "up, upwards, upward, to the top",
     "down": "down, downwards, downward, to the bottom",
-    "still": "still, not move, not moving, motionless, at rest, does not move, do not move, parked",
+    "still": "still, not move, not moving, motionless, at rest, does not move, do not move, "
+    "parked, never move, never moves, never moving, without moving, no motion, no movement",
     "free": "about, around, following a path, along a path",
 }
 MOTION_VERBS: dict[str, str] = {
@@ -147,21 +148,29 @@ SPEEDS: dict[float, str] = {
 
 DETERMINERS = "a, an, the, my, your, his, her, our, their, another, this, these, those"
 COUNTS = (
-    "two, three, four, five, six, seven, eight, nine, ten, several, many, some, few, both, dozens, "
-    "hundreds, lots, pair, couple, group, herd, flock, bunch, swarm, crowd, school of, lot"
+    "two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, twenty, dozen, hundred, "
+    "thousand, million, several, many, some, few, both, dozens, hundreds, thousands, lots, pair, "
+    "couple, group, herd, flock, bunch, swarm, crowd, school of, lot"
 )
-JOINS = "and, with, next to, beside, besides, together with, near, by, plus, of, to, then, as, or"
+JOINS = (
+    "and, with, next to, beside, besides, together with, near, by, plus, of, to, then, as, or, but"
+)
+NEGATIONS = (
+    "no, not, without, without any, never, except, except for, excluding, minus, instead of, zero, "
+    "rather than, other than, neither, nor, free of, anything but, everything but, 0"
+)
 PLACING = (
     "on, in, over, above, under, below, beneath, at, behind, before, against, through, across, "
     "along, inside, onto, into, upon, in front of, on top of, the background is, background is, "
     "from, towards, toward, between, among, around a, around the"
 )
 BEHIND = "behind it, behind them, in the background, as background, as the background"
-RELATIVES = "that, which, who, is, are, was, be, being, it, they, while, does, do, not"
+RELATIVES = "that, which, who, is, are, was, be, being, it, they, while, does, do"
 FILLERS = (
     "video, videos, picture, image, photo, clip, film, scene, movie, show, me, please, draw, "
     "paint, make, create, generate, i, want, would, like, see, can, you, there, let, us, one, of, "
-    "its, very, here, just, in the foreground, in the middle, in the center, in the air, side, one"
+    "its, very, here, just, only, also, either, exactly, nothing but, not only, not just, "
+    "in the foreground, in the middle, in the center, in the air, side, one"
 )
 
 FUNCTION_WORDS: dict[str, str] = {  # of other languages: words that English does not have

@@ -14,7 +14,7 @@ COMMON = (
     "a, an, the, two, on, in, and, with, next to, behind it, duck, ducks, cat, Horse, car, CARS, "
     "orange, grass, snow, stars, moon, big cat, white owl, hot air balloon, moving left, running, "
     "up and down, slowly, small, red, black, shimmering, wobbling, xyzzy, duk, elefant, pond, "
-    "riding, that, ',', '.', isn't, 3, 一只鸭子, 🦆, é, -, un, la, ein"
+    "riding, that, ',', '.', isn't, no, not a, without, or, but, 3, 一只鸭子, 🦆, é, -, un, la, ein"
 )
 PIECES = [*COMMON.split(", ")]
 PIECES += [line.split(", ")[0] for lines in (*THINGS.values(), *PLACES.values()) for line in lines]

@@ -17,6 +17,7 @@ def one(text: str) -> WeightedPrompts:
         ("an astronaut riding a horse", 'cannot draw "astronaut" or "horse"; nearest known: zebra'),
         ("a person", "it can draw apple, orange, strawberry"),
         ("grass", "names no thing to draw: expected one of apple, orange"),
+        ("grass without ducks", 'says what is not to be drawn ("ducks") and no thing that is'),
         ("un chat sur la neige", "seems to be French: the model reads English, as in"),
         ("eine Ente im Gras", "seems to be German"),
         ("un gato en la luna", "seems to be Spanish"),

@@ -47,6 +47,20 @@ from tests.models.generation.small.worlds import LARGER, SHIPPED, unknown
         ("a cat eats fish", "a fish on a white wall", ["cat", "eats"]),
         ("a duck, with a castle behind it", "a duck on a white wall", ["castle"]),
         ("the duck isn't moving", "a duck resting on a white wall", []),
+        ("a duck that never moves", "a duck resting on a white wall", []),
+        ("a duck without a car on grass", "a duck on grass", []),
+        ("a duck, but not on grass", "a duck on a white wall", []),
+        ("no cars, trees or people, just a duck on grass", "a duck on grass", []),
+        ("a duck without trees and houses", "a duck on a white wall", []),
+        ("no car and a duck", "a duck on a white wall", []),
+        ("a duck instead of a cat", "a duck on a white wall", []),
+        ("nothing but a duck", "a duck on a white wall", []),
+        ("not only a duck but also a car", "a duck and a car on a white wall", []),
+        ("a du\u00adck", "a duck on a white wall", []),
+        ("a dozen ducks", "a duck on a white wall", []),
+        ("neither a duck nor a cat", None, []),
+        ("don't draw a duck", None, []),
+        ("0 ducks", None, []),
         ("a big cat", "a tiger on a white wall", []),
         ("a toy car", "a car on a white wall", ["toy"]),
         ("duck, grass", "a duck on grass", []),
@@ -174,6 +188,14 @@ def test_any_prompt_is_read_and_what_is_drawn_is_known(
     data: st.DataObject, vocabulary: Vocabulary
 ) -> None:
     check_reading(prompt_of(lambda count: data.draw(st.integers(0, count - 1))), vocabulary)
+
+
+@given(st.data(), st.sampled_from(["no", "without a", "not a", "but neither a car nor a"]))
+def test_what_a_prompt_says_is_not_there_changes_nothing(data: st.DataObject, word: str) -> None:
+    text = prompt_of(lambda count: data.draw(st.integers(0, count - 1)))
+    plain = read_prompt(text, SHIPPED)
+    without = read_prompt(f"{text}, {word} {data.draw(st.sampled_from(SHIPPED.kinds))}", SHIPPED)
+    assert (without.caption, without.unknown) == (plain.caption, plain.unknown)
 
 
 @given(st.text(max_size=60))

@@ -1,7 +1,7 @@
 """A recording as one MP4 file that browsers play: its picture as it is, its sound as AAC."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -24,13 +24,15 @@ MAX_SILENCE = 10 * SAMPLE_RATE  # samples of silence at once: a gap may last hou
 Packets = Iterator[tuple[float, "av.Packet[Any]"]]  # with their times in seconds
 
 
-def write_playback(home: Path, file: Path, *, max_duration: float) -> None:
+def write_playback(
+    home: Path, file: Path, *, max_duration: float, stop: Callable[[], bool] = lambda: False
+) -> None:
     """Write the picture and the sound of the recording in `home` to `file`, all of it or nothing.
 
     Gaps of the sound are silence, so that both stay together. Pictures are copied, not encoded.
 
     Raises:
-        MediaError: there is neither, or `file` cannot be written.
+        MediaError: there is neither, `file` cannot be written, or `stop` says to give up.
     """
     fresh = file.with_name(f".{file.name}")
     options = {"movflags": "+faststart"}
@@ -41,6 +43,8 @@ def write_playback(home: Path, file: Path, *, max_duration: float) -> None:
             if not tracks:
                 raise UnreadableMediaError(f"{home}: has neither pictures nor sound")
             for _, packet in heapq.merge(*tracks, key=lambda timed: timed[0]):
+                if stop():
+                    raise MediaError(f"{file}: given up")
                 sink.mux(packet)
         fresh.replace(file)
     except (OSError, av.FFmpegError) as error:

@@ -1,5 +1,6 @@
 """The files of a recording that say whose it is, what happened in it, and what there is of that."""
 
+import errno
 import fcntl
 import json
 from collections import Counter
@@ -57,14 +58,20 @@ class HistoryWriter:
     def open(self, facts: SessionFacts | None) -> None:
         """Create the file, and the one of `facts`. It is locked until `close`.
 
+        It gets its name once it is locked: those who look whether it is have a lock for a moment.
+
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the folder cannot be written, or another process writes the file.
         """
         self._home.mkdir(parents=True, exist_ok=True)
         if facts is not None:
             (self._home / SESSION_FILE).write_text(facts.model_dump_json(), encoding="utf-8")
-        self._file = (self._home / self._name).open("w", encoding="utf-8")
+        if is_written(self._home):
+            raise BlockingIOError(errno.EWOULDBLOCK, "another process writes it", str(self._home))
+        fresh = self._home / f".{self._name}"
+        self._file = fresh.open("w", encoding="utf-8")
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fresh.replace(self._home / self._name)
 
     def write(self, entry: Fields) -> None:
         """Append an entry; it reaches the file at once.

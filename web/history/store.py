@@ -1,10 +1,12 @@
 """The recordings of the service: who may reach them, and who uses which."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from media.recording.playback import write_playback
 from media.worker import Worker
 from web.history.recordings import (
     Reaches,
@@ -21,11 +23,16 @@ T = TypeVar("T")
 
 
 class RecordingStore:
-    """The recordings in `folder`, None if sessions are not recorded; files are read on a worker."""
+    """The recordings in `folder`, None if sessions are not recorded; files are read on a worker.
+
+    Videos, which take minutes for a recording of hours, are written on another.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._worker = Worker("recordings")
+        self._writer = Worker("playback")
+        self._ending = threading.Event()
         self._uses: dict[str, str] = {}
 
     @property
@@ -41,6 +48,15 @@ class RecordingStore:
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `call`, which reads or writes files of recordings, on the worker."""
         return await self._worker.run(call, *args, **kwargs)
+
+    async def write_video(self, home: Path, file: Path, *, max_duration: float) -> None:
+        """Write the video of the recording in `home`, see `write_playback`.
+
+        Raises:
+            MediaError: it cannot be written, or the service ends.
+        """
+        stop = self._ending.is_set
+        await self._writer.run(write_playback, home, file, max_duration=max_duration, stop=stop)
 
     async def page(
         self, reaches: Reaches, *, before: str | None, limit: int
@@ -113,6 +129,9 @@ class RecordingStore:
             del self._uses[id]
 
     def close(self) -> None:
+        """Wait for what is read or deleted; give up what is written."""
+        self._ending.set()
+        self._writer.close()
         self._worker.close()
 
     def _home(self) -> Path:

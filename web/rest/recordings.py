@@ -10,7 +10,6 @@ from starlette.responses import FileResponse, Response
 
 from media.errors import MediaError
 from media.recording.layout import GENERATED_FILE, PLAYBACK_FILE
-from media.recording.playback import write_playback
 from web.access.gate import caller_of
 from web.context import ServiceContext, service_context, unix_time
 from web.history.recorded_captions import recorded_captions
@@ -135,10 +134,11 @@ async def open_video(
 async def play(request: Request, ticket: str) -> Response:
     """Return a video, or the part of it that `Range` names, to whoever knows its address."""
     context = service_context(request)
-    found = context.tickets.find(ticket, now=context.clock.now())
+    now = context.clock.now()
+    found = context.tickets.find(ticket, now=now)
     if (
         found is None
-        or not context.doorkeeper.keys.is_valid(found.caller)
+        or not context.doorkeeper.keys.is_current(found.caller, now=now)
         or not await context.recordings.run(found.file.is_file)
     ):
         raise ProblemError(404, "this address has expired, or its recording was deleted")
@@ -162,9 +162,7 @@ async def _make_video(context: ServiceContext, recording: Recording, track: str)
     target = recording.home / PLAYBACK_FILE
     with context.recordings.using(recording.id, "is being prepared"):
         try:
-            await context.recordings.run(
-                write_playback, recording.home, target, max_duration=longest
-            )
+            await context.recordings.write_video(recording.home, target, max_duration=longest)
         except MediaError as error:
             detail = str(error).replace(f"{recording.home}/", "")
             raise ProblemError(409, detail, code="recording_unreadable") from error

@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import fcntl
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,8 +17,11 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from media.errors import MediaError
 from media.events.generation import GenerationConfig, PromptChange
 from media.events.session import Input
+from media.recording.layout import HISTORY_FILE
+from media.recording.playback import write_playback
 from tests.media.pipeline.generation.scripted_generator import ScriptedGenerator
 from tests.media.pipeline.scripted import chunks, silence
 from tests.media.recording.test_recording import recorded as recorded_items
@@ -25,6 +30,8 @@ from tests.web.assistants import KeepingAssistant
 from tests.web.rest.test_chat import picture
 from tests.web.served import Served, scripted_models, served, speech
 from web.config import Settings
+from web.history import store
+from web.history.recording_files import HistoryWriter, is_written
 
 KEY = "sesame"
 SPOKEN = 1.0  # seconds
@@ -207,7 +214,8 @@ def test_pages_are_right_while_recordings_come_and_go(
 async def test_a_secret_reaches_its_own_recordings_and_no_others(
     service: Served, client: Client, source: str
 ) -> None:
-    secret = client.secret()
+    made = client.send("POST", "/v1/realtime/client_secrets", json={}).json()
+    secret = made["value"]
     mine = await _record(service, secret)
     own, other = Client(service, secret), Client(service, client.secret())
     assert own.ids() == [mine]
@@ -226,8 +234,13 @@ async def test_a_secret_reaches_its_own_recordings_and_no_others(
             ("DELETE", ""),
         ):
             assert stranger.status(method, f"/recordings/{id}{path}") == 404
-    assert own.status("POST", f"/recordings/{mine}/video") == 200
-    assert own.status("DELETE", f"/recordings/{mine}") == 204
+    playback = service.http + own.send("POST", f"/recordings/{mine}/video").json()["url"]
+    async with httpx.AsyncClient(timeout=PATIENCE) as browser:
+        assert (await browser.get(playback)).status_code == 200
+        assert client.status("DELETE", f"/v1/realtime/client_secrets/{made['id']}") == 204
+        assert (await browser.get(playback)).status_code == 404, "its secret was revoked"
+    assert own.status("DELETE", f"/recordings/{mine}") == 401
+    assert client.status("DELETE", f"/recordings/{mine}") == 204
     assert client.status("GET", f"/recordings/{mine}") == 404
 
 
@@ -368,8 +381,12 @@ def test_no_name_from_outside_becomes_a_path(client: Client, folder: Path, id: s
 
 
 def test_the_video_plays_from_an_address_without_a_key_that_dies_with_it(
-    service: Served, client: Client, source: str, tmp_path: Path
+    service: Served, client: Client, source: str, folder: Path, tmp_path: Path
 ) -> None:
+    given_up = tmp_path / "given_up.mp4"
+    with pytest.raises(MediaError, match="given up"):
+        write_playback(folder / source, given_up, max_duration=10.0, stop=lambda: True)
+    assert list(tmp_path.iterdir()) == []
     made = client.send("POST", f"/recordings/{source}/video").json()
     url = f"{service.http}{made['url']}"
     whole = httpx.get(url, timeout=PATIENCE)
@@ -402,3 +419,44 @@ def test_without_a_folder_for_recordings_it_says_how_to_have_them() -> None:
         answer = client.send("GET", "/recordings/sess_0123456789abcdef")
     assert answer.status_code == 404
     assert "EYELINE_RECORDINGS" in answer.json()["detail"]
+
+
+def test_a_history_is_written_also_while_others_look_whether_it_is(tmp_path: Path) -> None:
+    (tmp_path / HISTORY_FILE).touch()
+    writers = [HistoryWriter(tmp_path), HistoryWriter(tmp_path)]
+    with (tmp_path / HISTORY_FILE).open() as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        writers[0].open(None)
+    assert is_written(tmp_path)
+    with pytest.raises(BlockingIOError):
+        writers[1].open(None)
+    writers[0].close()
+    assert not is_written(tmp_path)
+
+
+async def test_a_video_of_hours_holds_up_neither_a_list_nor_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, tick = threading.Event(), threading.Event()
+
+    def write(home: Path, file: Path, *, max_duration: float, stop: Callable[[], bool]) -> None:
+        begun.set()
+        while not stop():
+            tick.wait(0.001)
+        raise MediaError(f"{file}: given up after {max_duration} s of {home}")
+
+    monkeypatch.setattr(store, "write_playback", write)
+    recordings = store.RecordingStore(tmp_path)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        made = recordings.write_video(tmp_path, tmp_path / "made.mp4", max_duration=1.0)
+        video = tasks.create_task(failure(made))
+        assert await recordings.run(begun.wait, PATIENCE)
+        assert await recordings.page(lambda _: True, before=None, limit=1) == ([], None)
+        recordings.close()
+        assert "given up" in await video
+
+
+async def failure(work: Coroutine[Any, Any, None]) -> str:
+    with pytest.raises(MediaError) as caught:
+        await work
+    return str(caught.value)

@@ -34,6 +34,7 @@ class Announce:
     time: float
     spoken: bool = False
     moments: tuple[Moment, ...] = ()
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Answer:
 
     `stand_in` means that a placeholder answered instead of a model. The last piece says how sure
     the model is of the whole answer: `confidence` in [0, 1], or None if it does not know. If the
-    answer failed, `reason` says why, and what to do.
+    answer failed, `reason` says why, and what to do. `language` is the code of that of the text.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Answer:
     stand_in: bool = False
     confidence: float | None = field(default=None, compare=False)
     reason: str = ""
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

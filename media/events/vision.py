@@ -32,11 +32,12 @@ class Relevance:
 
 @dataclass(frozen=True, slots=True)
 class RequestMet:
-    """The standing request `request` was met; `text` is the announcement."""
+    """The standing request `request` was met; `text` is the announcement, in `language`."""
 
     request: str
     text: str
     moment: Moment
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

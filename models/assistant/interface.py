@@ -31,12 +31,13 @@ class Exchange:
 class MetRequest:
     """A standing request whose condition is met; `text` is the message to the user.
 
-    `request` is the request in the user's words.
+    `request` is the request in the user's words, `language` the code of the language of `text`.
     """
 
     request: str
     text: str
     moment: Moment
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class AssistantAnswer:
     question. `confidence` says how sure the model is of the pieces that were read so far, in
     [0, 1], or None if it does not know. `locate` says where in the newest frame the subject of
     the answer is, as a relevance map like that of `FrameAnalysis`, or None; it may take as long as
-    an answer.
+    an answer. `language` is the code of the language of the pieces.
     """
 
     pieces: Iterator[str]
@@ -92,6 +93,7 @@ class AssistantAnswer:
     confidence: Callable[[], float | None] = lambda: None
     locate: Callable[[], NDArray[np.float32] | None] = lambda: None
     scope: str = ""
+    language: str = "en"
 
 
 class LooksTogether(Protocol):

@@ -26,13 +26,10 @@ from models.assistant.interface import (
     Moment,
     StorageProblem,
 )
+from models.assistant.phrasebook.conversation import answer_like, exchange, note_request, told
+from models.assistant.phrasebook.questions import in_english
 from models.assistant.recalling import recalled
-from models.assistant.requests.session_requests import (
-    check_requests,
-    check_text,
-    numbered,
-    update_requests,
-)
+from models.assistant.requests.session_requests import check_requests, check_text, numbered
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.log_file import SceneLogFile
 from models.assistant.scene.perception import Observation, Pixels
@@ -141,7 +138,7 @@ class SmallAssistant:
         number = entries[-1].block if entries else NO_BLOCK
         return FrameAnalysis(
             remembered=tuple(map(moment_of, added)),
-            met_requests=check_requests(self.tracker, state.requests, observation, number),
+            met_requests=told(check_requests(self.tracker, state.requests, observation, number)),
             relevance=observation.relevance.numpy(),
             relevance_topic=", ".join(sorted(NAMES[index] for index in memory.attended)),
             confidence=observation.confidence,
@@ -159,9 +156,9 @@ class SmallAssistant:
         self, state: SmallAssistantState, text: str, time: float
     ) -> tuple[SmallAssistantState, AssistantAnswer | None]:
         """Attend to what `text` asks about; return the reply if it is a standing request."""
-        reply = update_requests(self.tracker, state.requests, text, time)
+        reply = note_request(self.tracker, state.requests, text, time)
         if reply is None:
-            self.model.attend(state.memory, text)
+            self.model.attend(state.memory, in_english(text))
         return state, reply
 
     def read_text(
@@ -174,8 +171,8 @@ class SmallAssistant:
         """
         if self.reader is None:
             return
-        about_text = state.requests.about_text
-        for reading in self.reader.steps(state.memory, question, time, watching=about_text):
+        asked, about_text = in_english(question), state.requests.about_text
+        for reading in self.reader.steps(state.memory, asked, time, watching=about_text):
             yield None if reading is None else self._note_reading(state, reading, question)
 
     def _note_reading(
@@ -199,7 +196,7 @@ class SmallAssistant:
         number = entries[-1].block if entries else NO_BLOCK
         return FrameAnalysis(
             remembered=tuple(map(moment_of, added)),
-            met_requests=tuple(numbered(each, number) for each in met),
+            met_requests=told(tuple(numbered(each, number) for each in met)),
             problem=problem or state.unwritten(),
         )
 
@@ -222,17 +219,21 @@ class SmallAssistant:
         if count > MAX_QUESTION_WORDS:
             long = f"That question has {count} words. I can take in {MAX_QUESTION_WORDS} at most."
             return AssistantAnswer(iter([long]))
+        asked, before = in_english(text), [exchange(each) for each in conversation]
         entries, _ = seen_entries(state.memory, time)
         view = SceneView(entries, time, state.memory.reading_at(time)) if entries else None
         found, reads = None, self.reader is not None
         if self.body is not None:
-            found = answer_about_bodies(self.body, state.body, text, time, entries)
-        said = found or reply(text, view, conversation, self.wall_clock(), reads=reads)
-        if view is not None and said.open:
+            found = answer_about_bodies(self.body, state.body, asked, time, entries)
+        said = found or reply(asked, view, before, self.wall_clock(), reads=reads)
+        if view is not None and said.open and asked == text:
             return self._generated(state, text, view, said.text)
         shown = {row for row in (stored_row(entries, row) for row in said.rows) if row is not None}
         moments = tuple(moment_of(entries[row]) for row in sorted(shown))
-        return AssistantAnswer(iter([said.text]), moments, confidence=lambda: said.confidence)
+        words, language = answer_like(text, said.text)
+        return AssistantAnswer(
+            iter([words]), moments, 0, lambda: said.confidence, language=language
+        )
 
     def _generated(
         self, state: SmallAssistantState, text: str, view: SceneView, otherwise: str
@@ -262,7 +263,8 @@ class SmallAssistant:
         count: int,
     ) -> tuple[Moment, ...]:
         """Return at most `count` moments that `text` is about; the state does not change."""
-        return tuple(map(moment_of, recalled(state.memory, text, until, since, count)))
+        found = recalled(state.memory, in_english(text), until, since, count)
+        return tuple(map(moment_of, found))
 
     def next_pieces(self, answers: Sequence[AssistantAnswer]) -> list[str | None]:
         """Return the next piece of each answer, or None if it is complete.

@@ -25,11 +25,8 @@ from models.assistant.interface import (
     Moment,
     StorageProblem,
 )
-from models.assistant.requests.session_requests import (
-    SessionRequests,
-    check_requests,
-    update_requests,
-)
+from models.assistant.phrasebook.conversation import note_request, told
+from models.assistant.requests.session_requests import SessionRequests, check_requests
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Observation, Perception, Pixels
 from models.assistant.understanding.question_scope import ScopedQuestion, read_question
@@ -140,7 +137,7 @@ class VideoLlmAssistant:
         if not state.requests.standing:
             return state, FrameAnalysis(remembered, problem=problem)
         observation: Observation = self.perception.analyze(pixels, time)
-        met = check_requests(self.tracker, state.requests, observation, _newest(state))
+        met = told(check_requests(self.tracker, state.requests, observation, _newest(state)))
         return state, FrameAnalysis(
             remembered,
             met,
@@ -153,7 +150,7 @@ class VideoLlmAssistant:
         self, state: VideoLlmState, text: str, time: float
     ) -> tuple[VideoLlmState, AssistantAnswer | None]:
         """Return the reply to a standing request; None if `text` is an ordinary question."""
-        return state, update_requests(self.tracker, state.requests, text, time)
+        return state, note_request(self.tracker, state.requests, text, time)
 
     def standing_requests(self, state: VideoLlmState) -> tuple[str, ...]:
         """Return the standing requests, oldest first."""

@@ -1,7 +1,7 @@
 """What is said in other languages than English, for clients and for the model that answers.
 
-The packaged model that answers knows English only. So the question of a turn in another language is
-its translation, which comes after the final caption.
+The packaged model that answers understands some questions in other languages, by a phrasebook. Of
+others it gets the translation, which comes after the final caption.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import Any
 
 from media.events.hearing import Caption, HearingNotice, LanguageDetected, Translation
 from models.asr.languages.codes import language_name
+from models.assistant.phrasebook.questions import read_foreign
 from web.protocol import speech_input
 from web.protocol.response import responses
 from web.protocol.state import ConversationState
@@ -25,7 +26,11 @@ def receive_caption(state: ConversationState, caption: Caption) -> None:
     item_id, text = complete
     if not caption.language:
         responses.fail_turn(state, item_id, speech_input.NOT_RECOGNIZED)
-    elif caption.translated and state.capabilities.english_only:
+    elif (
+        caption.translated
+        and state.capabilities.english_only
+        and read_foreign(text, (caption.language,)) is None
+    ):
         state.untranslated[caption.turn] = (item_id, text, caption.end)
     else:
         responses.receive_transcript(state, item_id, text, caption.end)

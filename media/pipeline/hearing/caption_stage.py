@@ -154,7 +154,8 @@ class CaptionStage:
             await self._finish(transcript)
         if transcript.translate != "no" and transcript.language is not None:
             asked = transcript.translate == "end"
-            over = TurnOver(turn.turn, transcript.language.code, turn.kept, asked)
+            wanted = turn.kept and not (asked and transcript.understood)
+            over = TurnOver(turn.turn, transcript.language.code, wanted, asked)
             await self._translations.send(over)
         if not turn.kept:
             return

@@ -15,6 +15,8 @@ from media.pipeline.carried import Introduced
 from media.pipeline.context import SessionContext
 from media.servers.server import ModelHandle
 from models.asr.words import RecognizedWord
+from models.assistant.phrasebook.conversation import answer_like
+from models.assistant.phrasebook.questions import in_english
 from models.speakers.clustering import Voices
 from models.speakers.names import clean_name, introduction, names_by_number
 from models.speakers.replies import SpokenPart, reply
@@ -103,10 +105,11 @@ class SpeakerLabels:
         if text is None:
             spoken = self._state.turns and self._state.turns[-1].text == question.text.strip()
             said = utterances(list(self._state.turns)[: -1 if spoken else None])
-            text = reply(question.text, said, self.names)
+            text = reply(in_english(question.text), said, self.names)
         if text is None:
             return question
-        return Announce(question.id, text, question.time, question.spoken)
+        told, language = answer_like(question.text, text)
+        return Announce(question.id, told, question.time, question.spoken, language=language)
 
     async def _named(self, text: str) -> str | None:
         """Give the names that `text` gives speakers, and return what to say about it."""

@@ -13,7 +13,8 @@ from media.pipeline.models.hearing import SpeechChunk
 from media.pipeline.models.languages import ENGLISH
 from media.servers.server import ModelHandle
 from models.asr.speech_activity import THRESHOLD, spoken_words
-from models.asr.words import RecognizedWord, TranscriptUpdate
+from models.asr.words import RecognizedWord, TranscriptUpdate, join_words
+from models.assistant.phrasebook.questions import read_foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,12 @@ class TurnTranscript:
         english = self.language is None or self.language.code in (ENGLISH, UNKNOWN)
         return "no" if english else self.config.translate
 
+    @property
+    def understood(self) -> bool:
+        """Whether the turn, once it is over, is a question that needs no translation."""
+        text = join_words(self.committed)
+        return self.language is not None and read_foreign(text, (self.language.code,)) is not None
+
     def unrecognized_sound(self) -> Samples | None:
         """Return the sound that is not recognized."""
         return np.concatenate(self.unrecognized) if self.unrecognized else None
@@ -89,7 +96,8 @@ class TurnTranscript:
             heard=self.position / SAMPLE_RATE,
             final=end is not None,
             language=UNKNOWN if self.language is None else self.language.code,
-            translated=self.translate != "no",
+            translated=self.translate == "live"
+            or (self.translate == "end" and not self.understood),
         )
 
     def _placed(self, word: RecognizedWord) -> CaptionWord:

@@ -36,6 +36,7 @@ class AnswerStream(Protocol):
     moments: tuple[Moment, ...]
     prompt_tokens: int
     scope: str  # see `Evidence`
+    language: str  # code of that of the text
 
     def __aiter__(self) -> Self: ...
 

@@ -96,9 +96,11 @@ class AssistantServer:
                 _keep_pictures(handle.pictures, pixels, time, analysis)
         return [analysis for _, analysis in made]
 
-    def ready_answer(self, text: str, moments: tuple[Moment, ...] = ()) -> "AnswerHandle":
+    def ready_answer(
+        self, text: str, moments: tuple[Moment, ...] = (), language: str = "en"
+    ) -> "AnswerHandle":
         """Return an answer that is known already."""
-        return AnswerHandle(self, AssistantAnswer(iter([text]), moments))
+        return AnswerHandle(self, AssistantAnswer(iter([text]), moments, language=language))
 
 
 class AssistantHandle:
@@ -226,6 +228,7 @@ class AnswerHandle:
         self.moments = answer.moments
         self.prompt_tokens = answer.prompt_tokens
         self.scope: str = answer.scope
+        self.language: str = answer.language
 
     def __aiter__(self) -> Self:
         return self

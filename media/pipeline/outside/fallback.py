@@ -46,6 +46,7 @@ class AnswerWithFallback:
         self.moments = moments
         self.prompt_tokens = 0
         self.scope = scope
+        self.language = "en"  # which is not known
         self.waits = StoppableWait()
         self.wrote = False
         self._fallback = fallback

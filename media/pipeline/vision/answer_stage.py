@@ -32,6 +32,7 @@ class AnswerStage:
     def __init__(self, context: SessionContext, answers: Channel[Answer]) -> None:
         self._context = context
         self._answers = answers
+        self._language = "en"  # of the answer in work
 
     async def run(self, questions: Channel[PendingQuestion]) -> None:
         """Answer until `questions` ends."""
@@ -43,6 +44,7 @@ class AnswerStage:
         question, questions = pending.question, self._context.questions
         self._observe_wait(question, self._context.counters.delays.answer_start)
         answer = await self._begin_answer(pending)
+        self._language = answer.language
         async with aclosing(answer):
             questions.on_cancel(question.id, answer.stop)
             evidence = Evidence(question.id, answer.moments, answer.prompt_tokens, answer.scope)
@@ -58,7 +60,9 @@ class AnswerStage:
         """Return the answer; its pieces are generated when they are read."""
         question, services = pending.question, self._context.services
         if isinstance(question, Announce):
-            return services.assistant.ready_answer(question.text, question.moments)
+            return services.assistant.ready_answer(
+                question.text, question.moments, question.language
+            )
         if pending.answer is not None:
             return pending.answer
         try:
@@ -128,7 +132,9 @@ class AnswerStage:
     ) -> None:
         services = self._context.services
         stand_in = services.answerer.outside is None and services.assistant.model.stand_in
-        answer = Answer(question.id, text, question.time, status, stand_in, confidence, reason)
+        answer = Answer(
+            question.id, text, question.time, status, stand_in, confidence, reason, self._language
+        )
         await self._context.send(answer)
         if question.spoken:
             await self._answers.send(answer)

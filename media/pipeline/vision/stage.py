@@ -174,7 +174,7 @@ class VisionStage:
             topic, confidence = analysis.relevance_topic, analysis.confidence
             await send(Relevance(time, analysis.relevance, topic, confidence))
         for met in analysis.met_requests:
-            await send(RequestMet(met.request, met.text, met.moment))
+            await send(RequestMet(met.request, met.text, met.moment, met.language))
 
     async def _send_requests(self, memory: AssistantHandle) -> None:
         """Send the standing requests if they changed."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from models.assistant.interface import AssistantAnswer, MetRequest, Moment
+from models.assistant.interface import MetRequest, Moment
 from models.assistant.requests.parsing import (
     Request,
     StopRequest,
@@ -47,13 +47,14 @@ class SessionRequests:
 
 
 def update_requests(
-    tracker: RequestTracker, state: SessionRequests, text: str, time: float
-) -> AssistantAnswer | None:
-    """Add or end requests if `text` asks for that; return the reply, or None for a question."""
+    tracker: RequestTracker, state: SessionRequests, text: str, time: float, said: str = ""
+) -> str | None:
+    """Add or end requests if `text` asks for that; return the reply, or None for a question.
+
+    `said` are the user's own words, if `text` is their translation.
+    """
     parsed = parse_request(text)
-    if parsed is None:
-        return None
-    return AssistantAnswer(iter([_apply(tracker, state, parsed, text, time)]))
+    return None if parsed is None else _apply(tracker, state, parsed, said or text, time)
 
 
 def check_requests(

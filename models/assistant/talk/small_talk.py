@@ -101,10 +101,12 @@ def count(words: str, view: SceneView | None) -> str:
 
 
 def language(text: str) -> str:
-    """Return that only English is understood, also in the language of `text`."""
+    """Return which languages are understood, also in the language of `text`."""
     found = foreign_language(text)
-    head = "" if found is None else f"{found.only_english} "
-    return f"{head}I understand English only."
+    head = "" if found is None else f"{found.not_understood} "
+    return (
+        f"{head}I understand English, and simple questions in German, Spanish, French and Italian."
+    )
 
 
 def unknown(words: str, view: SceneView | None) -> str:

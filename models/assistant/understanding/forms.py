@@ -34,7 +34,7 @@ _VIEW = re.compile(
     r"\b(?:in front of|in|on|of|at|before) (?:the |your |my |this )?"
     r"(?:camera|picture|image|video|room|view|screen|frame|scene)\b"
 )
-_GONE = re.compile(r"\b(?:gone|left|disappeared|vanished|away)$")
+_GONE = re.compile(r"\b(?:gone|(?<!the )left|disappeared|vanished|away)$")
 _PASSED = re.compile(r"\b(?:passed|came|went|drove|walked|appeared|arrived)\b")
 _EXCLUDED = re.compile(
     r"\bneither\b|\b(?:that|which|who) (?:is|are|was|were) not\b|"

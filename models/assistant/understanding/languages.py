@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language: `words` that hardly occur in English, and a sentence in it."""
+    """A language: `words` that hardly occur in English, and that nothing was understood, in it."""
 
     name: str
     words: frozenset[str]
-    only_english: str
+    not_understood: str
 
 
 # Words that are common in a language, and a sentence in it.
@@ -23,27 +23,28 @@ LANGUAGES = tuple(
             "hola qué que es esto ves hay dónde donde está quién quien cómo como la el los "
             "las una uno un en de por favor gracias adiós buenos buenas días tal hora "
             "cuántos cuántas puedes hablar mi tu ahora",
-            "Solo entiendo inglés.",
+            "No lo he entendido. Pregunta, por ejemplo: ¿Qué ves? ¿Cuántas tazas ves?",
         ),
         (
             "German",
             "hallo guten tag morgen abend was ist das der die wer wo siehst du ich bin wie "
             "spät es ein eine einen und nicht danke tschüss sie sind viele kannst gibt hier "
             "farbe jetzt mich bitte deutsch",
-            "Ich verstehe nur Englisch.",
+            "Das habe ich nicht verstanden. Frag zum Beispiel: Was siehst du? "
+            "Wie viele Tassen siehst du?",
         ),
         (
             "French",
             "bonjour salut merci qu'est-ce que vois-tu tu vois quel quelle est-ce c'est où "
             "combien qui il elle une un le la les des dans je suis y a-t-il heure couleur "
             "est et avec pour maintenant parle",
-            "Je ne comprends que l'anglais.",
+            "Je n'ai pas compris. Demande par exemple : Que vois-tu ? Combien de tasses vois-tu ?",
         ),
         (
             "Italian",
             "ciao buongiorno grazie cosa vedi chi dove come stai che è quanti quante una "
             "uno il la lo gli di sono questo colore adesso ora per favore",
-            "Capisco solo l'inglese.",
+            "Non ho capito. Chiedi per esempio: Che cosa vedi? Quante tazze vedi?",
         ),
         (
             "Portuguese",
@@ -81,70 +82,12 @@ SCRIPTS = {
     "DEVANAGARI": ("Hindi", "मैं केवल अंग्रेज़ी समझता हूँ।"),
     "THAI": ("Thai", "ฉันเข้าใจเฉพาะภาษาอังกฤษ"),
 }
-ENGLISH = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "i",
-        "you",
-        "he",
-        "she",
-        "it",
-        "we",
-        "they",
-        "is",
-        "are",
-        "was",
-        "were",
-        "am",
-        "be",
-        "do",
-        "does",
-        "did",
-        "have",
-        "has",
-        "had",
-        "can",
-        "could",
-        "will",
-        "would",
-        "what",
-        "who",
-        "where",
-        "when",
-        "why",
-        "how",
-        "which",
-        "this",
-        "that",
-        "these",
-        "those",
-        "there",
-        "here",
-        "my",
-        "your",
-        "me",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "for",
-        "and",
-        "or",
-        "not",
-        "no",
-        "yes",
-        "with",
-        "from",
-        "see",
-        "hello",
-        "hi",
-        "please",
-        "thanks",
-    ]
-)
+_ENGLISH = """
+a an the i you he she it we they is are was were am be do does did have has had can
+could will would what who where when why how which this that these those there here
+my your me of to in on at for and or not no yes with from see hello hi please thanks
+"""
+ENGLISH = frozenset(_ENGLISH.split())
 
 
 def foreign_language(text: str) -> Language | None:
@@ -161,11 +104,7 @@ def foreign_language(text: str) -> Language | None:
     best = max(LANGUAGES, key=lambda language: sum(word in language.words for word in words))
     found = sum(word in best.words for word in words)
     needed = max(1, (len(words) + 1) // 2) if not accented else 1
-    return (
-        best
-        if found >= needed and found > english + (not accented and len(words) > 2) * 0
-        else None
-    )
+    return best if found >= needed and found > english else None
 
 
 def _script(text: str) -> tuple[str, str] | None:

@@ -216,7 +216,8 @@ COLOUR_STATED = (
     r"(?P<what>black|gr[ea]y|white|red|orange|yellow|green|blue|purple|pink|brown)$",
 )
 SIDE_STATED = (
-    r"^(?:and )?(?:is|are|was|were) (?!there\b).*\b(?:on|to|in|at) (?:the |your |my )?"
+    r"^(?:and )?(?:is|are|was|were|(?:do|can|could) you see) .*\b(?:on|to|in|at) "
+    r"(?:the |your |my )?"
     r"(?P<word>left|right|middle|cent(?:er|re))(?: side| hand side)?$",
 )
 PRESENCE = (

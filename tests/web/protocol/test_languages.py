@@ -102,7 +102,7 @@ def spoken(talk: Talk) -> None:
 def test_a_spoken_question_is_asked_in_english_once_it_is_translated() -> None:
     talk = Talk(capabilities=WITH_GERMAN, eyeline_events=True)
     spoken(talk)
-    talk.emit(german("was siehst du"))
+    talk.emit(german("was fällt dir auf"))
     talk.emit(Translation(1, "What", " do", "de", False))
     assert questions(talk) == []
     talk.emit(Translation(1, "What do you see?", "", "de", True))
@@ -110,6 +110,13 @@ def test_a_spoken_question_is_asked_in_english_once_it_is_translated() -> None:
     last = talk.all("eyeline.translation")[-1]
     assert (last["text"], last["final"], last["language"]) == ("What do you see?", True, "de")
     assert any("German" in event["message"] for event in talk.all("eyeline.notice"))
+
+
+def test_a_question_of_the_phrasebook_does_not_wait_for_its_translation() -> None:
+    talk = Talk(capabilities=WITH_GERMAN)
+    spoken(talk)
+    talk.emit(german("was siehst du"))
+    assert questions(talk) == ["was siehst du"]
 
 
 def test_a_question_without_a_translation_is_asked_as_it_is() -> None:
@@ -130,7 +137,7 @@ def test_a_response_that_is_asked_for_later_waits_for_the_translation_too() -> N
     talk = Talk(capabilities=WITH_GERMAN)
     talk.update(audio={"input": {"turn_detection": None}})
     talk.emit(TurnStarted(1, 1.0, False), TurnEnded(1, 1.0, 3.0, False))
-    talk.emit(german("was siehst du"))
+    talk.emit(german("was fällt dir auf"))
     talk.send("response.create")
     assert questions(talk) == []
     talk.emit(Translation(1, "What do you see?", "", "de", True))

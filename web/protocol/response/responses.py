@@ -119,7 +119,8 @@ def announce_next(state: ConversationState) -> None:
     response.metadata = {"eyeline.request": met.request[:512]}
     send_response_event(state, "response.created", response, "in_progress")
     time, moments = met.moment.time, (met.moment,)
-    response.asked = Announce(response.question_id, met.text, time, response.spoken, moments)
+    id, spoken = response.question_id, response.spoken
+    response.asked = Announce(id, met.text, time, spoken, moments, met.language)
     state.inputs.append(response.asked)
 
 

@@ -199,7 +199,12 @@ def test_before_the_first_frame_only_small_talk_is_answered() -> None:
         ("Is it Tuesday?", "No, today is Monday, 30 November 2026."),
         ("Is it morning or afternoon?", "It is 14:05 by this computer's clock, so afternoon."),
         ("What time is it in Tokyo?", "It is 14:05 by this computer's clock, and I know no other."),
-        ("Was siehst du?", "Ich verstehe nur Englisch. I understand English only."),
+        (
+            "Was soll das denn bitte?",
+            "Das habe ich nicht verstanden. Frag zum Beispiel: Was siehst du? Wie viele Tassen "
+            "siehst du? I understand English, and simple questions in German, Spanish, French and "
+            "Italian.",
+        ),
     ],
 )
 def test_small_talk_is_computed(text: str, expected: str) -> None:

@@ -1,0 +1,1 @@
+"""Questions in other languages to English, and answers back, by tables of phrases and of nouns."""

@@ -1,0 +1,46 @@
+"""A conversation in another language, for an assistant that reads and writes English."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from models.assistant.interface import AssistantAnswer, Exchange, MetRequest
+from models.assistant.phrasebook.answers import in_language
+from models.assistant.phrasebook.dictionary import with_english_nouns
+from models.assistant.phrasebook.questions import in_english, read_foreign
+from models.assistant.requests.session_requests import SessionRequests, update_requests
+from models.assistant.requests.standing_requests import RequestTracker
+
+
+def answer_like(question: str, answer: str) -> tuple[str, str]:
+    """Return an English `answer` in the language of `question`, and the code of its language."""
+    found = read_foreign(question)
+    return (answer, "en") if found is None else in_language(answer, found.language)
+
+
+def exchange(turn: Exchange) -> Exchange:
+    """Return a turn with the question in English, and the things that the answer names, too."""
+    found = read_foreign(turn.question)
+    if found is None:
+        return turn
+    return Exchange(found.english, with_english_nouns(turn.answer, found.language))
+
+
+def note_request(
+    tracker: RequestTracker, state: SessionRequests, text: str, time: float
+) -> AssistantAnswer | None:
+    """Add or end requests if `text` asks for that; return the reply, or None for a question."""
+    reply = update_requests(tracker, state, in_english(text), time, text)
+    if reply is None:
+        return None
+    said, language = answer_like(text, reply)
+    return AssistantAnswer(iter([said]), language=language)
+
+
+def told(met: Sequence[MetRequest]) -> tuple[MetRequest, ...]:
+    """Return what is announced about requests that are met, in the languages of the requests."""
+    return tuple(_told(each) for each in met)
+
+
+def _told(met: MetRequest) -> MetRequest:
+    text, language = answer_like(met.request, met.text)
+    return replace(met, text=text, language=language)

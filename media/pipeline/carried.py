@@ -35,7 +35,7 @@ class SpeakersState:
     tracker: TrackerState | None = None
     voices: Voices = field(default_factory=Voices)
     turns: deque[Caption] = field(default_factory=lambda: deque(maxlen=MAX_TURNS))
-    corrected: set[int] = field(default_factory=set)
+    corrected: deque[int] = field(default_factory=lambda: deque(maxlen=MAX_TURNS))
     introduced: deque[Introduced] = field(default_factory=lambda: deque(maxlen=MAX_INTRODUCED))
     given: dict[int, str] = field(default_factory=dict)
     sent: dict[int, str] = field(default_factory=dict)

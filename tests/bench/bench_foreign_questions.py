@@ -2,8 +2,8 @@
 
     python -m tests.bench.bench_foreign_questions --spoken --questions FILE
 
-Spoken ones are said by the voices of Pico (PyPI py-nanotts), heard by base as a whole turn, and read
-by the phrasebook; what it does not know is translated by Whisper, as in a session.
+Spoken ones are said by the voices of Pico (PyPI py-nanotts), heard by base as a whole turn, and
+read by the phrasebook; what it does not know is translated by Whisper, as in a session.
 """
 
 import argparse

@@ -141,7 +141,7 @@ class SpeakerLabels:
             now = word_speakers(self._state.voices, _recognized(turn.words))
             now = [new or old for new, old in zip(now, before, strict=True)]
             if now != before and turn.turn not in self._state.corrected:
-                self._state.corrected.add(turn.turn)
+                self._state.corrected.append(turn.turn)
                 changed.append(TurnSpeakers(turn.turn, tuple(now)))
                 self._state.turns[index] = relabelled(turn, now)
         return tuple(reversed(changed))

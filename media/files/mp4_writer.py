@@ -26,7 +26,7 @@ class Mp4Writer:
         MediaError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, rate: int, scale: int = 1) -> None:
+    def __init__(self, path: Path, rate: int, scale: float = 1) -> None:
         self.frames = 0
         self.playable = False
         self._path, self._rate, self._scale = path, rate, scale
@@ -66,7 +66,7 @@ class Mp4Writer:
     ) -> av.VideoStream:
         stream = container.add_stream("libx264", rate=self._rate, options={"crf": CRF})
         stream.width, stream.height = (
-            max(2, side * self._scale // 2 * 2) for side in (width, height)
+            max(2, round(side * self._scale) // 2 * 2) for side in (width, height)
         )
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, self._rate)

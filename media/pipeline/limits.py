@@ -28,7 +28,7 @@ class FrameOutput:
     """
 
     rate: float = float(FRAME_RATE)
-    min_side: int = 320
+    min_side: int = 288
     max_points: int = 2000
 
 

@@ -14,6 +14,7 @@ from models.engine import ExportableNetwork
 from models.generation.codec_networks import DecodingNetwork, EncodingNetwork
 from models.generation.context import Reach
 from models.generation.denoising_networks import DenoisingNetwork, DitSize, TextNetwork
+from models.generation.enlarging import EnlargingNetwork
 from models.language.decoder import DecoderConfig
 from models.language.decoder_networks import CacheSizes, DecoderNetwork, LayerParts, decoder_spec
 from models.vision.classifier import ActivationMapNetwork, ClassifierNetwork
@@ -135,4 +136,5 @@ BUILDS: dict[str, Callable[[], ExportableNetwork]] = {
     "drawing-text": lambda: TextNetwork(deepcopy(tiny.dit())),
     "drawing-encoder": lambda: EncodingNetwork(deepcopy(tiny.codec()), tiny.SIZE, tiny.SIZE),
     "drawing-decoder": lambda: DecodingNetwork(deepcopy(tiny.codec()), tiny.SIZE, tiny.SIZE),
+    "drawing-enlarger": lambda: EnlargingNetwork(deepcopy(tiny.enlarger()), tiny.SIDE),
 }

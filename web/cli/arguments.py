@@ -242,8 +242,7 @@ def _add_generate(commands: "argparse._SubParsersAction[CommandParser]") -> None
     command.add_argument("--sampler", choices=SAMPLERS, default=SAMPLERS[0], help="(%(default)s)")
     command.add_argument(
         "--steps",
-        type=int,
-        choices=range(1, 9),
+        type=_number(1, 8),
         metavar="1-8",
         help="more steps are clearer and slower",
     )
@@ -256,6 +255,8 @@ def _add_generate(commands: "argparse._SubParsersAction[CommandParser]") -> None
         metavar="1-32",
         help="enlargement of the model's frames (4)",
     )
+    only = "only interpolate frames, without the network that enlarges them"
+    command.add_argument("--no-enlarger", dest="enlarger", action="store_false", help=only)
     command.add_argument(
         "--model",
         dest="generation_model",

@@ -233,6 +233,7 @@ def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
         steps=arguments.steps,
         seed=arguments.seed,
         scale=arguments.scale,
+        enlarger=arguments.enlarger,
     )
     return generate(settings, request, arguments.generation_model, output)
 

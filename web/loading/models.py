@@ -203,13 +203,14 @@ def load_generator(
 
     small = settings.drawing_model == SMALL
     try:
-        files = loading.find_files(None if small else Path(settings.drawing_model))
+        folder = None if small else Path(settings.drawing_model)
+        files = loading.find_files(folder, enlarged=settings.drawing_enlarged)
     except WeightsError as error:
         if not small:
             raise
         logger.info("no video is generated: %s", error)
         return None, str(error).replace(f"{CHECKPOINTS}/", "models/checkpoints/")
-    generator = SmallVideoGenerator(loading.load(files.codec, files.dit, load_engine))
+    generator = SmallVideoGenerator(loading.load_files(files, load_engine))
     logger.info("%s", generator.about)
     return generator, ""
 

@@ -81,10 +81,10 @@ class SmallVideoGenerator:
         self._model = model
         self._backbone = model.backbone()
         info = model.info
-        self.size = (info.size, info.size)
+        self.size = (model.shown_size, model.shown_size)
         self.vocabulary = info.vocabulary
         self.about = (
-            f"video is drawn by a small model at {info.size} x {info.size} pixels: it knows "
+            f"video is drawn by a small model at {described_size(model)}: it knows "
             f"{len(self.vocabulary.things)} kinds of things and "
             f"{len(self.vocabulary.backgrounds)} backgrounds, nothing else, and its shapes are "
             "rough"
@@ -175,7 +175,7 @@ class SmallVideoGenerator:
             made = MotionStream(self._backbone, (1.0, *below), seed)
         else:
             made = create_sampler(name, self._backbone, steps=steps, seed=seed)
-        return FrameGenerator(made, self._model.codec)
+        return FrameGenerator(made, self._model.decoder)
 
     def _plan_prompt(self, previous: PlannedPrompt | None, parts: WeightedPrompts) -> PlannedPrompt:
         """Return how to draw `parts`.
@@ -200,7 +200,8 @@ class SmallVideoGenerator:
         """Return the latents of camera frames, and the encoder's cache."""
         if frames is None:
             return None, None
-        fitted = np.stack([fit(frame, self.size) for frame in frames])
+        side = self._model.info.size
+        fitted = np.stack([fit(frame, (side, side)) for frame in frames])
         pixels = torch.from_numpy(fitted).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
         latents, memory = yield from self._model.codec.encode(pixels, memory)
         return latents[0], memory
@@ -216,7 +217,14 @@ def load(
         EngineError: an engine cannot be built or loaded.
     """
     files = loading.find_files(folder)
-    return SmallVideoGenerator(loading.load(files.codec, files.dit, load_engine))
+    return SmallVideoGenerator(loading.load_files(files, load_engine))
+
+
+def described_size(model: SmallVideoModel) -> str:
+    """Return the size of the frames that `model` draws and shows, in words."""
+    drawn, shown = model.info.size, model.shown_size
+    larger = "" if shown == drawn else f", enlarged to {shown} x {shown}"
+    return f"{drawn} x {drawn} pixels{larger}"
 
 
 def fit(pixels: Pixels, size: tuple[int, int]) -> Pixels:

@@ -4,19 +4,15 @@ The metadata of each safetensors file holds sizes and vocabulary as JSON, so a c
 sizes loads through the same code. It also lists what the model can show.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
-from models.engine import EngineLoader, load_in_torch
+from models.engine import Engine, EngineLoader, load_in_torch
 from models.errors import WeightsError
 from models.generation.backbone import Backbone
 from models.generation.chunk_request import MAX_THINGS
@@ -26,22 +22,32 @@ from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS
 from models.generation.denoising_networks import DitEngines, DitSize, load_dit_engines
 from models.generation.dit import Dit, DitConfig
+from models.generation.enlarging import EnlargingDecoder
+from models.generation.generator import LatentDecoder
 from models.generation.prompt_encoder import PromptEncoder
+from models.generation.small.enlarger_file import load_enlarging_engine
 from models.generation.small.vocabulary import Vocabulary
+from models.generation.small.weight_files import (
+    LOAD_ERRORS,
+    digest,
+    read_config,
+    read_tensors,
+    reason,
+)
 from models.shipped import CHECKPOINTS
 
 FILE_NAMES = ("codec.safetensors", "drawing.safetensors")
-LOAD_ERRORS = (KeyError, TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError)
+ENLARGER = "enlarger.safetensors"  # a model does without it: its frames are smaller then
 ATTRIBUTES = ("colors", "sizes", "colored", "mark")  # of things, in the metadata
-MAX_REASON = 200  # characters of torch's message, which lists every tensor
 
 
 @dataclass(frozen=True, slots=True)
 class SmallVideoFiles:
-    """The files of a small model."""
+    """The files of a small model; `enlarger` None if it has none."""
 
     codec: Path
     dit: Path
+    enlarger: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +81,23 @@ class SmallVideoInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallVideoModel:
-    """A small video model."""
+    """A small video model; `enlarger` None shows the codec's frames."""
 
     codec: CodecEngines
     transformer: DitEngines
     prompt_encoder: PromptEncoder
     info: SmallVideoInfo
+    enlarger: Engine | None = None
+
+    @property
+    def decoder(self) -> LatentDecoder:
+        """The decoder of the frames that are shown."""
+        return self.codec if self.enlarger is None else EnlargingDecoder(self.codec, self.enlarger)
+
+    @property
+    def shown_size(self) -> int:
+        """Pixels of a side of the frames that are shown."""
+        return self.info.size if self.enlarger is None else self.enlarger.spec.outputs[0].shape[-1]
 
     def backbone(self, reach: Reach | None = None) -> Backbone:
         """Return the transformer; `reach` is at most the trained one, its default."""
@@ -95,13 +112,16 @@ class PromptedDit(nn.Module):
         self.model, self.words = model, words
 
 
-def find_files(folder: Path | None = None) -> SmallVideoFiles:
+def find_files(folder: Path | None = None, *, enlarged: bool = True) -> SmallVideoFiles:
     """Return the files of the model in `folder`, or else of the one that ships.
+
+    Without `enlarged` its enlarger is left out.
 
     Raises:
         WeightsError: a file is missing.
     """
-    files = SmallVideoFiles(*((folder or CHECKPOINTS) / name for name in FILE_NAMES))
+    codec, dit, enlarger = ((folder or CHECKPOINTS) / name for name in (*FILE_NAMES, ENLARGER))
+    files = SmallVideoFiles(codec, dit, enlarger if enlarged and enlarger.is_file() else None)
     absent = [str(file) for file in (files.codec, files.dit) if not file.is_file()]
     if absent:
         raise WeightsError(
@@ -111,22 +131,33 @@ def find_files(folder: Path | None = None) -> SmallVideoFiles:
     return files
 
 
-def load(
-    codec_file: Path, dit_file: Path, load_engine: EngineLoader = load_in_torch
+def load_files(
+    files: SmallVideoFiles, load_engine: EngineLoader = load_in_torch
 ) -> SmallVideoModel:
-    """Return the model in two files.
+    """Do what `load` does, for all files of a model."""
+    return load(files.codec, files.dit, load_engine, enlarger_file=files.enlarger)
+
+
+def load(
+    codec_file: Path,
+    dit_file: Path,
+    load_engine: EngineLoader = load_in_torch,
+    *,
+    enlarger_file: Path | None = None,
+) -> SmallVideoModel:
+    """Return the model in two files, whose frames `enlarger_file` enlarges if there is one.
 
     Raises:
         WeightsError: a file is missing, damaged, of another kind, or the two do not match.
         EngineError: an engine cannot be built or loaded.
     """
-    metadata, info = _read_config(dit_file), read_info(dit_file)
+    metadata, info = read_config(dit_file), read_info(dit_file)
     try:
         config = DitConfig(**metadata["model"])
         encoder = PromptEncoder(metadata["vocabulary"], config.text)
-        encoder.load_state_dict(_read_tensors(dit_file, "words."))
+        encoder.load_state_dict(read_tensors(dit_file, "words."))
     except LOAD_ERRORS as error:
-        raise WeightsError(f"{dit_file}: not a model that draws ({_reason(error)})") from error
+        raise WeightsError(f"{dit_file}: not a model that draws ({reason(error)})") from error
     codec_config = _read_codec_config(codec_file)
     _check(codec_config, config, codec_file, dit_file)
     side = info.size // PATCH
@@ -137,20 +168,23 @@ def load(
             size,
             lambda: load_dit(dit_file, config),
             load_engine=load_engine,
-            weights=_digest(dit_file),
+            weights=digest(dit_file),
         )
         Backbone(transformer, info.reach)
     except LOAD_ERRORS as error:
-        raise WeightsError(f"{dit_file}: not a model that draws ({_reason(error)})") from error
+        raise WeightsError(f"{dit_file}: not a model that draws ({reason(error)})") from error
     codec = load_codec_engines(
         codec_config,
         side,
         side,
         lambda: load_codec(codec_file),
         load_engine=load_engine,
-        weights=_digest(codec_file),
+        weights=digest(codec_file),
     )
-    return SmallVideoModel(codec, transformer, encoder.eval(), info)
+    enlarger = None
+    if enlarger_file is not None:
+        enlarger = load_enlarging_engine(enlarger_file, info.size, load_engine)
+    return SmallVideoModel(codec, transformer, encoder.eval(), info, enlarger)
 
 
 def read_info(file: Path) -> SmallVideoInfo:
@@ -159,7 +193,7 @@ def read_info(file: Path) -> SmallVideoInfo:
     Raises:
         WeightsError: the file is missing, damaged, or of another kind.
     """
-    metadata = _read_config(file)
+    metadata = read_config(file)
     given: dict[str, Any] = {
         name: tuple(own) if isinstance(own, list) else own
         for name in ATTRIBUTES
@@ -174,7 +208,7 @@ def read_info(file: Path) -> SmallVideoInfo:
             **given,
         )
     except LOAD_ERRORS as error:
-        raise WeightsError(f"{file}: not a model that draws ({_reason(error)})") from error
+        raise WeightsError(f"{file}: not a model that draws ({reason(error)})") from error
 
 
 def load_dit(file: Path, config: DitConfig) -> Dit:
@@ -183,12 +217,12 @@ def load_dit(file: Path, config: DitConfig) -> Dit:
     Raises:
         WeightsError: the file is damaged, or of another kind.
     """
-    tensors = _read_tensors(file, "model.")
+    tensors = read_tensors(file, "model.")
     try:
         model = Dit(config)
         model.load_state_dict(tensors)
     except LOAD_ERRORS as error:
-        raise WeightsError(f"{file}: not a model that draws ({_reason(error)})") from error
+        raise WeightsError(f"{file}: not a model that draws ({reason(error)})") from error
     return model.eval()
 
 
@@ -201,9 +235,9 @@ def load_codec(file: Path) -> Codec:
     config = _read_codec_config(file)
     try:
         codec = Codec(config)
-        codec.load_state_dict(_read_tensors(file))
+        codec.load_state_dict(read_tensors(file))
     except LOAD_ERRORS as error:
-        raise WeightsError(f"{file}: not a video codec ({_reason(error)})") from error
+        raise WeightsError(f"{file}: not a video codec ({reason(error)})") from error
     return codec.eval()
 
 
@@ -244,43 +278,8 @@ def save(file: Path, model: PromptedDit, info: SmallVideoInfo, extra: dict[str, 
 
 
 def _read_codec_config(file: Path) -> CodecConfig:
-    metadata = _read_config(file)
+    metadata = read_config(file)
     try:
         return CodecConfig(**metadata)
     except LOAD_ERRORS as error:
-        raise WeightsError(f"{file}: not a video codec ({_reason(error)})") from error
-
-
-def _read_config(file: Path) -> dict[str, Any]:
-    """Return the config in the metadata of `file`."""
-    with _opened(file) as opened:
-        return cast("dict[str, Any]", json.loads((opened.metadata() or {})["config"]))
-
-
-def _read_tensors(file: Path, prefix: str = "") -> dict[str, Tensor]:
-    """Return the tensors of `file` whose names start with `prefix`, without it."""
-    with _opened(file) as opened:
-        names = [name for name in opened.keys() if name.startswith(prefix)]  # noqa: SIM118
-        return {name.removeprefix(prefix): opened.get_tensor(name) for name in names}
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[Any]:  # safetensors has no annotations
-    try:
-        with safe_open(file, framework="pt") as opened:
-            yield opened
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise WeightsError(
-            f"{file}: missing, damaged, or not written by eyeline's training ({error})"
-        ) from error
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _reason(error: Exception) -> str:
-    """Return the message of `error` in one short line."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
+        raise WeightsError(f"{file}: not a video codec ({reason(error)})") from error

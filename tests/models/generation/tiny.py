@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from models.generation.backbone import Backbone, in_torch
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.codec import Codec, CodecConfig
+from models.generation.codec import PATCH, Codec, CodecConfig
 from models.generation.codec_networks import CodecEngines, load_codec_engines
 from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS, ChunkControl
 from models.generation.dit import Dit, DitConfig
+from models.generation.enlarging import Enlarger, EnlargerConfig
 from models.generation.prompt_encoder import EncodedPrompt, PromptEncoder
 from models.generation.small.loading import (
     PromptedDit,
@@ -28,6 +29,7 @@ from models.generation.small.loading import (
 
 VOCABULARY = ("a", "duck", "car", "grass", "on", "and", "stars")
 SIZE = 4  # latents across
+SIDE = SIZE * PATCH  # pixels across
 
 
 def wake(module: nn.Module, seed: int = 0, size: float = 0.15) -> None:
@@ -73,6 +75,15 @@ def codec(seed: int = 0) -> Codec:
     torch.manual_seed(seed)
     made = Codec(CodecConfig(channels=4, wide=8, fine=8, finest=8, deep=2))
     wake(made, seed)
+    return made.eval()
+
+
+@cache
+def enlarger() -> Enlarger:
+    """Return an enlarger of twice the side."""
+    torch.manual_seed(0)
+    made = Enlarger(EnlargerConfig(scale=2, channels=8, blocks=1, kept=4))
+    wake(made)
     return made.eval()
 
 

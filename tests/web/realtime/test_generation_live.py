@@ -14,7 +14,9 @@ from PIL import Image
 from models.engine import load_in_torch
 from models.errors import WeightsError
 from models.generation.small import loading as embedded
+from models.generation.small.enlarger_file import save_enlarger
 from tests.media.pipeline.generation.scripted_generator import ScriptedGenerator
+from tests.models.generation import tiny
 from tests.models.generation.small.test_generator import written
 from tests.web.realtime.test_websocket import Client, talk
 from tests.web.served import Served, scripted_models, served, speech
@@ -124,6 +126,9 @@ def test_a_folder_is_loaded_and_one_without_files_is_an_error(tmp_path: Path) ->
     with pytest.raises(WeightsError, match=r"drawing\.safetensors"):
         load_generator(Settings(drawing_model=str(tmp_path)), load_in_torch)
     written(tmp_path)
-    generator, _ = load_generator(Settings(drawing_model=str(tmp_path)), load_in_torch)
-    assert generator is not None
-    assert generator.size == (32, 32)
+    save_enlarger(tmp_path / "enlarger.safetensors", tiny.enlarger())
+    for enlarged, side in ((True, 64), (False, 32)):
+        given = Settings(drawing_model=str(tmp_path), drawing_enlarged=enlarged)
+        generator, _ = load_generator(given, load_in_torch)
+        assert generator is not None
+        assert generator.size == (side, side)

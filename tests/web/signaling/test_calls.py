@@ -242,7 +242,7 @@ async def test_generated_video_replaces_the_camera_until_it_is_disabled(
         caller.send("eyeline.prompt.set", text="x" * 30)
         caller.send("eyeline.generation.update", enabled=True)
         drawn = await shown(30)
-        assert (drawn.width, drawn.height) == (320, 320)
+        assert (drawn.width, drawn.height) == (288, 288)
         caller.send("eyeline.prompt.set", text="x" * 240)
         await shown(240)
         caller.send("eyeline.generation.update", pictures=True)

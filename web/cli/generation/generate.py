@@ -21,7 +21,7 @@ from models.generation.small.loading import (
     SmallVideoInfo,
     SmallVideoModel,
     find_files,
-    load,
+    load_files,
     read_info,
 )
 from models.generation.small.planner import MotionPlan, plan_motion
@@ -47,7 +47,8 @@ Frame = NDArray[np.uint8]  # (height, width, 3)
 class VideoRequest:
     """The video to generate: its length in seconds, its prompts by time, tracks of its things.
 
-    `steps` None is the default of the sampler; frames are enlarged `scale` times.
+    `steps` None is the default of the sampler; frames are enlarged `scale` times, with
+    `enlarger` by the model's own network as far as that goes.
     """
 
     prompts: tuple[TimedPrompt, ...]
@@ -57,6 +58,7 @@ class VideoRequest:
     steps: int | None = None
     seed: int = 0
     scale: int = 4
+    enlarger: bool = True
 
     @property
     def frames(self) -> int:
@@ -121,8 +123,8 @@ def write_video(writer: Mp4Writer, frames: Iterator[Frame], seconds: float) -> N
 
 def start_generation(
     settings: Settings, request: VideoRequest, model: Path | None
-) -> tuple[list[str], Iterator[Frame], int]:
-    """Return messages about the model, the frames of the video, and their scale.
+) -> tuple[list[str], Iterator[Frame], float]:
+    """Return messages about the model, the frames of the video, and how much larger to write them.
 
     Raises:
         UndrawableError: the model knows no thing of a prompt.
@@ -136,12 +138,12 @@ def start_generation(
         )
         frames = wan_video.generate_frames(wan, request.prompts, request.frames, request.seed)
         return [wan_video.notice(name)], frames, 1
-    files = find_files(model)
+    files = find_files(model, enlarged=request.enlarger)
     messages = notices(read_info(files.dit), request)
     with stored_engines(settings) as load_engine:
-        small = load(files.codec, files.dit, load_engine)
-    scale = max(1, min(request.scale, MAX_SIDE // small.info.size))
-    return messages, generate_frames(small, request), scale
+        small = load_files(files, load_engine)
+    side = small.info.size * max(1, min(request.scale, MAX_SIDE // small.info.size))
+    return messages, generate_frames(small, request), side / small.shown_size
 
 
 def summary(frames: int, output: Path, *, interrupted: bool) -> str:
@@ -161,7 +163,7 @@ def generate_frames(model: SmallVideoModel, request: VideoRequest) -> Iterator[F
     latents = create_sampler(
         request.sampler, model.backbone(), steps=request.steps, seed=request.seed
     )
-    generator = FrameGenerator(latents, model.codec)
+    generator = FrameGenerator(latents, model.decoder)
     schedule = schedule_prompts(model, request.prompts)
     state, motion = generator.init_state(), MotionState()
     count = 0

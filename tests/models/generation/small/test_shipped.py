@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
 from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
-from models.generation.small.loading import SmallVideoModel, find_files, load
+from models.generation.small.loading import SmallVideoModel, find_files, load_files
 from tests.bench.bench_drift import SPAN as LAP
 from tests.bench.bench_drift import circle
 from tests.bench.bench_video_quality import track_error
@@ -21,8 +21,7 @@ COLORS = {"an orange on a blue wall": (2, 0), "an apple on grass": (1, 2)}  # st
 
 @pytest.fixture(scope="module")
 def drawing() -> SmallVideoModel:
-    files = find_files()
-    return load(files.codec, files.dit)
+    return load_files(find_files())
 
 
 def drawn(drawing: SmallVideoModel, name: str) -> Shown:
@@ -64,3 +63,17 @@ def test_it_draws_the_prompt_along_the_path_lap_after_lap(
         assert color.argmin() == weakest
     for first, last in ((laps[0], laps[LAPS - 2]), (laps[LAPS - 1], laps[-1])):
         assert np.abs(ground(first[-1]) - ground(last[-1])).max() < 16  # of 255: no drift
+
+
+def test_the_enlarger_keeps_the_picture(drawing: SmallVideoModel) -> None:
+    prompt = drawing.prompt_encoder.prompt("an orange on a blue wall")
+    shown = []
+    for decoder in (drawing.codec, drawing.decoder):
+        stream = FrameGenerator(create_sampler("motion-stream", drawing.backbone()), decoder)
+        _, frames = stream.step(stream.init_state(), ChunkControl(prompt))
+        shown.append(frames[0].astype(float))
+    small, large = shown
+    size, scale = drawing.info.size, drawing.shown_size // drawing.info.size
+    assert scale == 3
+    reduced = large.reshape(-1, size, scale, size, scale, 3).mean((2, 4))
+    assert np.abs(reduced - small).mean() < 3  # of 255

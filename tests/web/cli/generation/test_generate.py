@@ -17,6 +17,7 @@ from models.errors import WeightsError
 from models.generation.control import ChunkControl
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import DEFAULT_STEPS
+from models.generation.small.enlarger_file import save_enlarger
 from models.generation.small.loading import SmallVideoModel, load
 from tests.models.generation import tiny
 from web.cli.generation.generate import VideoRequest, generate, generate_frames, notices
@@ -83,6 +84,21 @@ def test_the_command_writes_a_video_of_the_requested_length(
         in printed.err
     )
     assert f"1.3125 s in {output}" in printed.err
+
+
+def test_the_model_enlarges_unless_it_is_told_not_to(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    save_enlarger(tmp_path / "model" / "enlarger.safetensors", tiny.enlarger())
+    pictures = []
+    for options in ((), ("--no-enlarger",)):
+        output = tmp_path / "duck.mp4"
+        given = ["--model", str(tmp_path / "model"), "--seconds", "0.25", "--scale", "3", *options]
+        assert main(["generate", DUCK, "-o", str(output), *given]) == 0
+        with av.open(str(output)) as container:
+            pictures.append(next(container.decode(video=0)).to_ndarray(format="rgb24"))
+    larger, interpolated = pictures
+    assert larger.shape == interpolated.shape == (96, 96, 3)
+    assert np.abs(larger.astype(int) - interpolated).mean() > 1
 
 
 @pytest.mark.parametrize("sampler", DEFAULT_STEPS)

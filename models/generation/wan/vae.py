@@ -26,6 +26,7 @@ from models.generation.wan.vae_layers import (
     FeatureCache,
     Residual,
     Upsample,
+    in_slices,
 )
 
 # Normalize a latent's channels to zero mean and unit size, as in Wan's own code.
@@ -63,7 +64,12 @@ class Stages(nn.Module):
     head: nn.Sequential
 
     def through(self, x: Tensor, cache: CausalCache, *parts: nn.Module) -> Tensor:
-        for layer in (*parts, *self.head):
+        for layer in parts:
+            x = layer.run(x, cache) if hasattr(layer, "run") else layer(x)
+        return in_slices(self._run_head, x, cache, causal=1, halo=1)
+
+    def _run_head(self, x: Tensor, cache: CausalCache) -> Tensor:
+        for layer in self.head:
             x = layer.run(x, cache) if hasattr(layer, "run") else layer(x)
         return x
 
@@ -124,11 +130,12 @@ class Decoder(Stages):
 
 
 class WanVae(nn.Module):
-    """The encoder and the decoder."""
+    """The encoder and the decoder, which computes `rows` rows of a layer at once, or all (0)."""
 
-    def __init__(self, config: VaeConfig) -> None:
+    def __init__(self, config: VaeConfig, *, rows: int = 0) -> None:
         super().__init__()
         self.config = config
+        self.rows = rows
         self.encoder = Encoder(config)
         self.conv1 = CausalConv(2 * CHANNELS, 2 * CHANNELS, 1)
         self.conv2 = CausalConv(CHANNELS, CHANNELS, 1)
@@ -170,12 +177,12 @@ class WanVae(nn.Module):
         """Return frames (batch, 3, n, height, width), about [-1, 1], and the decoder's cache.
 
         `latents` is (batch, 16, m, height/8, width/8). They are decoded one by one: their
-        number changes neither the frames nor the peak memory.
+        number changes neither the frames nor the peak memory. Nor does `rows` change the frames.
         """
         scaled = latents.float() * self._channels(SCALE) + self._channels(MEAN)
         parts = []
         for part in torch.split(self.conv2(scaled.to(self._weight)), 1, 2):
-            cache = CausalCache(before)
+            cache = CausalCache(before, rows=self.rows)
             parts.append(self.decoder.run(part, cache).float())
             before = cache.following
         assert before is not None

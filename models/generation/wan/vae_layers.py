@@ -6,7 +6,7 @@ and collects what the next call needs.
 Source: Wan team 2025, section 4.1 (the feature cache).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
@@ -18,11 +18,13 @@ FeatureCache = tuple[Tensor, ...]
 class CausalCache:
     """The ends of the causal layers' inputs, of the previous call and of this one, in layer order.
 
-    Without a previous call it is the start of a stream.
+    Without a previous call it is the start of a stream. Layers compute `rows` rows at once, or all
+    (0): see `in_slices`.
     """
 
-    def __init__(self, before: FeatureCache | None) -> None:
+    def __init__(self, before: FeatureCache | None, *, rows: int = 0) -> None:
         self.is_start = before is None
+        self.rows = rows
         self._before: Iterator[Tensor] = iter(before or ())
         self._after: list[Tensor] = []
 
@@ -33,10 +35,58 @@ class CausalCache:
     def store(self, end: Tensor) -> None:
         self._after.append(end.clone())  # a view would keep the whole tensor alive
 
+    def extend(self, ends: Iterable[Tensor]) -> None:
+        """Store `ends`, which are no views."""
+        self._after.extend(ends)
+
     @property
     def following(self) -> FeatureCache:
         """The `before` of the next call."""
         return tuple(self._after)
+
+
+def in_slices(
+    run: Callable[[Tensor, CausalCache], Tensor],
+    x: Tensor,
+    cache: CausalCache,
+    *,
+    causal: int,
+    halo: int,
+    scale: int = 1,
+) -> Tensor:
+    """Return `run(x, cache)`, computed in slices of `cache.rows` rows: less is in memory at once.
+
+    `run` has `causal` layers with a cache, sees `halo` rows around each, and gives `scale` rows for
+    one. A slice gets its halo too, and only the rows that are the same as in the whole are kept.
+
+    Source: Zhan et al. 2024, "Fast and memory-efficient video diffusion using streamlined
+    inference" (feature slicer), with halos here so that nothing changes.
+    """
+    height = x.shape[-2]
+    if not 0 < cache.rows < height:
+        return run(x, cache)
+    past = [cache.previous() for _ in range(causal)]
+    out, ends = x.new_empty(0), list[Tensor]()
+    for top in range(0, height, cache.rows):
+        bottom = min(top + cache.rows, height)
+        first, last = max(0, top - halo), min(height, bottom + halo)
+        before = tuple(each[..., first:last, :] for each in past if each is not None)
+        part = CausalCache(None if cache.is_start else before)
+        made = run(x[..., first:last, :], part)
+        if not top:
+            out = _taller(made, scale * height)
+            ends = [_taller(end, height) for end in part.following]
+        kept = slice(scale * (top - first), scale * (bottom - first))
+        out[..., scale * top : scale * bottom, :] = made[..., kept, :]
+        for end, whole in zip(part.following, ends, strict=True):
+            whole[..., top:bottom, :] = end[..., top - first : bottom - first, :]
+    cache.extend(ends)
+    return out
+
+
+def _taller(x: Tensor, height: int) -> Tensor:
+    """Return an empty tensor like `x`, of `height` rows."""
+    return x.new_empty(*x.shape[:-2], height, x.shape[-1])
 
 
 class CausalConv(nn.Conv3d):
@@ -88,6 +138,9 @@ class Residual(nn.Module):
         self.shortcut = CausalConv(before, after, 1) if before != after else nn.Identity()
 
     def run(self, x: Tensor, cache: CausalCache) -> Tensor:
+        return in_slices(self._run, x, cache, causal=2, halo=2)
+
+    def _run(self, x: Tensor, cache: CausalCache) -> Tensor:
         beside: Tensor = self.shortcut(x)
         for layer in self.residual:
             x = layer.run(x, cache) if isinstance(layer, CausalConv) else layer(x)
@@ -127,6 +180,10 @@ class Upsample(nn.Module):
         self.time_conv = CausalConv(channels, 2 * channels, (3, 1, 1)) if time else None
 
     def run(self, x: Tensor, cache: CausalCache) -> Tensor:
+        causal = 0 if self.time_conv is None else 1
+        return in_slices(self._run, x, cache, causal=causal, halo=1, scale=2)
+
+    def _run(self, x: Tensor, cache: CausalCache) -> Tensor:
         if self.time_conv is not None:
             x = self._doubled(x, self.time_conv, cache)
         return split_time(self.resample(merge_time(x)), len(x))

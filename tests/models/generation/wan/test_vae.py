@@ -1,3 +1,4 @@
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,14 @@ from models.errors import WeightsError
 from models.generation.wan.vae import MEAN, SCALE, VaeConfig, WanVae, infer_config
 from models.generation.wan.vae_layers import CausalCache
 from tests.models.generation.wan import made as wan_made
+from tests.models.generation.wan.peak_memory import peak_of_decoding
 
 VAE = wan_made.vae()
 CLOSE = 1e-5  # float32, convolutions over more pictures at once
+
+
+def tall(count: int) -> Tensor:
+    return torch.randn(1, 16, count, 5, 2, generator=torch.Generator().manual_seed(count))
 
 
 def latents(count: int) -> Tensor:
@@ -37,6 +43,28 @@ def test_latents_in_any_pieces_give_the_pictures_of_all_at_once(sizes: list[int]
         parts.append(shown)
     assert parts[0].shape[2] == 4 * sizes[0] - 3
     torch.testing.assert_close(torch.cat(parts, 2), at_once(z), rtol=0, atol=CLOSE)
+
+
+@settings(max_examples=8)
+@given(rows=st.integers(1, 40))
+@torch.no_grad()
+def test_slices_of_any_height_give_the_pictures_and_the_cache_of_the_whole(rows: int) -> None:
+    z, sliced = tall(3), copy(VAE)
+    sliced.rows = rows
+    memory, other = None, None
+    for piece in torch.split(z, 1, 2):
+        shown, memory = VAE.decode(piece, memory)
+        same, other = sliced.decode(piece, other)
+        torch.testing.assert_close(same, shown, rtol=0, atol=CLOSE)
+        torch.testing.assert_close(other, memory, rtol=0, atol=CLOSE)
+
+
+def test_slices_halve_what_decoding_takes_beside_its_caches() -> None:
+    with torch.device("meta"):
+        vae = WanVae(VaeConfig())
+    (whole, caches), (sliced, same) = (peak_of_decoding(vae, 832, 480, rows) for rows in (0, 60))
+    assert caches == same
+    assert sliced < 0.65 * whole
 
 
 @torch.no_grad()

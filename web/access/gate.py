@@ -61,7 +61,7 @@ class Gate:
             rule = self._admit(scope, arrival)
         except ProblemError as problem:
             self._note(scope, arrival, problem.status, problem.code)
-            await _refuse(problem, scope, receive, send)
+            await refuse(problem, scope, receive, send)
             return
         answer = self._watched(scope, arrival, send)
         if scope["type"] == "http":
@@ -183,7 +183,8 @@ def _not_in_scope(caller: Caller, rule: Rule) -> ProblemError:
     )
 
 
-async def _refuse(problem: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
+async def refuse(problem: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request or the handshake of a WebSocket with `problem`."""
     response = problem_response(problem)
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 NAMESPACE = "eyeline"
 REGISTRY = "registry"
-START_TIMEOUT = 60.0  # seconds for an actor's process to start
+START_TIMEOUT = 180.0  # seconds for an actor's process to start, on a busy machine
 CALL_TIMEOUT = 2.0  # seconds for an actor to answer, a second of which Ray may take to restart it
 
 

@@ -21,6 +21,7 @@ from web.cluster.keepers import Keepers
 from web.cluster.membership import Membership
 from web.cluster.moving import end_here, fetched, hand_over
 from web.cluster.proxy.http_proxy import HttpProxy
+from web.cluster.proxy.owners import Owners
 from web.context import ServiceContext
 from web.realtime.carrying import go_on
 from web.realtime.resumable_session import ResumableSession
@@ -45,6 +46,7 @@ class Edge:
         self.membership = membership
         self.keepers = Keepers()
         self.proxy = HttpProxy()
+        self.owners = Owners()
         self.worker = worker
         self.id = membership.id
         self._folder = folder
@@ -154,18 +156,26 @@ class Edge:
 
         A session whose edge is gone goes on here.
         """
-        if self._has(session):
+        if self.has(session):
             return None
+        edges = {each.url for each in self.membership.others}
+        if (known := self.owners.find(session, edges)) is not None:
+            return known
         async with self._locks.setdefault(session, asyncio.Lock()):
-            if self._has(session):
+            if self.has(session):
                 return None
             location = await self.membership.claim(session)
-            if location is not None and location.url is None:
+            if location is None or location.url == self.membership.url:
+                return None
+            if location.url is None:
                 await self._take(session, location.keeper)
-            return None if location is None or location.url == self.membership.url else location.url
+            else:
+                self.owners.note(session, location.url)
+            return location.url
 
     async def wait_gone(self, session: str, url: str) -> None:
         """Wait while the registry names `url` for a session, whose edge cannot be reached."""
+        self.owners.forget(session)
         clock = self.context.clock
         end = clock.now() + 2 * self.context.settings.cluster_timeout
         while clock.now() < end:
@@ -174,12 +184,20 @@ class Edge:
                 return
             await clock.sleep_until(clock.now() + self.membership.interval)
 
+    async def has_soon(self, session: str) -> bool:
+        """Return whether `session` is here; one that is on its way here is waited for."""
+        if (taking := self._locks.get(session)) is not None:
+            async with taking:
+                pass
+        return self.has(session)
+
     async def place(self) -> str | None:
         """Return the URL of the edge for a new session, None if it is this one."""
         chosen = await self.membership.place()
         return None if chosen is None else chosen.url
 
-    def _has(self, session: str) -> bool:
+    def has(self, session: str) -> bool:
+        """Return whether `session` is at this edge, or was until it ended."""
         return self.context.sessions.find(session, Caller()) is not None
 
     async def _take(self, session: str, node: str | None) -> None:

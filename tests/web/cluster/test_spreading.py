@@ -36,7 +36,7 @@ async def test_sessions_are_spread_and_each_edge_reaches_them_all(
     cluster: ClusterProcesses,
 ) -> None:
     """Six WebSockets at one edge are two at each; any edge answers for any of them."""
-    edges = [cluster.edge(number) for number in range(3)]
+    edges = [cluster.edge(number, captions_kept=0) for number in range(3)]
     await all_known(edges)
     async with AsyncExitStack() as stack, httpx.AsyncClient(timeout=PATIENCE) as web:
         clients, ids = [], []
@@ -51,6 +51,8 @@ async def test_sessions_are_spread_and_each_edge_reaches_them_all(
             assert [each.json()["id"] for each in answers] == [session] * 3
         assert (await web.delete(f"{edges[1].url}/sessions/{ids[5]}")).status_code == 204
         assert await clients[5].ended() == (1000, "")
+        gone = [await web.get(f"{edge.url}/sessions/{ids[5]}") for edge in edges]
+        assert [each.status_code for each in gone] == [404] * 3, "wherever it was known to be"
         for client in clients[:5]:
             await client.send("response.create")
             assert (await client.until("response.done"))["response"]["status"] == "completed"

@@ -4,19 +4,24 @@ It is behind the gate, so the caller is known and the body bounded; the other ed
 again, by the headers that go along.
 """
 
+from collections.abc import Coroutine
+
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web.access.gate import refuse
 from web.cluster.edge import Edge, edge_of
-from web.cluster.proxy.http_proxy import EdgeUnreachableError
+from web.cluster.proxy.http_proxy import EdgeUnreachableError, MisdirectedError
 from web.cluster.proxy.routing import (
     CHAT,
+    MISDIRECTED,
     opens_session,
     session_in_chat,
     session_in_path,
     was_forwarded,
 )
 from web.cluster.proxy.websocket_proxy import proxy_websocket
+from web.problems import ProblemError
 
 MAX_TRIES = 3  # edges that may turn out to be gone, one after the other
 
@@ -29,7 +34,7 @@ class Forwarding:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or was_forwarded(scope):
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         edge = edge_of(self._service)
@@ -37,22 +42,54 @@ class Forwarding:
         if scope["type"] == "http" and scope["path"] == CHAT:
             body, receive = await read_body(receive)
             session = session_in_chat(body)
-        for _ in range(MAX_TRIES):
-            url = await _target(edge, scope, session)
-            if url is None:
-                break
-            try:
-                if scope["type"] == "websocket":
-                    await proxy_websocket(url, edge.id, scope, receive, send)
-                else:
-                    body, receive = await read_body(receive)
-                    await edge.proxy.forward(url, edge.id, body, scope, receive, send)
-            except EdgeUnreachableError:
-                if session is not None:
-                    await edge.wait_gone(session, url)
-                continue
+        rest: Receive | None = receive
+        if not was_forwarded(scope):
+            rest = await _pass_on(edge, session, scope, receive, send)
+        elif session is not None and not await edge.has_soon(session):
+            problem = ProblemError(MISDIRECTED, f"this machine does not have session {session}")
+            await refuse(problem, scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        if rest is not None:
+            await self._app(scope, rest, send)
+
+
+async def _pass_on(
+    edge: Edge, session: str | None, scope: Scope, receive: Receive, send: Send
+) -> Receive | None:
+    """Pass a request on if it is for another edge; return what receives it if it is for this."""
+    for _ in range(MAX_TRIES):
+        url = await _target(edge, scope, session)
+        if url is None:
+            break
+        if scope["type"] == "http":
+            body, receive = await read_body(receive)
+            passing = edge.proxy.forward(url, edge.id, body, scope, receive, send)
+        else:
+            passing = proxy_websocket(url, edge.id, scope, receive, send)
+        if await _succeeds(passing, edge, session, url):
+            return None
+    return receive
+
+
+async def _succeeds(
+    passing: Coroutine[None, None, None], edge: Edge, session: str | None, url: str
+) -> bool:
+    """Return whether a request could be passed on to `url`; otherwise another edge is found."""
+    try:
+        await passing
+    except EdgeUnreachableError:
+        if session is not None:
+            await edge.wait_gone(session, url)
+        return False
+    except MisdirectedError:
+        if session is not None:
+            edge.owners.forget(session)
+        return False
+    return True
+
+
+def _misdirected(session: str) -> ProblemError:
+    return ProblemError(MISDIRECTED, f"this machine does not have session {session}")
 
 
 async def _target(edge: Edge, scope: Scope, session: str | None) -> str | None:

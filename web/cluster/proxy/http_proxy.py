@@ -6,10 +6,16 @@ from collections.abc import Iterable
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from web.cluster.proxy.routing import FORWARDED
+from web.cluster.proxy.routing import FORWARDED, MISDIRECTED
 
 CONNECT_TIMEOUT = 1.0  # seconds
 READ_TIMEOUT = 60.0  # seconds between two parts; streams of events have a comment every 15 s
+TIMEOUTS = {
+    "connect": CONNECT_TIMEOUT,
+    "read": READ_TIMEOUT,
+    "write": READ_TIMEOUT,
+    "pool": READ_TIMEOUT,
+}
 MAX_CONNECTIONS = 256
 OWN_HEADERS = (  # of one connection, RFC 9110, section 7.6.1; and what the next edge cannot check
     b"connection",
@@ -28,13 +34,19 @@ class EdgeUnreachableError(Exception):
     """Another edge takes no connection: nothing was sent to it."""
 
 
+class MisdirectedError(Exception):
+    """Another edge does not have the session of a request: it did nothing."""
+
+
 class HttpProxy:
-    """The connections to other edges."""
+    """The connections to other edges, which are kept for the next requests."""
 
     def __init__(self) -> None:
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+        # Not a client of httpx: its cookies, redirects and log lines cost as much as the request.
+        self._transport = httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(
+                max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS
+            ),
             trust_env=False,
         )
 
@@ -45,38 +57,49 @@ class HttpProxy:
 
         Raises:
             EdgeUnreachableError: it takes no connection, or does not answer.
+            MisdirectedError: it does not have the session.
         """
         async with asyncio.TaskGroup() as tasks:
             passing = tasks.create_task(self._pass(url, own_id, body, scope, send), name="pass on")
             watching = tasks.create_task(_until_disconnect(receive), name="disconnect")
             watching.add_done_callback(lambda _: passing.cancel())
             try:
-                unreachable = await passing
+                problem = await passing
             except asyncio.CancelledError:
                 if not watching.done():
                     raise
                 return  # the client has left
             finally:
                 watching.cancel()
-        if unreachable is not None:
-            raise unreachable
+        if problem is not None:
+            raise problem
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def _pass(
         self, url: str, own_id: str, body: bytes, scope: Scope, send: Send
-    ) -> EdgeUnreachableError | None:
-        request = self._client.build_request(
+    ) -> EdgeUnreachableError | MisdirectedError | None:
+        host = url.partition("://")[2].encode()
+        request = httpx.Request(
             scope["method"],
             url + target_of(scope),
-            headers=[*passed_on(scope["headers"]), (FORWARDED, own_id.encode())],
-            content=body,
+            headers=[
+                (b"host", host),
+                *passed_on(scope["headers"]),
+                (FORWARDED, own_id.encode()),
+                (b"content-length", str(len(body)).encode()),
+            ],
+            stream=httpx.ByteStream(body),
+            extensions={"timeout": TIMEOUTS},
         )
         try:
-            response = await self._client.send(request, stream=True)
+            response = await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
             return EdgeUnreachableError(str(error))
+        if response.status_code == MISDIRECTED:
+            await response.aclose()
+            return MisdirectedError(url)
         try:
             headers = passed_on(response.headers.raw)
             start = {"type": "http.response.start", "status": response.status_code}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+MISDIRECTED = 421  # status of an edge that does not have the session, RFC 9110, section 15.5.20
 FORWARDED = b"x-eyeline-edge"  # names the edge that passed a request on: it goes no further
 CHAT = "/v1/chat/completions"
 REALTIME = "/v1/realtime"

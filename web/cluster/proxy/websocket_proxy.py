@@ -8,8 +8,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from web.cluster.proxy.http_proxy import CONNECT_TIMEOUT, EdgeUnreachableError, passed_on, target_of
-from web.cluster.proxy.routing import FORWARDED
+from web.cluster.proxy.http_proxy import (
+    CONNECT_TIMEOUT,
+    EdgeUnreachableError,
+    MisdirectedError,
+    passed_on,
+    target_of,
+)
+from web.cluster.proxy.routing import FORWARDED, MISDIRECTED
 
 RESTART = 1012  # "service restart", IANA registry of WebSocket close codes
 NO_STATUS = 1005
@@ -24,6 +30,7 @@ async def proxy_websocket(
 
     Raises:
         EdgeUnreachableError: the edge takes no connection.
+        MisdirectedError: it does not have the session.
     """
     offered = [Subprotocol(each) for each in scope["subprotocols"]]
     try:
@@ -38,6 +45,8 @@ async def proxy_websocket(
             proxy=None,
         )
     except InvalidStatus as error:
+        if error.response.status_code == MISDIRECTED:
+            raise MisdirectedError(url) from error
         await _deny(error, receive, send)
         return
     except (OSError, TimeoutError, InvalidHandshake) as error:

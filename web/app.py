@@ -27,7 +27,7 @@ from web.history.store import RecordingStore
 from web.history.tickets import Tickets
 from web.loading.models import LoadedModels
 from web.operation import routes as operation
-from web.operation.enforcement import enforce
+from web.operation.enforcement import enforce, save
 from web.operation.traces import traces_to
 from web.page import client_files, gradio_page
 from web.page.frame import GradioFrame
@@ -102,7 +102,7 @@ def _add_middleware(app: FastAPI, settings: Settings, doorkeeper: Doorkeeper) ->
     if settings.cluster is not None:
         from web.cluster.proxy.shared_secrets import SharedSecrets
 
-        app.add_middleware(SharedSecrets, service=app)
+        app.add_middleware(SharedSecrets, service=app, settings=settings, doorkeeper=doorkeeper)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),
@@ -160,6 +160,7 @@ async def _running(
                 enforcing = tasks.create_task(enforce(app.state.context), name="enforce limits")
                 yield
                 enforcing.cancel()
+                await save(app.state.context)
             context.close()
             deadline.reschedule(loop.time() + CLOSE_TIMEOUT)
     except TimeoutError:

@@ -93,6 +93,12 @@ class ClusterEdge(Protocol):
     async def share_secret(self, secret: ClientSecret) -> None:
         """Let them accept a client secret that was created here."""
 
+    async def learn_secret_of(self, owner: str) -> None:
+        """Learn the client secret of `owner`, if another machine has created one."""
+
+    async def share_revoked(self) -> None:
+        """Let other machines know of client secrets that were revoked here."""
+
     async def leave(self) -> None:
         """Leave the cluster, before the service ends."""
 

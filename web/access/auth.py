@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from web.access.keys.key_file import SERVICE_KEY, key_digest
+from web.access.keys.revoked_secrets import RevokedSecrets
 from web.access.keys.scopes import ALL_SCOPES, SECRET_SCOPES, ApiKey, KeyScope
 from web.problems import ProblemError
 
@@ -113,7 +114,7 @@ class Keys:
         self.needed = service_key is not None or named is not None
         self._today = today
         self._secrets: dict[bytes, ClientSecret] = {}
-        self._revoked: set[str] = set()  # the owners of revoked secrets
+        self.revoked = RevokedSecrets()
         self._service_key = None if service_key is None else _service_key(service_key)
         self.replace(named or ())
 
@@ -148,7 +149,7 @@ class Keys:
         """
         digest = key_digest(given or "")
         secret = self._secrets.get(digest)
-        if secret is not None and secret.expires > now:
+        if secret is not None and secret.expires > now and secret.owner not in self.revoked:
             caller = Caller(secret.key, secret, address)
         else:
             caller = Caller(self._keys.get(digest), None, address)
@@ -168,9 +169,13 @@ class Keys:
 
     def add(self, secret: ClientSecret, key: bytes | None) -> None:
         """Accept a client secret of the key with digest `key` that another machine has created."""
-        if key is None or key in self._keys:
+        if (key is None or key in self._keys) and secret.owner not in self.revoked:
             secret = replace(secret, key=None if key is None else self._keys[key])
             self._secrets[key_digest(secret.value)] = secret
+
+    def unexpired(self, now: float) -> list[ClientSecret]:
+        """Return the client secrets that are valid, as far as their keys are."""
+        return [each for each in self._secrets.values() if each.expires > now]
 
     def is_valid(self, caller: Caller) -> bool:
         """Return whether the key of `caller` was neither revoked nor replaced, nor has expired."""
@@ -188,7 +193,7 @@ class Keys:
         """
         secret = caller.secret
         over = secret is not None and (
-            secret.owner in self._revoked or (secret.watches is not None and secret.expires <= now)
+            secret.owner in self.revoked or (secret.watches is not None and secret.expires <= now)
         )
         return not over and self.is_valid(caller)
 
@@ -199,7 +204,7 @@ class Keys:
             allowed = KeyScope.ALL_SESSIONS in by.scopes or name == by.key_name
             if secret.owner == owner and by.secret is None and allowed:
                 del self._secrets[digest]
-                self._revoked.add(owner)
+                self.revoked.merge([owner])
                 return True
         return False
 

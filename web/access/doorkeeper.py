@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from web.access.audit import AuditLog
 from web.access.auth import Caller, Keys
+from web.access.keys.usage_file import SUFFIX, UsageFile
 from web.access.keys.watched_file import WatchedKeyFile
 from web.access.rates import ClientRates
 from web.config import Settings
@@ -12,12 +13,16 @@ from web.problems import ProblemError
 
 @dataclass(frozen=True, slots=True)
 class Doorkeeper:
-    """`key_file` is where the keys come from that are not in the settings, if there is one."""
+    """`key_file` is where the keys come from that are not in the settings, if there is one.
+
+    `usage_file` keeps what they have used.
+    """
 
     keys: Keys
     key_file: WatchedKeyFile | None
     rates: ClientRates
     audit: AuditLog
+    usage_file: UsageFile | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Doorkeeper":
@@ -27,14 +32,16 @@ class Doorkeeper:
             KeyFileError: the file of keys cannot be used.
         """
         key_file = None if settings.keys is None else WatchedKeyFile(settings.keys)
+        rates = ClientRates(settings.requests, settings.wrong_keys)
         return cls(
             keys=Keys(
                 None if settings.api_key is None else settings.api_key.get_secret_value(),
                 None if key_file is None else key_file.load(),
             ),
             key_file=key_file,
-            rates=ClientRates(settings.requests, settings.wrong_keys),
+            rates=rates,
             audit=AuditLog(settings.audit),
+            usage_file=_usage_file(settings, rates),
         )
 
     def count_request(self, caller: Caller) -> None:
@@ -59,3 +66,15 @@ class Doorkeeper:
         except ProblemError:
             self.rates.count_guess(address)
             raise
+
+
+def _usage_file(settings: Settings, rates: ClientRates) -> UsageFile | None:
+    """Return what keeps used minutes; the machines of a cluster tell each other."""
+    path = settings.usage
+    if path is None and settings.keys is not None:
+        path = settings.keys.with_name(settings.keys.name + SUFFIX)
+    if path is None or settings.cluster is not None:
+        return None
+    file = UsageFile(path, rates.used)
+    file.load()
+    return file

@@ -1,16 +1,17 @@
 """How much a client may use in a time: requests, guesses at keys, minutes of sessions and files.
 
-The windows slide: at any time, the last minute or day counts. What was used is kept in memory, and
-forgotten when the service ends.
+The windows slide: at any time, the last minute or day counts. Requests and guesses are counted in
+memory; what is used of minutes may be known to other processes, too (`UsedAmounts`).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from web.access.auth import Caller
 from web.access.client_address import on_this_machine, subscriber
+from web.access.keys.used_amounts import UsedAmounts
 from web.problems import ProblemError
 
 if TYPE_CHECKING:  # a service that only its own machine uses counts nothing
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # a service that only its own machine uses counts nothing
 Used = Literal["minutes", "file_minutes"]
 
 RATE_LIMITED = "rate_limit_exceeded"  # error code, as of OpenAI
-MINUTE, DAY = 60, 86_400  # seconds
+MINUTE = 60  # seconds
 USED_FOR: dict[Used, str] = {"minutes": "of sessions", "file_minutes": "of transcribed sound"}
 
 
@@ -41,11 +42,12 @@ class ClientRates:
     """Limits of a minute for an address without a key: its `requests`, and `guesses` at keys.
 
     0 is no limit, and requests of this machine itself have none. A key has its own limits, together
-    with its client secrets.
+    with its client secrets. `used` has the seconds that keys have used.
     """
 
     requests: int = 0
     guesses: int = 0
+    used: UsedAmounts = field(default_factory=UsedAmounts)
 
     @cached_property
     def _windows(self) -> "SlidingWindows":
@@ -97,7 +99,7 @@ class ClientRates:
         limit = _seconds(caller, what)
         if limit is None:
             return
-        wait = self._windows.wait(_name(caller, what), DAY, limit)
+        wait = self.used.counts(_name(caller, what)).wait(limit)
         if wait > 0:
             minutes = f"{limit / 60:g} minutes {USED_FOR[what]}"
             raise RateLimitedError(f"this key has {minutes} in 24 hours, and used them", wait)
@@ -107,14 +109,14 @@ class ClientRates:
         limit = _seconds(caller, what)
         if limit is None:
             return True
-        left = limit - self.used(caller, what)
+        left = limit - self.seconds_used(caller, what)
         if seconds > 0 and left > 0:
-            self._windows.take(_name(caller, what), DAY, limit, min(seconds, left))
+            self.used.add(_name(caller, what), min(seconds, left))
         return seconds < left
 
-    def used(self, caller: Caller, what: Used) -> int:
+    def seconds_used(self, caller: Caller, what: Used) -> int:
         """Return how many seconds of `what` the key of `caller` has used."""
-        return math.floor(self._windows.used(_name(caller, what), DAY))
+        return math.floor(self.used.counts(_name(caller, what)).used())
 
 
 def _seconds(caller: Caller, what: Used) -> int | None:

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from web.access.auth import MAX_SECRETS
+from web.cluster.shared_access import NOTHING, AccessNews, AccessVersion, SharedAccess
+
 
 @dataclass(frozen=True, slots=True)
 class EdgeReport:
@@ -31,12 +34,13 @@ class Reply:
     """The answer to a report.
 
     An edge that is not `known` sends its sessions again. `moved` are sessions that it reported and
-    that another edge has taken over. `edges` are all that are there.
+    that another edge has taken over. `edges` are all that are there, `access` is news about keys.
     """
 
     known: bool
     moved: tuple[str, ...]
     edges: tuple[EdgeReport, ...]
+    access: AccessNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class SharedSecret:
 class _Edge:
     report: EdgeReport
     seen: float
-    placed: int = 0  # sessions sent there since its last report
+    started: int = 0  # sessions since its last report
+    placed: list[float] = field(default_factory=list)  # when sessions were sent that are not there
 
 
 @dataclass(slots=True)
@@ -86,24 +91,34 @@ class Directory:
     _edges: dict[str, _Edge] = field(default_factory=dict)
     _sessions: dict[str, _Session] = field(default_factory=dict)
     _secrets: dict[str, SharedSecret] = field(default_factory=dict)
+    _access: SharedAccess = field(default_factory=SharedAccess)
 
     def report(
-        self, edge: EdgeReport, sessions: Mapping[str, str | None] | None, now: float
+        self,
+        edge: EdgeReport,
+        sessions: Mapping[str, str | None] | None,
+        now: float,
+        access: AccessNews | None = None,
+        seen: AccessVersion = NOTHING,
     ) -> Reply:
         """Note that `edge` is there and has `sessions`, with the keeper of each; None: as before.
 
+        `access` is its news about keys, `seen` the version of the directory's that it has.
         So a directory that starts anew learns everything within a second. A session stays with the
         edge that took it: another that was cut off meanwhile is told that it has moved.
         """
         known = edge.id in self._edges or sessions is not None
         sessions = sessions or {}
-        self._edges[edge.id] = _Edge(edge, now)
+        placed = self._edges[edge.id].placed if edge.id in self._edges else []
+        self._edges[edge.id] = _Edge(edge, now, placed=placed)
         for id, keeper in sessions.items():
             found = self._sessions.get(id)
             if found is None or found.edge is None:
                 self._sessions[id] = _Session(edge.id, keeper)
         moved = tuple(id for id in sessions if self._sessions[id].edge != edge.id)
-        return Reply(known, moved, self.edges(now))
+        if access is not None:
+            self._access.merge(access)
+        return Reply(known, moved, self.edges(now), self._access.news(seen))
 
     def leave(self, edge: str) -> None:
         """Forget an edge that ends in order: what it still has goes with it."""
@@ -126,12 +141,15 @@ class Directory:
         if not free:
             return None
         best = max(free, key=lambda id: (free[id], id == here))
-        self._edges[best].placed += 1
+        self._edges[best].placed.append(now)
         return self._edges[best].report
 
     def add(self, session: str, edge: str) -> None:
         """Note that `edge` has a new session."""
         self._sessions[session] = _Session(edge)
+        if (found := self._edges.get(edge)) is not None:
+            found.started += 1
+            del found.placed[:1]
 
     def remove(self, session: str, edge: str) -> None:
         """Forget a session of `edge`, which is over there."""
@@ -181,17 +199,33 @@ class Directory:
         return location
 
     def share_secret(self, secret: SharedSecret, now: float) -> None:
-        """Keep a client secret until it expires."""
+        """Keep a client secret until it expires; of too many, the oldest leaves."""
         self._secrets = {key: each for key, each in self._secrets.items() if each.expires > now}
         self._secrets[secret.value] = secret
+        if len(self._secrets) > MAX_SECRETS:
+            del self._secrets[next(iter(self._secrets))]
 
     def secret(self, value: str, now: float) -> SharedSecret | None:
-        """Return the client secret `value`, unless it has expired or was never shared."""
-        found = self._secrets.get(value)
-        return found if found is not None and found.expires > now else None
+        """Return the client secret `value`, unless it was revoked, has expired or never shared."""
+        return self._valid(self._secrets.get(value), now)
+
+    def secret_of(self, owner: str, now: float) -> SharedSecret | None:
+        """Return the client secret of `owner`, as `secret` does."""
+        found = next((each for each in self._secrets.values() if each.owner == owner), None)
+        return self._valid(found, now)
+
+    def _valid(self, secret: SharedSecret | None, now: float) -> SharedSecret | None:
+        if secret is None or secret.expires <= now or secret.owner in self._access.revoked:
+            return None
+        return secret
 
     def _expire(self, now: float) -> None:
-        """Forget edges that are gone, and sessions that nobody took for too long."""
+        """Forget edges that are gone, and sessions that nobody took for too long.
+
+        Also those that were sent to an edge and did not arrive.
+        """
+        for edge in self._edges.values():
+            edge.placed = [each for each in edge.placed if now - each <= self.timeout]
         for id in [id for id, each in self._edges.items() if now - each.seen > self.timeout]:
             gone = self._edges.pop(id)
             for session in self._sessions.values():
@@ -210,4 +244,5 @@ def _free(edge: _Edge) -> float:
     report = edge.report
     if not report.admitting:
         return 0.0
-    return max(0.0, 1 - (report.live + edge.placed) / report.capacity)
+    live = report.live + edge.started + len(edge.placed)
+    return max(0.0, 1 - live / report.capacity)

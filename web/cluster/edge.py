@@ -14,14 +14,13 @@ from fastapi import FastAPI
 from media.recording.layout import MEMORY_FOLDER
 from media.worker import Worker
 from web.access.auth import Caller, ClientSecret
-from web.access.keys.scopes import KeyScope
 from web.cluster.carrier import Carrier
-from web.cluster.directory import SharedSecret
 from web.cluster.keepers import Keepers
 from web.cluster.membership import Membership
 from web.cluster.moving import end_here, fetched, hand_over
 from web.cluster.proxy.http_proxy import HttpProxy
 from web.cluster.proxy.owners import Owners
+from web.cluster.proxy.secret_exchange import SecretExchange
 from web.context import ServiceContext
 from web.realtime.carrying import go_on
 from web.realtime.resumable_session import ResumableSession
@@ -47,12 +46,19 @@ class Edge:
         self.keepers = Keepers()
         self.proxy = HttpProxy()
         self.owners = Owners()
+        self.secrets = SecretExchange(
+            membership,
+            context.doorkeeper.keys,
+            context.clock,
+            per_second=context.settings.cluster_lookups,
+        )
         self.worker = worker
         self.id = membership.id
         self._folder = folder
         self._carriers: dict[str, Carrier] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         membership.on_moved = self._moved
+        membership.on_new_registry = self._share_secrets
 
     async def run(self) -> None:
         """Have the sessions kept until cancelled."""
@@ -98,37 +104,15 @@ class Edge:
 
     async def share_secret(self, secret: ClientSecret) -> None:
         """Let every edge accept `secret`."""
-        lifetime = secret.expires - self.context.clock.now()
-        shared = SharedSecret(
-            secret.value,
-            secret.owner,
-            secret.session,
-            lifetime,
-            key=None if secret.key is None else secret.key.digest,
-            scopes=tuple(secret.scopes),
-            watches=secret.watches,
-        )
-        await self.membership.share_secret(shared, lifetime)
+        await self.secrets.share(secret)
 
-    async def learn_secret(self, value: str) -> None:
-        """Learn a client secret that another edge has created, if `value` is one."""
-        keys = self.context.doorkeeper.keys
-        if keys.knows(value):
-            return
-        found = await self.membership.secret(value)
-        if found is not None:
-            shared, lifetime = found
-            expires = self.context.clock.now() + lifetime
-            scopes = frozenset(KeyScope(each) for each in shared.scopes)
-            secret = ClientSecret(
-                shared.value,
-                shared.owner,
-                expires,
-                shared.session,
-                scopes=scopes,
-                watches=shared.watches,
-            )
-            keys.add(secret, shared.key)
+    async def learn_secret_of(self, owner: str) -> None:
+        """Learn the client secret of `owner`, if another edge has created one."""
+        await self.secrets.learn_of(owner)
+
+    async def share_revoked(self) -> None:
+        """Let other edges know at once of client secrets that were revoked here."""
+        await self.membership.report()
 
     async def leave(self) -> None:
         """Let other edges go on with the sessions, and leave the cluster."""
@@ -213,6 +197,10 @@ class Edge:
         record = await go_on(self.context, session, parts, age)
         text = "session %s goes on here, %.1f s after it was last kept; this took %.2f s"
         logger.info(text, record.id, age, clock.now() - began)
+
+    def _share_secrets(self) -> None:
+        """Let a registry that has started anew know the client secrets that are valid here."""
+        self.context.tasks.create_task(self.secrets.share_all(), name="share secrets")
 
     def _moved(self, session: str) -> None:
         """End a session here that another edge has taken over."""

@@ -9,6 +9,7 @@ from media.worker import Worker
 from web.cluster.actors import ActorClient, find_registry, join, node_address, start_keeper
 from web.cluster.edge import Edge
 from web.cluster.membership import Membership
+from web.cluster.shared_access import SharedAccess
 from web.config import Settings
 from web.context import ServiceContext
 from web.temporary_folder import temporary_folder
@@ -65,6 +66,7 @@ def _join(context: ServiceContext, listening: tuple[str, int]) -> Membership:
         registry=ActorClient(registry, "the registry of the cluster"),
         clock=context.clock,
         interval=settings.cluster_timeout / REPORTS,
+        access=SharedAccess(context.doorkeeper.rates.used, context.doorkeeper.keys.revoked),
     )
 
 

@@ -11,6 +11,7 @@ from web.access.auth import Caller
 from web.cluster.actors import ActorClient
 from web.cluster.directory import EdgeReport, Location, Reply, SharedSecret
 from web.cluster.errors import ClusterError
+from web.cluster.shared_access import NOTHING, AccessNews, AccessVersion, SharedAccess
 from web.sessions.registry import Sessions
 
 logger = logging.getLogger(__name__)
@@ -22,8 +23,9 @@ class Membership:
 
     It reports itself every `interval` seconds. `keepers` has the node that keeps each session of
     this edge, ended ones included as long as their captions are kept. `on_moved` is called with a
-    session that another edge has taken over. While the registry is not there, new sessions start
-    here, and nothing is known of others.
+    session that another edge has taken over, `on_new_registry` when the registry has started anew.
+    `access` is what this process knows of the use of keys. While the registry is not there, new
+    sessions start here, and nothing is known of others.
     """
 
     url: str
@@ -32,12 +34,16 @@ class Membership:
     registry: ActorClient
     clock: Clock
     interval: float
+    access: SharedAccess = field(default_factory=SharedAccess)
+    on_new_registry: Callable[[], None] = lambda: None
     on_moved: Callable[[str], None] = lambda session: None
     id: str = field(default_factory=lambda: f"edge-{secrets.token_hex(4)}")
     keepers: dict[str, str | None] = field(default_factory=dict)
     others: tuple[EdgeReport, ...] = ()
     reachable: bool = True
     _told: dict[str, str | None] | None = None  # the sessions that the registry knows of
+    _told_access: AccessVersion = NOTHING
+    _seen_access: AccessVersion = NOTHING  # of the registry
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -51,13 +57,24 @@ class Membership:
             await self.remove(session)
         sessions = dict(self.keepers)
         news = None if sessions == self._told else sessions
-        reply = await self._ask("report", self.as_report(), news)
+        access = self.access.news(self._told_access, own=True)
+        reply = await self._ask("report", self.as_report(), news, access, self._seen_access)
         self._told = sessions if isinstance(reply, Reply) and reply.known else None
         if isinstance(reply, Reply):
             self.others = tuple(each for each in reply.edges if each.id != self.id)
+            self._note_access(access.version, reply.access)
             for session in reply.moved:
                 if session in self.keepers:  # it may have ended since
                     self.on_moved(session)
+
+    def _note_access(self, told: AccessVersion, news: AccessNews) -> None:
+        """Merge the registry's `news`; a registry that starts anew is told everything again."""
+        self.access.merge(news)
+        anew = news.version.source != self._seen_access.source
+        self._told_access = NOTHING if anew else told
+        self._seen_access = news.version
+        if anew:
+            self.on_new_registry()
 
     def as_report(self) -> EdgeReport:
         """Return what this edge says of itself."""
@@ -113,6 +130,10 @@ class Membership:
     async def secret(self, value: str) -> Any:
         """Return the client secret that another edge has created, and its lifetime in seconds."""
         return await self._ask("secret", value)
+
+    async def secret_of(self, owner: str) -> Any:
+        """Return the client secret of `owner`, as `secret` does."""
+        return await self._ask("secret_of", owner)
 
     async def _ask(self, method: str, *arguments: object) -> Any:
         """Return what the registry answers, None while it is not there."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from media.clock import monotonic
 from web.cluster.directory import Directory, EdgeReport, Location, Reply, SharedSecret
+from web.cluster.shared_access import AccessNews, AccessVersion
 
 
 class Registry:
@@ -16,8 +17,14 @@ class Registry:
     def __init__(self, timeout: float, patience: float) -> None:
         self._directory = Directory(timeout, patience)
 
-    def report(self, edge: EdgeReport, sessions: Mapping[str, str | None] | None) -> Reply:
-        return self._directory.report(edge, sessions, monotonic())
+    def report(
+        self,
+        edge: EdgeReport,
+        sessions: Mapping[str, str | None] | None,
+        access: AccessNews,
+        seen: AccessVersion,
+    ) -> Reply:
+        return self._directory.report(edge, sessions, monotonic(), access, seen)
 
     def leave(self, edge: str) -> None:
         self._directory.leave(edge)
@@ -50,5 +57,13 @@ class Registry:
     def secret(self, value: str) -> tuple[SharedSecret, float] | None:
         """Return a secret, and for how many seconds it is still valid."""
         now = monotonic()
-        found = self._directory.secret(value, now)
-        return None if found is None else (found, found.expires - now)
+        return _with_lifetime(self._directory.secret(value, now), now)
+
+    def secret_of(self, owner: str) -> tuple[SharedSecret, float] | None:
+        """Return the secret of `owner`, as `secret` does."""
+        now = monotonic()
+        return _with_lifetime(self._directory.secret_of(owner, now), now)
+
+
+def _with_lifetime(found: SharedSecret | None, now: float) -> tuple[SharedSecret, float] | None:
+    return None if found is None else (found, found.expires - now)

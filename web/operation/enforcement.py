@@ -13,6 +13,7 @@ from web.realtime.call import Call
 logger = logging.getLogger(__name__)
 
 INTERVAL = 1.0  # seconds
+SAVE_INTERVAL = 10  # seconds between two versions of the file of what keys have used
 
 
 async def enforce(context: ServiceContext) -> Never:
@@ -22,6 +23,8 @@ async def enforce(context: ServiceContext) -> Never:
         await context.clock.sleep_until(context.clock.now() + INTERVAL)
         spent_until, before = int(context.clock.now()), spent_until
         await failure_message(_enforce_once(context, spent_until - before), "enforcing limits")
+        if spent_until // SAVE_INTERVAL > before // SAVE_INTERVAL:
+            await save(context)
 
 
 async def _enforce_once(context: ServiceContext, seconds: int) -> None:
@@ -43,6 +46,12 @@ async def reload(context: ServiceContext) -> None:
     if keys is not None:
         context.doorkeeper.keys.replace(keys)
         logger.info("%d keys of the file are valid now", len(keys))
+
+
+async def save(context: ServiceContext) -> None:
+    """Keep what keys have used, if there is a file for it."""
+    if context.doorkeeper.usage_file is not None:
+        await context.message_worker.run(context.doorkeeper.usage_file.save)
 
 
 async def end_without_key(context: ServiceContext) -> None:

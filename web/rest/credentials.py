@@ -98,10 +98,14 @@ async def create_client_secret(request: Request, body: ClientSecretRequest) -> d
 async def revoke_client_secret(request: Request, secret: str) -> None:
     """End a client secret before its time, with its sessions and what it watches."""
     context = service_context(request)
+    if context.cluster is not None:
+        await context.cluster.learn_secret_of(secret)
     if not context.doorkeeper.keys.revoke(secret, caller_of(request)):
         raise ProblemError(
             404, f"no client secret {secret[:80]!r} of this key", code="no_such_secret"
         )
+    if context.cluster is not None:
+        await context.cluster.share_revoked()
 
 
 def secret_scopes(caller: Caller, body: ClientSecretRequest) -> frozenset[KeyScope]:

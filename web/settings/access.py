@@ -21,6 +21,9 @@ class AccessSettings(BaseSettings):
     keys: Path | None = None
     """file of further keys with scopes and limits, which `eyeline keys` writes; it is read again
     when it changes"""
+    usage: Path | None = None
+    """file that keeps the minutes that keys have used, so that a restart does not forget them; if
+    not set, the name of `EYELINE_KEYS` and .used. In a cluster the machines tell each other"""
     without_key: bool = False
     """serve on an address that other machines reach although no key is needed"""
     hosts: CommaSeparated = ()

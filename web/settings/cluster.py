@@ -19,3 +19,6 @@ class ClusterSettings(BaseSettings):
     """IP address of the Ray node that this service belongs to, if its machine has several"""
     cluster_timeout: float = Field(1.5, ge=0.5, le=60)
     """seconds without a report of a machine of the cluster after which others take its sessions"""
+    cluster_lookups: int = Field(50, ge=1)
+    """client secrets a second that this service does not know and asks the cluster for; requests
+    with further ones get HTTP 503"""

@@ -365,7 +365,8 @@ async def test_the_sound_of_a_file_is_taken_from_the_minutes_of_its_key(
             yield TranscribedPart([], round(seconds * RATE))
 
     left = [
-        60 - rates.used(caller, "file_minutes") async for _ in metered(context, caller, parts())
+        60 - rates.seconds_used(caller, "file_minutes")
+        async for _ in metered(context, caller, parts())
     ]
     assert left == [40, 19, 1, 0]
     with pytest.raises(RateLimitedError):

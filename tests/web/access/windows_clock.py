@@ -12,3 +12,5 @@ class WindowsClock:
         self.now = 86_400.0 * 20_000
         time = SimpleNamespace(time=lambda: self.now)
         monkeypatch.setattr("limits.storage.memory.time", time)
+        day = SimpleNamespace(timestamp=lambda: self.now)
+        monkeypatch.setattr("web.access.keys.used_amounts.wall_clock", lambda: day)

@@ -37,6 +37,22 @@ def test_sessions_placed_between_two_reports_count(directory: Directory) -> None
     assert sorted(names) == ["a", "a", "b", "b", "c", "c"]
 
 
+def test_a_session_counts_from_its_placement_on_whatever_is_reported_meanwhile(
+    directory: Directory,
+) -> None:
+    assert directory.place("a", 0.1) == A
+    directory.report(A, None, 0.2)  # it is not there yet
+    assert directory.place("a", 0.3) != A
+    directory.add("s", "a")
+    directory.report(replace(A, live=1), None, 0.4)
+    assert sorted(each.id for _ in range(4) if (each := directory.place("a", 0.5))) == [
+        *("a", "b", "c", "c")
+    ], "of one of B and C a session is on its way"
+    for edge in (A, B, C):
+        directory.report(edge, None, 2.0)
+    assert directory.place("a", 2.1) == A, "those that did not arrive count no more"
+
+
 def test_nothing_is_placed_when_all_are_full(directory: Directory) -> None:
     for edge in (A, B, C):
         directory.report(replace(edge, live=10), {}, 0.1)

@@ -87,7 +87,7 @@ class HttpProxy:
             headers=[
                 (b"host", host),
                 *passed_on(scope["headers"]),
-                (FORWARDED, own_id.encode()),
+                *origin(scope, own_id),
                 (b"content-length", str(len(body)).encode()),
             ],
             stream=httpx.ByteStream(body),
@@ -110,6 +110,12 @@ class HttpProxy:
         finally:
             await response.aclose()
         return None
+
+
+def origin(scope: Scope, own_id: str) -> list[tuple[bytes, bytes]]:
+    """Return the headers that say where a request came from, and that `own_id` passes it on."""
+    host = (scope.get("client") or ("unknown", 0))[0]
+    return [(b"x-forwarded-for", host.encode()), (FORWARDED, own_id.encode())]
 
 
 def target_of(scope: Scope) -> str:

@@ -12,10 +12,11 @@ from web.cluster.proxy.http_proxy import (
     CONNECT_TIMEOUT,
     EdgeUnreachableError,
     MisdirectedError,
+    origin,
     passed_on,
     target_of,
 )
-from web.cluster.proxy.routing import FORWARDED, MISDIRECTED
+from web.cluster.proxy.routing import MISDIRECTED
 
 RESTART = 1012  # "service restart", IANA registry of WebSocket close codes
 NO_STATUS = 1005
@@ -64,12 +65,11 @@ async def proxy_websocket(
 
 
 def _headers(scope: Scope, own_id: str) -> list[tuple[str, str]]:
-    named = [
+    return [
         (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in passed_on(scope["headers"])
+        for name, value in [*passed_on(scope["headers"]), *origin(scope, own_id)]
         if not name.lower().startswith(b"sec-websocket-")
     ]
-    return [*named, (FORWARDED.decode(), own_id)]
 
 
 async def _pass_up(receive: Receive, upstream: ClientConnection) -> None:

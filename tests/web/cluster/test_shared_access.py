@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from media.clock import LiveClock
+from tests.web.cluster.models.still_clock import StillClock
 from web.access.auth import Caller, Keys
 from web.access.keys.key_file import key_digest
 from web.access.keys.scopes import ApiKey
@@ -33,16 +33,6 @@ class HereRegistry:
         if self.registry is None:
             raise ClusterError("the registry is not there")
         return getattr(self.registry, method)(*arguments)
-
-
-class StillClock(LiveClock):
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def now(self) -> float:
-        return self.time
 
 
 class HereEdge:

@@ -57,18 +57,20 @@ async def _pass_on(
     edge: Edge, session: str | None, scope: Scope, receive: Receive, send: Send
 ) -> Receive | None:
     """Pass a request on if it is for another edge; return what receives it if it is for this."""
-    for _ in range(MAX_TRIES):
+    body, rest = b"", receive
+    for number in range(MAX_TRIES):
         url = await _target(edge, scope, session)
         if url is None:
             break
-        if scope["type"] == "http":
-            body, receive = await read_body(receive)
-            passing = edge.proxy.forward(url, edge.id, body, scope, receive, send)
-        else:
+        if scope["type"] == "websocket":
             passing = proxy_websocket(url, edge.id, scope, receive, send)
+        else:
+            if number == 0:
+                body, rest = await read_body(receive)
+            passing = edge.proxy.forward(url, edge.id, body, scope, receive, send)
         if await _succeeds(passing, edge, session, url):
             return None
-    return receive
+    return rest
 
 
 async def _succeeds(

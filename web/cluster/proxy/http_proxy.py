@@ -55,6 +55,8 @@ class HttpProxy:
     ) -> None:
         """Send the request to the edge at `url`, and pass its response to the client.
 
+        What `receive` has after the body is that the client has left.
+
         Raises:
             EdgeUnreachableError: it takes no connection, or does not answer.
             MisdirectedError: it does not have the session.

@@ -29,6 +29,7 @@ from models.memory.kv_store.tiers import StoreBudget
 from models.memory.rekv import RekvConfig
 from models.shipped import CHECKPOINTS
 from models.speech.hibari import HibariSynthesizer
+from models.speech.pico import installed_voices
 from models.vision.text import reader
 from models.vision.text.reader import ReaderConfig
 from trt_engines.choice import choose_device
@@ -274,6 +275,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
         speakers=load_speakers(settings),
         other_languages=asr.other_languages,
         synthesizer=None if heard_only else HibariSynthesizer(),
+        other_voices={} if heard_only else installed_voices(),
         generator=generator,
     )
     with ExitStack() as stack:

@@ -25,7 +25,7 @@ from media.pipeline.models.hearing import (
     SpeakerServer,
     TurnRecognizer,
 )
-from media.pipeline.models.languages import Hearing, LanguageServers, LazyMultilingual
+from media.pipeline.models.languages import ENGLISH, Hearing, LanguageServers, LazyMultilingual
 from media.pipeline.models.speaking import SpeechServer
 from media.servers.device import JobQueue, RunsJobs
 from media.servers.gathering_server import GatheringServer
@@ -48,7 +48,8 @@ class Models:
 
     `whisper` transcribes files. `recognizer` and `final_pass` are for English; what is not English
     is for `other_languages`. Without `speakers` voices are not told apart, without `synthesizer`
-    nothing is spoken, and without `generator` no video is generated.
+    nothing is spoken, and without `generator` no video is generated. `other_voices` speak languages
+    other than English, by their codes.
     """
 
     detector: VoiceActivityDetector
@@ -58,6 +59,7 @@ class Models:
     final_pass: FinalPass | None = None
     speakers: SpeakerTracker | None = None
     synthesizer: SpeechSynthesizer | None = None
+    other_voices: Mapping[str, SpeechSynthesizer] = field(default_factory=dict)
     generator: VideoGenerator | None = None
     other_languages: LazyMultilingual = field(default_factory=LazyMultilingual)
 
@@ -113,6 +115,11 @@ class Services:
     images: ImageDecoder
     frame_filter: FrameFilter | None = None
     queues: Mapping[str, JobQueue] = field(default_factory=dict)
+    other_voices: Mapping[str, SpeechServer] = field(default_factory=dict)
+
+    def voice(self, language: str) -> SpeechServer | None:
+        """Return what speaks `language`."""
+        return self.synthesizer if language == ENGLISH else self.other_voices.get(language)
 
     def speech_wait(self, seconds: float) -> float:
         """Return how long recognition waited for its device in the mean of the last `seconds`."""
@@ -164,6 +171,7 @@ def make_services(
         None if final is None else speech(Stateless(final.transcribe), Urgency.FINAL_CAPTION),
     )
     other = models.other_languages
+    speaking = queue("speech", devices.synthesis)
     return Services(
         detector=ModelServer(models.detector, detection, Urgency.TURNS),
         recognizer=english.recognizer,
@@ -175,9 +183,11 @@ def make_services(
         languages=LanguageServers(english, other, speech),
         assistant=assistant,
         answerer=packaged if outside is None else outside.make(packaged, media_worker),
-        synthesizer=None
-        if synthesizer is None
-        else SpeechServer(synthesizer, queue("speech", devices.synthesis)),
+        synthesizer=None if synthesizer is None else SpeechServer(synthesizer, speaking),
+        other_voices={
+            language: SpeechServer(voice, speaking)
+            for language, voice in models.other_voices.items()
+        },
         generation=None
         if generator is None
         else GenerationServer(

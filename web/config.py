@@ -50,6 +50,7 @@ class Settings(
         env_prefix=PREFIX,
         extra="forbid",
         frozen=True,
+        allow_inf_nan=False,
         env_ignore_empty=True,
         use_attribute_docstrings=True,
     )

@@ -43,6 +43,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(
     [
         ("EYELINE_PORT", "high", "EYELINE_PORT: .*integer.*'high'"),
         ("EYELINE_PORT", "65536", "EYELINE_PORT: .*65535"),
+        ("EYELINE_PLAYBACK_TIME", "inf", "EYELINE_PLAYBACK_TIME: .*finite number"),
         ("EYELINE_LOG_LEVEL", "loud", "EYELINE_LOG_LEVEL: .*'debug', 'info'"),
         ("EYELINE_ASR_MODEL", "tiny", "EYELINE_ASR_MODEL: expected tiny.en, base or the path"),
         ("EYELINE_HUB", "hub.example", "EYELINE_HUB: expected a URL that starts with https"),

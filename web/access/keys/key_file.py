@@ -25,6 +25,7 @@ from web.errors import WebError
 
 PREFIX = "eyl_"  # of new keys, for programs that search for leaked ones
 SERVICE_KEY = "EYELINE_API_KEY"  # the name of the key in that setting
+RESERVED = (SERVICE_KEY, "anybody", "unknown")  # what logs call others
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 HASH = r"^sha256:[0-9a-f]{64}$"
 MAX_SIZE = 4 * 1024 * 1024  # bytes: some 20,000 keys
@@ -59,7 +60,9 @@ def _end_of_day(value: object) -> object:
 class _KeyTable(BaseModel):
     """One table of the file."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     hash: str = Field(pattern=HASH)
     scopes: list[Annotated[KeyScope, Field(strict=False)]] | None = None
@@ -142,8 +145,11 @@ def check_name(name: str) -> None:
     Raises:
         KeyFileError: it may not.
     """
-    if not NAME.fullmatch(name) or name == SERVICE_KEY:
-        raise KeyFileError(f"{name!r}: expected a name of up to 64 letters, digits, - and _")
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise KeyFileError(
+            f"{name!r}: expected a name of up to 64 letters, digits, - and _, but none of "
+            f"{', '.join(RESERVED)}"
+        )
 
 
 def _parse_key(name: str, table: object) -> ListedKey:

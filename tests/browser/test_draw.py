@@ -1,5 +1,6 @@
 """The Draw tab: what a person does becomes events, and how drawing goes is shown; no service."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -680,7 +681,7 @@ def test_a_film_is_saved_as_the_command_takes_it_and_drawn_again(
     assert path["points"][0]["t"] == 0
     assert path["points"][-1] == {"t": track.times[-1], "x": 0.54, "y": 0.5}
     assert first == {"type": "eyeline.prompt.set", "text": "a duck and a car on grass"}
-    file.write_text('{"prompts": []}')
+    file.write_text('{"prompts": [[0, "a duck"], [1e9, "a car"]]}')  # no timer waits so long
     drawing.locator("[data-part=draw-film] input").set_input_files(file)
     expect(part(drawing, "draw-film").get_by_role("alert")).to_contain_text("film.json is no film")
 
@@ -689,12 +690,17 @@ def test_a_film_that_is_opened_before_drawing_starts_it_and_is_drawn_to_its_end(
     pictured: Page, tmp_path: Path
 ) -> None:
     file = tmp_path / "film.json"
-    file.write_text('{"prompts": [[0, "a duck on grass"], [0.3, "a car on grass"]]}')
+    track = [[number / 500, 0.5, 0.5] for number in range(1500)]
+    prompts = [[0, "a duck on grass"], [0.3, "a car on grass"]]
+    file.write_text(json.dumps({"prompts": prompts, "things": [track]}))
     pictured.locator("[data-part=draw-film] input").set_input_files(file)
     pictured.wait_for_function(
         "sent.filter((event) => event.type === 'eyeline.prompt.set').length === 2"
     )
     events = sent(pictured)
-    assert events[0].get("enabled") is True, events
-    prompts = [event["text"] for event in events if event["type"] == "eyeline.prompt.set"]
-    assert prompts == ["a duck on grass", "a car on grass"]
+    assert any(event.get("enabled") for event in events), events
+    drawn = [event["text"] for event in events if event["type"] == "eyeline.prompt.set"]
+    assert drawn == ["a duck on grass", "a car on grass"]
+    parts = [event["points"] for event in events if event["type"] == "eyeline.track.append"]
+    assert [len(points) for points in parts] == [1000, 500], "as much as a session takes at once"
+    assert [[point["t"], point["x"], point["y"]] for points in parts for point in points] == track

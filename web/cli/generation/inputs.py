@@ -23,11 +23,12 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 
 from models.generation.chunk_request import MAX_THINGS
 from web.errors import UsageError
-from web.protocol.client_events.generation_messages import MAX_POINTS, Point
+from web.protocol.client_events.generation_messages import Point
 
 MAX_SIZE = 4_000_000  # bytes of a track file
 MAX_PROMPT = 1000  # characters
 MAX_PROMPTS = 1000  # of a track file
+MAX_POINTS = 50_000  # of a thing: a quarter of an hour of a pointer that moves all the time
 FORMAT = '{"prompts": [[t, "..."], ...], "things": [[[t, x, y], ...], ...]}'
 
 

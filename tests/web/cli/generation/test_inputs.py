@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from web.cli.generation.inputs import (
+    MAX_POINTS,
     MAX_PROMPT,
     TimedPrompt,
     check_prompt,
@@ -15,7 +16,6 @@ from web.cli.generation.inputs import (
     read_track_file,
 )
 from web.errors import UsageError
-from web.protocol.client_events.generation_messages import MAX_POINTS
 
 
 def written(folder: Path, content: object) -> Path:

@@ -5,7 +5,12 @@ import { element } from "../view.js";
 const MS = 1000;
 const DIGITS = 1000; // times are in thousandths of a second
 const MAX_SIZE = 4e6; // bytes of a file
-const MAX_POINTS = 2000; // of a message
+const MAX_PROMPTS = 1000; // of a film, and points of a thing: as `eyeline generate` takes them
+const MAX_POINTS = 50_000;
+const MAX_SECONDS = 86_400; // of a film; timers cannot wait for a month
+const AT_ONCE = 1000; // points that are sent at once: a session takes twice as many in advance
+const AHEAD = 5; // seconds before points are due
+const PLACES = 1e4; // of a picture's side, to which positions are rounded
 
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {{prompts: [number, string][], things: [number, number, number][][]}} Film */
@@ -79,7 +84,7 @@ export class FilmStrip {
     const [from, until] = [track.at(-1)?.[0] ?? Math.max(0, this.#time - 0.05), this.#time];
     points.forEach(({ x, y }, index) => {
       const time = round(from + ((until - from) * (index + 1)) / points.length);
-      if (time > (track.at(-1)?.[0] ?? -1)) track.push([time, x, y]);
+      if (time > (track.at(-1)?.[0] ?? -1)) track.push([time, placed(x), placed(y)]);
     });
   }
 
@@ -97,6 +102,12 @@ export class FilmStrip {
   get film() {
     const things = this.#film.things[1].length ? this.#film.things : this.#film.things.slice(0, 1);
     return { prompts: this.#film.prompts, things: things.some((track) => track.length) ? things : [] };
+  }
+
+  /** Do something once the film has come so far; at once if that is before it. @param {number} time @param {() => void} act */
+  #at(time, act) {
+    if (time <= 0) act();
+    else this.#timers.push(setTimeout(act, time * MS));
   }
 
   get #time() {
@@ -121,30 +132,36 @@ export class FilmStrip {
     this.#problem.textContent = film ? "" : `${file.name} is no film: expected {"prompts": [[0, "a duck on grass"]], "things": [[[t, x, y]]]}.`;
     if (!film) return;
     this.#play.begin();
-    for (const [thing, track] of film.things.entries()) if (track.length) this.#play.path(thing, timed(track));
+    for (const [thing, track] of film.things.entries())
+      for (const part of inParts(timed(track))) this.#at(part[0].t - AHEAD, () => this.#play.path(thing, part));
     for (const [time, text] of film.prompts) this.#timers.push(setTimeout(() => this.#play.prompt(text), time * MS));
     this.#film.things = [film.things[0] ?? [], film.things[1] ?? []];
   }
 }
 
 const round = (time) => Math.round(time * DIGITS) / DIGITS;
+const placed = (part) => Math.round(part * PLACES) / PLACES;
 
 /** Points with times from 0 on: before its first point a thing stands there. */
 function timed(track) {
-  const points = track.slice(0, MAX_POINTS - 1).map(([t, x, y]) => ({ t, x, y }));
-  return points[0].t > 0 ? [{ ...points[0], t: 0 }, ...points] : points;
+  const points = track.map(([t, x, y]) => ({ t, x, y }));
+  return points[0]?.t > 0 ? [{ ...points[0], t: 0 }, ...points] : points;
 }
+
+/** @template T @param {T[]} points @returns {T[][]} */
+const inParts = (points) => Array.from({ length: Math.ceil(points.length / AT_ONCE) }, (_, n) => points.slice(n * AT_ONCE, (n + 1) * AT_ONCE));
 
 /** @param {string} text @returns {Film | null} null: it is none */
 export function readFilm(text) {
   const number = (value, most = Infinity) => typeof value === "number" && value >= 0 && value <= most;
-  const prompt = (row) => Array.isArray(row) && row.length === 2 && number(row[0]) && typeof row[1] === "string";
-  const point = (row) => Array.isArray(row) && row.length === 3 && number(row[0]) && number(row[1], 1) && number(row[2], 1);
+  const time = (value) => number(value, MAX_SECONDS);
+  const prompt = (row) => Array.isArray(row) && row.length === 2 && time(row[0]) && typeof row[1] === "string";
+  const point = (row) => Array.isArray(row) && row.length === 3 && time(row[0]) && number(row[1], 1) && number(row[2], 1);
   const grows = (rows) => rows.every((row, index) => !index || row[0] > rows[index - 1][0]);
   try {
     const { prompts = [], things = [] } = JSON.parse(text);
-    const fine = prompts.length && prompts.every(prompt) && grows(prompts);
-    const moved = things.length <= 2 && things.every((track) => track.every(point) && grows(track));
+    const fine = prompts.length && prompts.length <= MAX_PROMPTS && prompts.every(prompt) && grows(prompts);
+    const moved = things.length <= 2 && things.every((track) => track.length <= MAX_POINTS && track.every(point) && grows(track));
     return fine && moved ? { prompts, things } : null;
   } catch {
     return null;

@@ -12,7 +12,7 @@ from web.access.auth import Caller
 from web.log_lines import AuditLevel
 
 READING = ("GET", "HEAD", "OPTIONS")
-SESSION = re.compile(r"sess_[0-9a-f]{16}")
+SESSION = re.compile(r"sess_[0-9a-f]{16}(?:\.[1-9][0-9]{0,3})?")  # or of its recording
 
 logger = logging.getLogger(__name__)
 

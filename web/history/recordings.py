@@ -29,7 +29,8 @@ from web.history.recording_files import (
     read_summary,
 )
 
-SESSION_ID = re.compile(r"sess_[0-9a-f]{16}")  # only such ids become part of a path
+# Only such ids become part of a path; one that went on in another process has .1, .2, ...
+SESSION_ID = re.compile(r"sess_[0-9a-f]{16}(?:\.[1-9][0-9]{0,3})?")
 DELETED = ".deleted-"  # what a folder's name begins with while it is deleted
 REBUILT = ".rebuilt"  # the folder in a recording in which it is made again
 

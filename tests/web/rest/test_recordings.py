@@ -342,6 +342,19 @@ def test_broken_and_half_written_recordings_are_listed_as_such_and_can_be_delete
     assert [client.status("DELETE", f"/recordings/{id}") for id in ids] == [204] * 4
 
 
+def test_what_goes_on_in_another_process_is_a_recording_of_its_own(
+    client: Client, source: str, folder: Path
+) -> None:
+    later = f"{source}.1"
+    shutil.copytree(folder / source, folder / later)
+    assert {source, later} <= set(client.ids(limit=200))
+    assert client.get(f"/recordings/{later}/history")["entries"]
+    assert client.status("GET", f"/recordings/{later}/captions.vtt") == 200
+    assert client.ask(later).status_code == 200
+    assert client.status("DELETE", f"/recordings/{later}") == 204
+    assert client.get(f"/recordings/{source}")["state"] == "complete"
+
+
 def test_two_who_delete_at_once_delete_once(client: Client, source: str, folder: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         paths = [f"/recordings/{source}"] * 8
@@ -360,6 +373,9 @@ def test_two_who_delete_at_once_delete_once(client: Client, source: str, folder:
         "sess_0000000000000000%2f..",
         "sess_0000000000000000%00",
         "sess_0000000000000000%0a",
+        "sess_0000000000000000.0",
+        "sess_0000000000000000.1.1",
+        "sess_0000000000000000.%2e",
         "SESS_0000000000000000",
         "sess_000000000000000g",
         ".deleted-sess_0000000000000000-0",

@@ -1,7 +1,7 @@
 """A list that grows, is followed by any number of readers, and forgets its oldest entries."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -36,6 +36,11 @@ class NumberedLog(Generic[T]):
             self.dropped += surplus
         async with self._changed:
             self._changed.notify_all()
+
+    def change(self, number: int, changed: Callable[[T], T]) -> None:
+        """Replace entry `number`, if it is still kept, for those who have not read it."""
+        if number >= self.dropped:
+            self.kept[number - self.dropped] = changed(self.kept[number - self.dropped])
 
     async def follow(self, start: int = 0) -> AsyncIterator[tuple[int, T]]:
         """Yield entries with their numbers, from `start` on, until the log ends.

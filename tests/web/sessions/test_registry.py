@@ -13,6 +13,7 @@ from media.events.vision import Remembered
 from models.assistant.interface import Moment
 from web.access.admission import Load, SessionsFullError
 from web.access.auth import Caller
+from web.history import history
 from web.history.caption_log import MAX_CAPTIONS
 from web.problems import ProblemError
 from web.sessions.record import MAX_MOMENTS, MAX_QUESTIONS, SessionRecord
@@ -172,6 +173,22 @@ async def test_a_question_to_a_session_that_just_ended_is_refused() -> None:
     await source.close()
     with pytest.raises(ProblemError, match="is over"):
         await first(record.ask(Question("q", "what?", 1.0)))
+
+
+async def test_pictures_of_old_moments_are_forgotten_and_their_lines_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, "MAX_PICTURES", 2)
+    first, moved = history.History(), history.History()
+    for number in range(4):
+        await first.note_output(Remembered(Moment(number, float(number), "a cup"), b"jpeg"))
+    moved.restore(first.log.kept, 0)
+    await moved.note_output(Remembered(Moment(4, 4.0, "a cup"), b"jpeg"))
+    for kept, pictures in ((first, [False, False, True, True]), (moved, [False] * 3 + [True] * 2)):
+        await kept.end()
+        entries = [entry async for _, entry in kept.follow()]
+        assert [entry["text"] for entry in entries] == ["a cup"] * len(pictures)
+        assert [entry["image"] is not None for entry in entries] == pictures
 
 
 async def test_the_newest_moments_are_kept_in_order() -> None:

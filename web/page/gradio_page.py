@@ -6,7 +6,6 @@ mounted, because its routes for uploads, queues and files need no key: this modu
 and its style sheet, which `frame` had rendered, and the rest of what the page loads are files.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ DESCRIPTION = (
 FOREIGN_TAGS = re.compile(
     r'<meta\s+(?:property="og:|name="twitter:)[^>]*>|<link\s+rel="manifest"[^>]*>'
 )
+HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")  # a name or address, perhaps with a port
 OWN_TAGS = f"""<title>{TITLE}</title>
 <meta name="description" content="{DESCRIPTION}" />
 <meta property="og:type" content="website" />
@@ -48,10 +48,10 @@ def add_routes(app: FastAPI, frame: GradioFrame, origins: Sequence[str]) -> None
     html = own_head(frame.html)
 
     async def page(request: Request) -> Response:
-        # A script of the page has it in quotation marks: nothing in it may end them.
-        root = json.dumps(root_url(request))[1:-1].replace("<", r"\u003c")
-        headers = {"Content-Security-Policy": framing}
-        return Response(html.replace(ROOT, root), headers=headers, media_type="text/html")
+        # What a request says of the host is in the page: no cache may give it to others.
+        headers = {"Content-Security-Policy": framing, "Cache-Control": "private, no-cache"}
+        shown = html.replace(ROOT, root_url(request))
+        return Response(shown, headers=headers, media_type="text/html")
 
     async def theme(_: Request) -> Response:
         return Response(frame.theme, media_type="text/css")
@@ -77,11 +77,16 @@ def own_head(html: str) -> str:
 
 
 def root_url(request: Request) -> str:
-    """Return the URL of the service as the browser knows it; behind a proxy, what that says."""
+    """Return the URL of the service as the browser knows it; behind a proxy, what that says.
+
+    What is no host is ignored, as a script of the page has the URL in quotation marks.
+    """
     proxied = request.scope["state"][FROM_PROXY]
     host, scheme = (
         request.headers.get(f"x-forwarded-{name}", "").partition(",")[0].strip() if proxied else ""
         for name in ("host", "proto")
     )
     own = "http" if host else request.url.scheme
-    return f"{'https' if scheme == 'https' else own}://{host or request.url.netloc}"
+    hosts = (host, request.url.netloc, "localhost")
+    named = next(each for each in hosts if HOST.fullmatch(each))
+    return f"{'https' if scheme == 'https' else own}://{named}"

@@ -2,20 +2,24 @@
 
     python -m tests.fuzz.rest [--cases 10000]
 
-sends that many to each operation; the models are scripted. A fault is a status of 500, an answer
-that the document does not have, or a check of schemathesis's that fails.
+sends that many to each operation, with the key, without one and with a wrong one; the models are
+scripted, and sessions are recorded. A fault is a status of 500, an answer that the document does
+not have, or a check of schemathesis's that fails.
 """
 
 import argparse
 import contextlib
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
@@ -32,6 +36,9 @@ from web.config import Settings
 
 Operation = schemathesis.APIOperation[Any, Any, Any, Any]
 
+KEY = "sesame"
+HEADERS = [{"Authorization": f"Bearer {KEY}"}, {}, {"Authorization": "Bearer ek_wrong"}]
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -47,9 +54,15 @@ def _as_text(_: schemathesis.SerializationContext, value: object) -> bytes:
 
 @contextlib.contextmanager
 def fuzzed_service() -> Iterator[tuple[Served, str]]:
-    """Yield a service, and the id of a session that has ended."""
-    with scripted_models() as models, served(Settings(languages=("en",)), models) as service:
-        with connect(f"{service.ws}/v1/realtime") as client:
+    """Yield a service, and the id of a session that has ended and was recorded."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        scripted_models() as models,
+        served(
+            Settings(languages=("en",), api_key=SecretStr(KEY), recordings=Path(folder)), models
+        ) as service,
+    ):
+        with connect(f"{service.ws}/v1/realtime", additional_headers=HEADERS[0]) as client:
             created = json.loads(client.recv(PATIENCE))
         yield service, created["session"]["id"]
 
@@ -65,7 +78,7 @@ def fuzz(operation: Operation, session: str, *, cases: int) -> None:
     """Send `cases` requests to one operation, and check the responses."""
     kinds = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
 
-    @given(case=st.one_of(kinds), live=st.booleans())
+    @given(case=st.one_of(kinds), live=st.booleans(), sender=st.integers(0, 8))
     @settings(
         max_examples=cases,
         deadline=None,
@@ -74,10 +87,11 @@ def fuzz(operation: Operation, session: str, *, cases: int) -> None:
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    def send(case: schemathesis.Case[Any], live: bool) -> None:
+    def send(case: schemathesis.Case[Any], live: bool, sender: int) -> None:
         if live and "id" in case.path_parameters:
             case.path_parameters["id"] = session
-        case.validate_response(case.call(timeout=PATIENCE), checks=CHECKS)
+        headers = HEADERS[max(0, sender - 6)]
+        case.validate_response(case.call(headers=headers, timeout=PATIENCE), checks=CHECKS)
 
     send()
 

@@ -131,7 +131,7 @@ ENTRIES: list[dict[str, Any]] = [
         "speakers": [{"number": 1, "name": "Anna"}, {"number": 2, "name": "speaker 2"}],
         "corrected": [{"turn": 2, "speakers": [2, 2, 2, 2, 2]}],
     },
-    {"type": "question", "id": "b", "text": "What else?", "time": 8.0, "pictures": 0},
+    {"type": "question", "id": "b", "text": "What\r\n- else?", "time": 8.0, "pictures": 0},
     {
         "type": "answer",
         "id": "b",
@@ -194,9 +194,9 @@ def test_the_conversation_and_its_moments_are_saved_and_nothing_in_them_is_marku
     assert text.split("\n\n") == [
         "# A title",
         r"0:00 *Anna:* Where is \*my\* \<cup\>?",
-        "**Answer:** On the table.  \nBased on: 0:01 a \\<cup\\> & \\[more\\]",
+        "**Answer:** On the table.  \nBased on: 0:01 a \\<cup\\> \\& \\[more\\]",
         "0:04 *speaker 2:* Il y a une tasse\n> There is a cup",
-        "**0:08 You asked:** What else?",
+        "**0:08 You asked:** What - else?",
         "**Answer:**  *(no model)*",
         "**0:09 As you asked (Tell me when):** Now.\n",
     ]

@@ -50,8 +50,9 @@ function jsonOf(list) {
   }));
 }
 
-const SPECIAL = /[\\`*_[\]<>#|~]/g; // of Markdown
-const plain = (text) => text.replace(SPECIAL, "\\$&").replaceAll("\n", " ");
+const SPECIAL = /[\\`*_[\]<>#|~&]/g; // of Markdown
+const BREAK = /[\r\n\u2028\u2029]+/g; // after one, text could begin a list or code
+const plain = (text) => text.replace(SPECIAL, "\\$&").replace(BREAK, " ");
 
 /** The conversation as Markdown. @param {readonly Entry[]} entries @param {string} title */
 export function markdownOf(entries, title) {

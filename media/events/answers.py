@@ -13,7 +13,8 @@ class Question:
     """A question about the video up to `time`; with `spoken` it is also answered as speech.
 
     With `pictures`, which are image files, it is about these instead. Speech of the user interrupts
-    the answer, unless somebody outside the conversation asked.
+    the answer, unless somebody outside the conversation asked. It is `overheard` if it is whatever
+    was said in a turn: the answer to a remark may be empty.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Question:
     pictures: tuple[bytes, ...] = ()
     dialogue: Dialogue = NO_DIALOGUE
     outside: bool = False
+    overheard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,14 @@ def read_at_once(assistant: object, state: Any, question: str, time: float) -> N
             pass
 
 
+class ListensFor(Protocol):
+    """An assistant that tells what is said to it from what it overhears."""
+
+    def expects_answer(self, text: str, conversation: Sequence[Exchange]) -> bool:
+        """Return whether somebody who says `text` expects an answer after `conversation`."""
+        ...
+
+
 class AnswersTogether(Protocol):
     """An assistant that generates the next pieces of up to `max_answers` answers at once."""
 

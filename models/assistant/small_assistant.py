@@ -39,6 +39,7 @@ from models.assistant.small_memory import seen_entries
 from models.assistant.small_model import SmallModel
 from models.assistant.small_state import SmallAssistantState, moment_of, stored_row
 from models.assistant.talk.checking import is_supported
+from models.assistant.talk.expecting import expects_answer
 from models.assistant.talk.replies import reply
 from models.assistant.talk.scene_view import SceneView
 from models.assistant.text_reading import SceneReader
@@ -64,6 +65,7 @@ class SmallAssistant:
     stand_in = False
     max_answers = MAX_BATCH  # that are generated at the same time
     max_looks = 4  # at once: more take longer than speech should wait
+    expects_answer = staticmethod(expects_answer)
 
     def __init__(
         self,
@@ -215,8 +217,7 @@ class SmallAssistant:
 
         The state does not change.
         """
-        count = len(text.split())
-        if count > MAX_QUESTION_WORDS:
+        if (count := len(text.split())) > MAX_QUESTION_WORDS:
             long = f"That question has {count} words. I can take in {MAX_QUESTION_WORDS} at most."
             return AssistantAnswer(iter([long]))
         asked, before = in_english(text), [exchange(each) for each in conversation]

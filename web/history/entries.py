@@ -55,18 +55,26 @@ Entry = (
 
 
 class EntryMaker:
-    """Makes entries of the inputs and outputs of one session: answers become whole."""
+    """Makes entries of the inputs and outputs of one session: answers become whole.
+
+    What was overheard is a question once it is answered: it may have been a remark.
+    """
 
     def __init__(self) -> None:
         self._texts: dict[str, list[str]] = {}
         self._moments: dict[str, tuple[Moment, ...]] = {}
         self._announced: set[str] = set()
+        self._overheard: dict[str, AskedQuestion] = {}
 
     def of_input(self, item: Input) -> Entry | None:
         """Return the entry that `item` makes, if it makes one."""
         match item:
             case Question():
-                return AskedQuestion(item.id, item.text, item.time, len(item.pictures))
+                asked = AskedQuestion(item.id, item.text, item.time, len(item.pictures))
+                if not item.overheard:
+                    return asked
+                self._overheard[item.id] = asked
+                return None
             case Announce():
                 self._announced.add(item.id)  # its `RequestMet` has been an entry
                 return None
@@ -91,22 +99,26 @@ class EntryMaker:
             case _:
                 return None
 
-    def _answered(self, piece: Answer) -> GivenAnswer | None:
+    def _answered(self, piece: Answer) -> AskedQuestion | GivenAnswer | None:
         texts = self._texts.setdefault(piece.id, [])
         texts.append(piece.text)
         if piece.status == "streaming":
             self._forget_oldest()
-            return None
+            return self._overheard.pop(piece.id, None) if piece.text else None
         text = "".join(self._texts.pop(piece.id)).strip()
+        self._overheard.pop(piece.id, None)
         moments = self._moments.pop(piece.id, ())
         if piece.id in self._announced:
             self._announced.discard(piece.id)
             return None
+        if piece.status == "completed" and not text:
+            return None  # to a remark
         return GivenAnswer(piece.id, text, piece.time, piece.status, piece.reason, moments)
 
     def _forget_oldest(self) -> None:
         """Forget answers that never ended, if there are too many."""
-        for begun in (self._texts, self._moments):
+        begun: dict[str, Any]
+        for begun in (self._texts, self._moments, self._overheard):
             while len(begun) > MAX_OPEN:
                 begun.pop(next(iter(begun)))
 

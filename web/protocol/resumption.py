@@ -69,6 +69,7 @@ def _ask_again(state: ConversationState) -> None:
         again = new_response(state, config, spoken=response.spoken)
         again.dialogue, again.context = response.dialogue, response.context
         again.in_conversation, again.metadata = response.in_conversation, response.metadata
+        again.overheard = response.overheard
         send_response_event(state, "response.created", again, "in_progress")
         response = again
     response.asked = replace(asked, id=response.question_id)

@@ -91,6 +91,7 @@ class ResponseState:
     metadata: dict[str, str] | None = None
     asked: Question | Announce | None = None
     awaited_item: str | None = None  # the item whose transcript is the question
+    overheard: bool = False  # the question is a turn of speech, perhaps a remark
     started: bool = False  # its item was announced
     truncated: bool = False  # by the client, so its item has no transcript
     text: str = ""

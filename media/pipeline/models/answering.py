@@ -26,6 +26,7 @@ from models.assistant.interface import (
     Exchange,
     FrameAnalysis,
     Glances,
+    ListensFor,
     LooksTogether,
     Moment,
     ReadsText,
@@ -164,6 +165,14 @@ class AssistantHandle:
             found = await looks.run(partial(next, steps, STOP), urgency)
             if found is not None:
                 return None if found is STOP else cast("FrameAnalysis", found)
+
+    async def expects_answer(self, text: str, conversation: Sequence[Exchange]) -> bool:
+        """Return whether `text`, which was overheard, is for the assistant; by default all is."""
+        model = self._server.model
+        if not hasattr(model, "expects_answer"):
+            return True
+        expects = partial(cast("ListensFor", model).expects_answer, text, conversation)
+        return await self._server.looks.run(expects, Urgency.ANSWER)
 
     def standing_requests(self) -> tuple[str, ...]:
         return self._server.model.standing_requests(self.state)

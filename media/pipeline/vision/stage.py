@@ -16,6 +16,7 @@ from media.events.vision import Degraded, Relevance, Remembered, RequestMet, Sta
 from media.frames import VideoFrame
 from media.images.encoding import encode_thumbnail
 from media.pipeline.context import SessionContext
+from media.pipeline.models.answerer import exchanges
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.tasks import start_task
 from media.pipeline.vision.answer_stage import AnswerStage, PendingQuestion
@@ -203,13 +204,21 @@ class VisionStage:
                 await self._analyze(newest, AnalyzedFrame.at(newest), memory, Urgency.ANSWER)
             answer = await memory.note_request(question.text, question.time)
             await self._send_requests(memory)
-            if answer is None:
+            if answer is None and await self._is_remark(question, memory):
+                answer = self._context.services.assistant.ready_answer("")
+            elif answer is None:
                 await self._read(memory, question.text, question.time, Urgency.ANSWER)
         pending = PendingQuestion(question, memory.snapshot(), answer)
         if repeatable:
             await self._answering.answer(pending)
         else:
             await self._pending.send(pending)
+
+    async def _is_remark(self, question: Question, memory: AssistantHandle) -> bool:
+        """Return whether nobody expects an answer; another model finds that out for itself."""
+        if not question.overheard or self._context.services.answerer.outside is not None:
+            return False
+        return not await memory.expects_answer(question.text, exchanges(question.dialogue.before))
 
     async def _close(self, memory: AssistantHandle) -> None:
         try:

@@ -191,6 +191,20 @@ async def test_pictures_of_old_moments_are_forgotten_and_their_lines_kept(
         assert [entry["image"] is not None for entry in entries] == pictures
 
 
+async def test_what_was_overheard_is_a_question_once_it_is_answered() -> None:
+    kept = history.History()
+    for id, text in (("remark", ""), ("asked", "a cup")):
+        await kept.note_input(Question(id, "words", 1.0, spoken=True, overheard=True))
+        await kept.note_output(Answer(id, text, 1.0))
+        await kept.note_output(Answer(id, "", 1.0, "completed"))
+    await kept.end()
+    entries = [entry async for _, entry in kept.follow()]
+    assert [(entry["type"], entry["id"]) for entry in entries] == [
+        ("question", "asked"),
+        ("answer", "asked"),
+    ]
+
+
 async def test_the_newest_moments_are_kept_in_order() -> None:
     record = SessionRecord("sess_x", "websocket", 0.0)
     for number in range(MAX_MOMENTS + 2):

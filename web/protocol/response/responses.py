@@ -83,7 +83,7 @@ def answer_turn(state: ConversationState, item_id: str) -> None:
     wanted = detection is not None and detection.create_response
     if wanted and state.response is None and isinstance(config, RealtimeConfig):
         response = new_response(state, config, spoken=wants_speech(config))
-        response.awaited_item = item_id
+        response.awaited_item, response.overheard = item_id, True
         send_response_event(state, "response.created", response, "in_progress")
 
 
@@ -166,7 +166,7 @@ def receive_answer(state: ConversationState, answer: Answer) -> None:
     response = state.response
     if response is None or response.question_id != answer.id:
         return
-    if answer.text or not response.calls:
+    if answer.text or not may_be_empty(response):
         start_item(state, response)
     if answer.text:
         kind = "output_audio_transcript" if response.spoken else "output_text"
@@ -185,7 +185,7 @@ def receive_speech(state: ConversationState, speech: Speech) -> None:
     response = state.response
     if response is None or response.question_id != speech.id:
         return
-    if speech.chunk is not None or not response.calls:
+    if speech.chunk is not None or not may_be_empty(response):
         start_item(state, response)
     if speech.chunk is not None:
         response.samples += len(speech.chunk.samples)
@@ -201,6 +201,11 @@ def receive_speech(state: ConversationState, speech: Speech) -> None:
         finish(state, response, "completed")
     elif speech.status == "cancelled":
         finish(state, response, "cancelled", "turn_detected")
+
+
+def may_be_empty(response: ResponseState) -> bool:
+    """Return whether `response` may end without an item: it calls functions, or hears a remark."""
+    return response.overheard or bool(response.calls)
 
 
 def fail(state: ConversationState, message: str) -> None:
@@ -237,8 +242,15 @@ def _ask(
         text = PICTURE_QUESTION
     around = dialogue_around(items, message, state.capabilities.history)
     dialogue = replace(response.dialogue, before=around.before, since=around.since)
-    id, spoken = response.question_id, response.spoken
-    response.asked = Question(id, text, time, spoken, pictures, dialogue)
+    response.asked = Question(
+        response.question_id,
+        text,
+        time,
+        response.spoken,
+        pictures,
+        dialogue,
+        overheard=response.overheard,
+    )
     state.inputs.append(response.asked)
 
 

@@ -171,6 +171,29 @@ async def test_an_announcement_is_sent_unchanged_with_its_moments() -> None:
     assert [o.status for o in out if isinstance(o, Speech)][-1] == "completed"
 
 
+class Addressed(ScriptedAssistant):
+    """Takes what ends with a question mark for said to it."""
+
+    def expects_answer(self, text: str, conversation: Sequence[Exchange]) -> bool:
+        assert conversation == ()
+        return text.endswith("?")
+
+
+async def test_a_remark_that_is_overheard_has_an_empty_answer_and_no_sound() -> None:
+    remark = Question("remark", "I like tea.", 1.5, spoken=True, overheard=True)
+    asked = replace(remark, id="asked", text="tea?")
+    items = [remark, asked, replace(remark, id="typed", overheard=False)]
+    with scripted_services(assistant=Addressed()) as services:
+        out = await run([*changing(2), *items], services)
+    answers = {item.id: answer_text(out, item.id) for item in items}
+    assert answers["remark"] == ""
+    assert all(answers[id] for id in ("asked", "typed"))
+    sounds = {o.id for o in out if isinstance(o, Speech) and o.chunk is not None}
+    assert sounds == {"asked", "typed"}
+    ends = [o.id for o in out if isinstance(o, Speech) and o.status == "completed"]
+    assert ends == ["remark", "asked", "typed"]
+
+
 async def test_a_full_memory_is_reported_once_and_still_answers() -> None:
     items = [*changing(5), Question("q", "what?", 9.0)]
     with scripted_services(assistant=ScriptedAssistant(full=2)) as services:

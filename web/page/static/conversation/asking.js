@@ -239,7 +239,7 @@ export class Conversation {
     });
   }
 
-  #finish({ id, status, status_details: details }) {
+  #finish({ id, status, output, status_details: details }) {
     const item = this.#open.get(id);
     this.#open.delete(id);
     const why = REASONS[details?.reason] ?? details?.error?.message ?? status;
@@ -249,6 +249,7 @@ export class Conversation {
     const wordless = item && status === "cancelled" && details?.reason === "turn_detected" && this.#doing.has(answerOf(item));
     if (wordless && asked && asked.tries < TRIES) this.#again(asked);
     else if (wordless && !asked && !item.dataset.request) this.#forget(item); // the user went on speaking
+    else if (item && status === "completed" && !output?.length && !asked) this.#forget(item); // it was a remark
     else if (item) this.#end(item, status === "completed" ? "" : `(${why})`);
     this.#next();
   }

@@ -56,6 +56,6 @@ export class CallHistory {
     this.#evidence.delete(id);
     const request = metadata?.["eyeline.request"];
     if (request) this.#add({ type: "request_met", request, text, moment: { time: this.#now, ...moments[0] } });
-    else this.#add({ type: "answer", id, text, time: this.#now, status, reason: details?.error?.message ?? "", moments });
+    else if (text || status !== "completed") this.#add({ type: "answer", id, text, time: this.#now, status, reason: details?.error?.message ?? "", moments });
   }
 }

@@ -137,6 +137,8 @@ def test_a_typed_question_whose_answer_is_cut_off_unread_is_asked_again_and_spee
     expect(page.locator(".answer")).to_have_text("A cup (you interrupted)")
     receive(page, created("r3"), done("r3", "turn_detected"))
     expect(page.locator(".exchange")).to_have_count(1)
+    receive(page, created("r4"), done("r4"))  # nobody asked anything: it was a remark
+    expect(page.locator(".exchange")).to_have_count(1)
 
 
 def test_what_is_said_asked_and_noticed_is_one_stream_in_order_of_time(page: Page) -> None:

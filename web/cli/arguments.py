@@ -6,7 +6,7 @@ Imports of this module are cheap, so that `--help` is quick.
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from web.cli.keys import add_arguments
 
@@ -14,7 +14,10 @@ SAMPLERS = ("motion-stream", "rolling-forcing", "stream-dit")  # as media.events
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Reports errors in one line, like the rest of the program."""
+    """Reports errors in one line, like the rest of the program; options are not cut short."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"eyeline: {message} ({self.prog} --help)\n")

@@ -87,7 +87,7 @@ def _state(listed: "ListedKey", now: datetime) -> str:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the actions of this command, and what they take."""
-    command.add_argument("--file", type=Path, metavar="FILE.toml", help="(EYELINE_KEYS)")
+    _add_file(command, None)
     actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
     add = actions.add_parser("add", help="add a key, and print it")
     add.add_argument("name", metavar="NAME", help="what logs call it")
@@ -102,9 +102,18 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add.add_argument("--file-minutes", type=float, help="of transcribed sound in 24 hours")
     add.add_argument("--requests", type=int, metavar="COUNT", help="in a minute")
     add.add_argument("--expires", type=_day, metavar="YYYY-MM-DD", help="valid to this day, in UTC")
-    actions.add_parser("list", help="list all keys with their scopes and limits")
+    listing = actions.add_parser("list", help="list all keys with their scopes and limits")
     revoke = actions.add_parser("revoke", help="end a key, its client secrets and its sessions")
     revoke.add_argument("name", metavar="NAME")
+    for action in (add, listing, revoke):  # before the action or after it
+        _add_file(action, argparse.SUPPRESS)
+
+
+def _add_file(command: argparse.ArgumentParser, default: str | None) -> None:
+    """Add the option for the file; without one, an action leaves that of the command."""
+    command.add_argument(
+        "--file", type=Path, default=default, metavar="FILE.toml", help="(EYELINE_KEYS)"
+    )
 
 
 def _scopes(text: str) -> list[KeyScope]:

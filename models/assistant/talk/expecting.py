@@ -17,12 +17,12 @@ _ASKING = re.compile(
     r"^(?:(?:and|but|then|also|now|hey|please|maybe) )*(?:what|who|whose|when|where|why|which|how|"
     r"is|are|was|were|am|do|does|did|has|have|can|could|will|would|shall|should|may|might|tell|"
     r"show|describe|explain|give|find|count|name|list|read|repeat|guess|remind|watch|let me know|"
-    r"help|stop|turn|play|open|close|write|calculate|translate|search|sing|compare|any)\b"
+    r"help|stop|turn|play|open|close|write|calculate|translate|search|sing|compare|any(?:thing|one|body)?)\b"
 )
 # The same, if it is understood: otherwise "I want to go home" would be a request.
 _WISHES = re.compile(
     r"^(?:another|make|say|entertain|draw|paint|create|sketch|generate|speak|pardon|let us|got|"
-    r"know|i (?:could use|would like|want|need)|please)\b"
+    r"know|again|more|i (?:could use|would like|want|need)|please)\b"
 )
 _SOCIAL = (TextKind.GREETING, TextKind.REQUEST)
 _REPLIES = (TextKind.THANKS, TextKind.FAREWELL)  # if there was an answer

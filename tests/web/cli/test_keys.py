@@ -40,6 +40,8 @@ def test_a_file_may_be_named_instead_and_the_service_need_not_have_one(
 ) -> None:
     other = path.with_name("other.toml")
     assert main(["keys", "--file", str(other), "add", "bob"]) == 0
+    assert main(["keys", "add", "carl", "--file", str(other), "--file-minutes", "5"]) == 0
+    assert main(["keys", "revoke", "carl", "--file", str(other)]) == 0
     assert [each.scopes for each in valid_keys(read_keys(other))] == [USUAL_SCOPES]
     assert not path.exists()
     assert main(["keys", "list"]) == 2

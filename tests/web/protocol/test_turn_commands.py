@@ -47,13 +47,12 @@ async def test_a_commit_just_after_a_detected_turn_is_empty_and_interrupts_nothi
 async def test_a_turn_that_nobody_answers_is_a_response_without_output() -> None:
     async with conversation(audio=DETECTED) as talk:
         await say(talk)
-        assert talk.questions[-1].overheard
         await talk.answer(last=True)
         (done,) = talk.all("response.done")
         assert (done["response"]["status"], done["response"]["output"]) == ("completed", [])
         assert talk.all("response.output_item.added") == []
         await talk.send("response.create")
-        assert not talk.questions[-1].overheard
+        assert [question.overheard for question in talk.questions] == [True, False]
         await talk.answer(last=True)
         assert [item["type"] for item in talk.all("response.done")[1]["response"]["output"]] == [
             "message"

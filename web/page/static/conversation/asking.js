@@ -239,17 +239,17 @@ export class Conversation {
     });
   }
 
-  #finish({ id, status, output, status_details: details }) {
+  #finish({ id, status, status_details: details }) {
     const item = this.#open.get(id);
     this.#open.delete(id);
     const why = REASONS[details?.reason] ?? details?.error?.message ?? status;
     const asked = this.#typed.get(id);
     this.#typed.delete(id);
     if (item) item.dataset.response = id;
-    const wordless = item && status === "cancelled" && details?.reason === "turn_detected" && this.#doing.has(answerOf(item));
-    if (wordless && asked && asked.tries < TRIES) this.#again(asked);
-    else if (wordless && !asked && !item.dataset.request) this.#forget(item); // the user went on speaking
-    else if (item && status === "completed" && !output?.length && !asked) this.#forget(item); // it was a remark
+    const wordless = item && this.#doing.has(answerOf(item));
+    const cut = status === "cancelled" && details?.reason === "turn_detected"; // the user went on speaking
+    if (wordless && cut && asked && asked.tries < TRIES) this.#again(asked);
+    else if (wordless && (cut || status === "completed") && !asked && !item.dataset.request) this.#forget(item); // or it was a remark
     else if (item) this.#end(item, status === "completed" ? "" : `(${why})`);
     this.#next();
   }

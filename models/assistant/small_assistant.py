@@ -19,6 +19,7 @@ from models.assistant.body.observing import (
     with_body,
 )
 from models.assistant.body.watch import BodyWatch
+from models.assistant.expecting import expects_answer
 from models.assistant.interface import (
     AssistantAnswer,
     Exchange,
@@ -39,7 +40,6 @@ from models.assistant.small_memory import seen_entries
 from models.assistant.small_model import SmallModel
 from models.assistant.small_state import SmallAssistantState, moment_of, stored_row
 from models.assistant.talk.checking import is_supported
-from models.assistant.talk.expecting import expects_answer
 from models.assistant.talk.replies import reply
 from models.assistant.talk.scene_view import SceneView
 from models.assistant.text_reading import SceneReader
@@ -231,10 +231,8 @@ class SmallAssistant:
             return self._generated(state, text, view, said.text)
         shown = {row for row in (stored_row(entries, row) for row in said.rows) if row is not None}
         moments = tuple(moment_of(entries[row]) for row in sorted(shown))
-        words, language = answer_like(text, said.text)
-        return AssistantAnswer(
-            iter([words]), moments, 0, lambda: said.confidence, language=language
-        )
+        like, language = answer_like(text, said.text)
+        return AssistantAnswer(iter([like]), moments, 0, lambda: said.confidence, language=language)
 
     def _generated(
         self, state: SmallAssistantState, text: str, view: SceneView, otherwise: str
@@ -244,15 +242,13 @@ class SmallAssistant:
         def revise(written: str) -> str:
             return written if is_supported(written, text, view) else otherwise
 
-        generated = self.model.answer(
+        made = self.model.answer(
             state.memory, text, now=view.now, scope=read_question(text).scope, revise=revise
         )
         numbers = {entry.scene.time: entry.block for entry in state.memory.log.entries}
-        moments = (Moment(numbers[s.time], s.time, describe(s)) for s in generated.scenes)
-        confidence = generated.confidence
-        return AssistantAnswer(
-            generated.pieces, tuple(moments), generated.prompt_tokens, lambda: confidence.value
-        )
+        moments = (Moment(numbers[s.time], s.time, describe(s)) for s in made.scenes)
+        sure = made.confidence
+        return AssistantAnswer(made.pieces, tuple(moments), made.prompt_tokens, lambda: sure.value)
 
     def recall(
         self,

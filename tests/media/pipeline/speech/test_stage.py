@@ -1,4 +1,3 @@
-
 from media.clock import ReplayClock
 from media.events.answers import Announce, Speech
 from media.events.session import Output

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
+from models.assistant.expecting import expects_answer
 from models.assistant.interface import Exchange
-from models.assistant.talk.expecting import expects_answer
 from models.assistant.understanding.kinds import TextKind
 from tests.models.assistant.understanding.test_kinds import phrasings
 
@@ -53,6 +53,7 @@ def test_questions_and_requests_are_answered_also_without_a_question_mark(name: 
         ("where is my cup", True, True),
         ("please describe what you see", True, True),
         ("Ich war gestern im Kino.", False, False),
+        ("Wo ist meine Tasse", True, True),
         ("", False, False),
         ("♪ ♪", False, False),
     ],

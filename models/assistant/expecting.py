@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from models.assistant.interface import Exchange
+from models.assistant.phrasebook.questions import read_foreign
 from models.assistant.understanding.kinds import MAX_CHARACTERS, TextKind, analyze
 
 SHORT = 4  # words of a follow-up that is no whole sentence: and before that
@@ -35,7 +36,7 @@ def expects_answer(text: str, conversation: Sequence[Exchange]) -> bool:
     `conversation` is what was said before, oldest first.
     """
     text = text[:MAX_CHARACTERS].strip()
-    if text.endswith(("?", "？", "؟")) or _NAMED.search(text):
+    if text.endswith(("?", "？", "؟")) or _NAMED.search(text) or read_foreign(text) is not None:
         return True
     kind, words, _ = analyze(text)
     if kind in _SOCIAL or _ASKING.search(words):

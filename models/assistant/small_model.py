@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models import lora
 from models.assistant.answer_pieces import AnswerPieces, decode_stream, revised
 from models.assistant.interface import NOTHING_YET
 from models.assistant.scene import perception as scene_perception
@@ -44,9 +43,7 @@ from models.memory.kv_store.tiers import BlockStore
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
 from models.memory.retrieved_context import RetrievedContext
-from models.shipped import CHECKPOINTS
 
-ADAPTER = CHECKPOINTS / "text-log.safetensors"
 WEIGHTS = (  # in models.weights.fetch
     "smollm2-135m",
     "efficientnet-lite0",
@@ -266,13 +263,12 @@ class SmallModel:
 
 def load(
     weights: Path,
-    checkpoint: Path = ADAPTER,
     load_engine: EngineLoader = load_in_torch,
     *,
     load_later: EngineLoader | None = None,
     fixed_caches: bool = False,
 ) -> SmallModel:
-    """Return the model with the packaged weights in `weights` and the adapter `checkpoint`.
+    """Return the model with the packaged weights in `weights`.
 
     TensorRT needs `fixed_caches`; others read no more of them than is in use. `load_later` is for
     networks that may not be needed.
@@ -283,7 +279,6 @@ def load(
     """
     chat = smollm2.load_quantized(
         weights / "smollm2-135m",
-        lora.read(checkpoint).tensors,
         opening=system_prompt(SYSTEM),
         slots=FIXED_SLOTS if fixed_caches else None,
         load_engine=load_engine,

@@ -4,7 +4,7 @@ Source: Allal et al. 2025 (SmolLM2); the row order of llama.cpp's converter for 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,14 +20,14 @@ from models.language.decoder_networks import CacheSizes, DecoderNetwork, LayerPa
 from models.language.engine_decoder import EngineDecoder
 from models.language.quantized.gguf_file import GgufFile, read
 from models.language.quantized.gguf_tokenizer import end_token, read_tokenizer
-from models.language.quantized.nibble_planes import Floats, nibble_planes
-from models.language.quantized.packed_linear import PackedLinear, QuantizedEmbedding
-from models.language.quantized.quantized_matrix import (
-    QuantizedMatrix,
+from models.language.quantized.nibble_planes import (
+    Floats,
+    NibblePlane,
+    concatenated,
     fingerprint,
-    quantized_matrix,
-    stacked,
+    nibble_planes,
 )
+from models.language.quantized.packed_linear import PackedLinear, QuantizedEmbedding
 
 NAME = "smollm2"  # of the network
 ASKING = ("query", "key", "value")  # matrices with the same input
@@ -101,7 +101,6 @@ def load(folder: Path) -> DenseChatModel:
 
 def load_quantized(
     folder: Path,
-    changes: Mapping[str, Tensor] | None = None,
     *,
     opening: str = "",
     slots: int | None = None,
@@ -109,13 +108,12 @@ def load_quantized(
 ) -> ChatModel:
     """Return the model in `folder` for inference, with weights in 4 and 8 bits.
 
-    `changes` are low-rank: `<layer>.<part>.a`, (rank, in), and `.b`, (out, rank), as in
-    `models.lora`. A memory that reads a stream after another `opening` than this cannot use it.
+    A memory that reads a stream after another `opening` than this cannot use it.
     With `slots`, caches have this fixed size, which TensorRT needs.
 
     Raises:
         WeightsError: the file is missing, damaged, not a Llama model, or has other types of
-            blocks; or the changes do not fit.
+            blocks.
         EngineError: the engine cannot be made or loaded.
     """
     file, table = read(folder / FILE), None
@@ -123,14 +121,14 @@ def load_quantized(
         table = read_tokenizer(file)
         sinks = len(table.encode(opening).ids)
         sizes = CacheSizes(sinks, slots)
-        decoder = quantized_decoder(file, dict(changes or {}), sizes, load_engine)
+        decoder = quantized_decoder(file, sizes, load_engine)
     except (RuntimeError, KeyError, ValueError) as error:
         raise WeightsError(f"{folder / FILE}: not a Llama in 4 bits ({error})") from error
     return ChatModel(decoder, table, end_token(file))
 
 
 def quantized_decoder(
-    file: GgufFile, changes: Mapping[str, Tensor], sizes: CacheSizes, load_engine: EngineLoader
+    file: GgufFile, sizes: CacheSizes, load_engine: EngineLoader
 ) -> EngineDecoder:
     """Return the decoder in `file` without unpacking its blocks.
 
@@ -139,25 +137,23 @@ def quantized_decoder(
         EngineError: the engine cannot be made or loaded.
     """
     config = decoder_config(file)
-    parts, _ = layer_matrices(file, config, 0, changes)
+    parts, _ = layer_matrices(file, config, 0)
     embedding = file.tensors["token_embd.weight"]
     source = NetworkSource(
         spec=decoder_spec(config, sizes, name=NAME),
-        weights=weights_digest(file, changes),
-        build=partial(quantized_network, file, changes, sizes),
+        weights=weights_digest(file),
+        build=partial(quantized_network, file, sizes),
     )
     return EngineDecoder(
         config,
         QuantizedEmbedding(file.mapped(embedding.name), embedding.tensor_type),
         load_engine(source),
         sizes,
-        fingerprint=fingerprint(stacked([parts[part] for part in ASKING])),
+        fingerprint=fingerprint(concatenated([parts[part] for part in ASKING])),
     )
 
 
-def quantized_network(
-    file: GgufFile, changes: Mapping[str, Tensor], sizes: CacheSizes
-) -> DecoderNetwork:
+def quantized_network(file: GgufFile, sizes: CacheSizes) -> DecoderNetwork:
     """Return the layers and the head in `file` as one network.
 
     Raises:
@@ -166,15 +162,15 @@ def quantized_network(
     config = decoder_config(file)
     layers = []
     for index in range(config.layers):
-        parts, norms = layer_matrices(file, config, index, changes)
+        parts, norms = layer_matrices(file, config, index)
         asking, feeding = ([parts[part] for part in parts_] for parts_ in (ASKING, FEEDING))
         layers.append(
             LayerParts(
                 attention_norm=torch.from_numpy(norms[0]),
-                asking=PackedLinear(stacked(asking)),
+                asking=PackedLinear(concatenated(asking)),
                 out=PackedLinear(parts["out"]),
                 inner_norm=torch.from_numpy(norms[1]),
-                feeding=PackedLinear(stacked(feeding)),
+                feeding=PackedLinear(concatenated(feeding)),
                 down=PackedLinear(parts["down"]),
             )
         )
@@ -184,25 +180,23 @@ def quantized_network(
         config,
         layers,
         torch.from_numpy(file.floats("output_norm.weight")),
-        PackedLinear(quantized_matrix(nibble_planes(head.data, head.tensor_type))),
+        PackedLinear(nibble_planes(head.data, head.tensor_type)),
         sinks=sizes.sinks,
     )
 
 
-def weights_digest(file: GgufFile, changes: Mapping[str, Tensor]) -> str:
+def weights_digest(file: GgufFile) -> str:
     """Return a digest of all weights, SHA-256 in hexadecimal."""
     digest = hashlib.sha256()
     for name, tensor in sorted(file.tensors.items()):
         digest.update(name.encode() + str(tensor.tensor_type).encode() + bytes(tensor.data.data))
-    for name, change in sorted(changes.items()):
-        digest.update(name.encode() + change.float().numpy().tobytes())
     return digest.hexdigest()
 
 
 def layer_matrices(
-    file: GgufFile, config: DecoderConfig, index: int, changes: Mapping[str, Tensor]
-) -> tuple[dict[str, QuantizedMatrix], list[Floats]]:
-    """Return the matrices of a layer by `LAYER`'s names, and its two norms."""
+    file: GgufFile, config: DecoderConfig, index: int
+) -> tuple[dict[str, list[NibblePlane]], list[Floats]]:
+    """Return the planes of a layer's matrices by `LAYER`'s names, and its two norms."""
     parts, norms = {}, []
     for name, part in LAYER.items():
         tensor = file.tensors[f"blk.{index}.{name}.weight"]
@@ -210,25 +204,12 @@ def layer_matrices(
             norms.append(file.floats(tensor.name))
             continue
         planes = nibble_planes(tensor.data, tensor.tensor_type)
-        size = planes[0].q.shape
         if part in ("query", "key"):
             heads = config.heads if part == "query" else config.key_heads
-            order = halved(torch.arange(size[0])[:, None], heads).flatten().numpy()
+            order = halved(torch.arange(len(planes[0].q))[:, None], heads).flatten().numpy()
             planes = [plane.reordered(order) for plane in planes]
-        parts[part] = quantized_matrix(planes, _change(changes, f"{index}.{part}", size))
+        parts[part] = planes
     return parts, norms
-
-
-def _change(
-    changes: Mapping[str, Tensor], name: str, shape: tuple[int, ...]
-) -> tuple[Floats, Floats] | None:
-    """Return the low-rank change of the matrix `name`; None if there are no changes."""
-    if not changes:
-        return None
-    first, second = (changes[f"{name}.{side}"].float().numpy() for side in "ab")
-    if (second.shape[0], first.shape[1]) != shape or first.shape[0] != second.shape[1]:
-        raise ValueError(f"the change {name} is {second.shape} by {first.shape} for {shape}")
-    return first, second
 
 
 def decoder_config(file: GgufFile) -> DecoderConfig:

@@ -30,8 +30,8 @@ from models.training.process import append_line, lock_folder, save_state, traini
 from models.training.retrieval_samples import (
     MakeSample,
     RetrievalSample,
-    chat_samples,
     load_samples,
+    packaged_samples,
 )
 
 logger = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(given.threads)
     if given.model is None:
-        decoder, sample = chat_samples(given.weights, recent=given.recent)
+        decoder, sample = packaged_samples(given.weights, recent=given.recent, length=given.length)
     else:
         decoder, sample = load_samples(
             given.model, recent=given.recent, length=given.length, device=given.device

@@ -8,19 +8,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models import lora
-from models.assistant.scene.scene_entry import SYSTEM, describe
-from models.assistant.small_model import ADAPTER
+from models.assistant.scene.scene_entry import SYSTEM, SceneEntry, describe
 from models.language import smollm2
 from models.language.decoder import Decoder
-from models.language.smollm2 import DenseChatModel
-from models.training.text_log.logs import make
-from models.training.text_log.train import TrainingSequence, sequence
 from models.vision.class_names import NAMES
+from models.vision.colors import COLORS
 from models.vision.video_llm.families import read_video_llm
 
 CODES = 4  # in a text, and asked for at its end
 CODE_WORDS = 5
+PLACES = ("left", "middle", "right")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,14 +52,28 @@ def code_text(number: int, lines: int) -> list[tuple[str, bool]]:
     rng = random.Random(f"codes {number}")
     owners = rng.sample(NAMES, CODES)
     codes = {owner: " ".join(rng.choices(NAMES, k=CODE_WORDS)) for owner in owners}
-    filler = (describe(scene) for log in range(lines) for scene in make(100 * number + log).moments)
-    story = [text for _, text in zip(range(lines), filler, strict=False)]
+    story = [_line(rng) for _ in range(lines)]
     for owner, place in zip(owners, sorted(rng.sample(range(lines), CODES)), strict=True):
         story[place] = f"The code of the {owner} is: {codes[owner]}."
     pieces = [("\n".join(story) + "\n", False)]
     for owner in rng.sample(owners, CODES):
         pieces += [(f"The code of the {owner} is:", False), (f" {codes[owner]}.", True)]
     return pieces
+
+
+def _line(rng: random.Random) -> str:
+    """Return a line of a scene log, about anything."""
+    main, other = rng.sample(NAMES, 2)
+    return describe(
+        SceneEntry(
+            time=0.0,
+            names=((main, 1.0),),
+            colour=rng.choice(COLORS),
+            place=rng.choice(PLACES),
+            others=(other,),
+            people=rng.randrange(4),
+        )
+    )
 
 
 def code_sample(
@@ -118,32 +129,16 @@ def load_samples(
     return model.decoder, sample
 
 
-def chat_samples(weights: Path, *, recent: int) -> tuple[Decoder, MakeSample]:
-    """Return the packaged model with its adapter, and the logs that it was trained with."""
-    chat = packaged_chat(weights)
-    return chat.decoder, lambda number: log_sample(chat, sequence(chat, make(number)), recent)
+def packaged_samples(weights: Path, *, recent: int, length: int) -> tuple[Decoder, MakeSample]:
+    """Return the packaged language model in dense matrices, and samples of `length` tokens.
 
-
-def packaged_chat(weights: Path) -> DenseChatModel:
-    """Return the packaged model in dense matrices, with its adapter."""
-    chat = smollm2.load(weights / "smollm2-135m")
-    lora.merge(chat.decoder.projections(), lora.read(ADAPTER))
-    return chat
-
-
-def log_sample(chat: DenseChatModel, made: TrainingSequence, recent: int) -> RetrievalSample:
-    """Return a log and its questions.
-
-    Streaming heads of a question see the opening, the last `recent` tokens of the log, and the
-    question; those of the log, the `recent` tokens before.
+    Raises:
+        WeightsError: its file is missing or damaged.
     """
-    opening = len(chat.encode(smollm2.system_prompt(SYSTEM)))
-    order = torch.arange(len(made.x))
-    log = made.branch == 0
-    same = made.branch[:, None] == made.branch
-    full = (order[:, None] >= order) & (same | log)
-    near = made.positions > made.positions[:, None] - recent
-    late = log & (order >= int(log.sum()) - recent)
-    asked = late | (same & ~log)
-    streaming = full & ((order < opening) | torch.where(log[:, None], near, asked))
-    return RetrievalSample(made.x, made.positions, full, streaming, made.targets >= 0)
+    chat = smollm2.load(weights / "smollm2-135m")
+    opening = chat.encode(smollm2.system_prompt(SYSTEM))
+
+    def sample(number: int) -> RetrievalSample:
+        return code_sample(chat.decoder, chat.encode, opening, number, recent=recent, length=length)
+
+    return chat.decoder, sample

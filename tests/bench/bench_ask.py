@@ -24,7 +24,6 @@ import torch
 from media.files.decoding import decode_audio
 from media.frames import SAMPLE_RATE
 from media.pipeline.speech.clauses import split_clauses
-from models import lora
 from models.asr.streaming.local_agreement import LocalAgreement
 from models.asr.vad import load_silero
 from models.asr.whisper.loading import load_whisper
@@ -33,7 +32,7 @@ from models.assistant.scene.perception import Observation
 from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog
 from models.assistant.small_memory import SmallModelMemory
-from models.assistant.small_model import ADAPTER, SmallModel
+from models.assistant.small_model import SmallModel
 from models.language.smollm2 import question_prompt, system_prompt
 from models.memory.kv_store.tiers import StoreBudget, open_store
 from models.memory.prefill import Frame
@@ -237,16 +236,10 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=18)
     parser.add_argument("--ram", type=int, default=64, help="MiB of RAM for keys and values")
     parser.add_argument("--captions", action="store_true", help="recognize speech meanwhile")
-    parser.add_argument("--adapter", type=Path, default=ADAPTER)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    changes = {}
-    if options.adapter.exists():
-        changes = lora.read(options.adapter).tensors
-    else:
-        print(f"{options.adapter} is not there: answers of the model as it is packaged")
     began = time.perf_counter(), time.process_time()
-    chat = packed_chat(options.weights, changes)
+    chat = packed_chat(options.weights)
     took = time.perf_counter() - began[0], time.process_time() - began[1]
     print(f"load: {took[0]:.1f} s, {took[1]:.1f} of CPU; process {held():.0f} MiB")
     model = SmallModel(chat, SyntheticPerception())

@@ -23,7 +23,6 @@ import av
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from safetensors.torch import load_file
 
 from models.assistant.scene import perception
 from models.assistant.scene.perception import Look, Observation, Perception, Pixels
@@ -244,7 +243,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", type=int, choices=[0, 1], default=0)
     parser.add_argument("--second", action="store_true", help="the set of other packages")
-    parser.add_argument("--adapter", type=Path, help="by default none: the frozen model")
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     parser.add_argument("--limit", type=int, help="look at the first so many lines only")
     parser.add_argument("--compositions", type=int, default=20)
@@ -265,8 +263,7 @@ def main() -> None:
 def run(options: argparse.Namespace) -> AnswerTally:
     """Return the score of what the command line asks for."""
     torch.set_num_threads(options.threads)
-    changes = load_file(options.adapter) if options.adapter else None
-    chat = packed_chat(options.weights, changes)
+    chat = packed_chat(options.weights)
     model = SmallModel(chat, CachedPerception(perception.load(options.weights)))
     score = AnswerTally(
         show=options.show, generated=options.generated, scoped=options.scope == "on"

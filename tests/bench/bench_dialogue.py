@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from models.assistant.scene import perception
 from models.assistant.small_assistant import SmallAssistant
-from models.assistant.small_model import ADAPTER, SmallModel
+from models.assistant.small_model import SmallModel
 from models.assistant.understanding.kinds import TextKind, classify
 from tests.bench import blind_set
 from tests.bench.bench_blind import frames
@@ -112,7 +111,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.look:
         look(options.weights)
-    chat = packed_chat(options.weights, load_file(ADAPTER))
+    chat = packed_chat(options.weights)
     model = SmallModel(chat, RecordedPerception())
     show_turns(SmallAssistant(model, wall_clock=lambda: NOON))
     for name in ("development.txt", "held_out.txt"):

@@ -2,8 +2,8 @@
 
     python -m tests.bench.bench_outside --minutes 1 60
 
-Both read the packaged language model's weights: the packaged one with its adapter, over keys and
-values that it kept; the outside one in llama.cpp's server (package xllamacpp), over notes as text:
+Both read the packaged language model's weights: the packaged one over keys and values that it
+kept; the outside one in llama.cpp's server (package xllamacpp), over notes as text:
 those that the scope of a question asks for, and, in another row, all of them (`both`). Each has one
 thread. The server keeps the keys and values of its last request, so the first question of each
 memory reads the whole prompt, and later ones what differs. Questions about now have a row of their

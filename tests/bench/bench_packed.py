@@ -17,10 +17,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models import lora
 from models.assistant.scene.embedding import embed
 from models.assistant.scene.scene_entry import SYSTEM, question_text
-from models.assistant.small_model import ADAPTER
 from models.language import smollm2
 from models.language.decoder import Decoder, generate
 from models.language.engine_decoder import EngineDecoder
@@ -123,22 +121,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     parser.add_argument("--answers", type=int, default=200)
-    parser.add_argument("--adapter", type=Path, default=ADAPTER)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    adapter = lora.read(options.adapter) if options.adapter.exists() else None
-    print("with" if adapter else "without", "the low-rank changes of", options.adapter)
     folder = options.weights / "smollm2-135m"
     chats: dict[str, ChatModel] = {}
 
     def load_plain() -> None:
-        dense = smollm2.load(folder)
-        if adapter:
-            lora.merge(dense.decoder.projections(), adapter)
-        chats["float32"] = dense
+        chats["float32"] = smollm2.load(folder)
 
     def load_quantized() -> None:
-        chats["4 bits"] = packed_chat(options.weights, adapter.tensors if adapter else None)
+        chats["4 bits"] = packed_chat(options.weights)
 
     for load in (load_quantized, load_plain):
         wall, cpu = taken(load)

@@ -5,9 +5,8 @@
 FOLDER holds sound files and a manifest.jsonl with `path` and `text`. PyTorch runs the networks on
 the CPU, in the types and with the casts that a GPU uses; sums are float32 as there. Processors have
 no quick products in float16: the result of each operation in float32 is rounded to it instead.
-`--logs` counts synthetic logs with ten questions each, of `models.training.text_log`; an answer is
-right only with exactly the expected words. `differ` counts answers and clips that are not those of
-float32.
+`--answers` counts questions about a made-up stream. `differ` counts answers and clips that are not
+those of float32.
 `off` is the largest difference from float32 of each network, as a share of its largest output, over
 numbers at random.
 """
@@ -19,19 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import jiwer
-import numpy as np
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from models import lora
 from models.asr.offline.transcription import transcribe
 from models.asr.vad import SileroVad, load_silero
 from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import WhisperModel, load_whisper
-from models.assistant.scene.scene_entry import SYSTEM
-from models.assistant.small_model import ADAPTER
+from models.assistant.scene.scene_entry import SYSTEM, question_text
 from models.engine import (
     Engine,
     EngineLoader,
@@ -41,10 +37,11 @@ from models.engine import (
     TorchEngine,
 )
 from models.language import smollm2
-from models.language.smollm2 import ChatModel, system_prompt
-from models.training.text_log.logs import make
-from models.training.text_log.score import answers, same_answer
+from models.language.decoder import generate
+from models.language.smollm2 import ChatModel, question_prompt, system_prompt
 from tests.bench.bench_asr import SpeechClip, read_clips
+from tests.bench.bench_packed import LONGEST, ROOM, SAME_LINES, context
+from tests.bench.synthetic_stream import questions
 from trt_engines.acceptance.rollout import Rollout, deviation
 from trt_engines.precision import Precision, in_precision
 from web.cli.engines.sources import networks
@@ -131,32 +128,32 @@ def measure_speech(
             print(f"speech   {name:<10} {each:<9} {errors}", flush=True)
 
 
-def measure_answers(logs: int, precisions: list[Precision]) -> None:
+def measure_answers(count: int, precisions: list[Precision]) -> None:
     settings = read_settings()
     reference: list[str] = []
     for each in precisions:
         chat = smollm2.load_quantized(
             settings.weights / "smollm2-135m",
-            lora.read(ADAPTER).tensors,
             opening=system_prompt(SYSTEM),
             load_engine=loader(each),
         )
-        given, right = answered(chat, logs)
+        given = answers(chat, count)
         reference = reference or given
-        differ = int(np.sum(np.array(given) != np.array(reference)))
-        print(f"answers  {each:<9} {right} of {len(given)} right, {differ} differ", flush=True)
+        differ = sum(one != other for one, other in zip(given, reference, strict=True))
+        print(f"answers  {each:<9} {differ} of {count} differ", flush=True)
 
 
-def answered(chat: ChatModel, logs: int) -> tuple[list[str], int]:
-    """Return the answers about held-out logs, and how many are right."""
-    given, right = list[str](), 0
-    for number in range(logs):
-        log = make(number, validation=True)
-        made = answers(chat, log)
-        pairs = zip(log.turns, made, strict=True)
-        right += sum(same_answer(turn, answer) for turn, answer in pairs)
-        given += made
-    return given, right
+def answers(chat: ChatModel, count: int) -> list[str]:
+    """Return the answers to `count` questions, greedily."""
+    given = []
+    for number, question in enumerate(questions(count)):
+        text = question_prompt(question_text(question, float(number)))
+        shown = context(chat, number // SAME_LINES)
+        x = torch.cat([shown, chat.decoder.embed(chat.encode(text))])
+        caches = chat.decoder.new_caches(len(x) + ROOM)
+        tokens = generate(chat.decoder, x, caches, max_tokens=LONGEST, stop={chat.end})
+        given.append(chat.decode(list(tokens)))
+    return given
 
 
 @torch.no_grad()
@@ -165,15 +162,15 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, help="folder of sound files and manifest.jsonl")
     parser.add_argument("--limit", type=int, default=40, help="clips")
     parser.add_argument("--models", nargs="+", default=["tiny.en"])
-    parser.add_argument("--logs", type=int, default=10)
+    parser.add_argument("--answers", type=int, default=100)
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     given = parser.parse_args()
     torch.set_num_threads(1)
     print(f"PyTorch uses {torch.backends.cpu.get_cpu_capability()}", file=sys.stderr)
     if given.speech is not None:
         measure_speech(given.speech, given.limit, given.models, given.precisions)
-    if given.logs:
-        measure_answers(given.logs, given.precisions)
+    if given.answers:
+        measure_answers(given.answers, given.precisions)
     deviations([each for each in given.precisions if each != "float32"])
 
 

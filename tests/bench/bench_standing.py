@@ -2,12 +2,11 @@
 
 `looks` analyzes every picture once and writes the observations to `.cache/eyeline/standing`;
 `models.training.requests.tune` then chooses the parameters on half 0, and `score` measures either
-half. `language` compares yes and no of the small language model with the classifier.
+half.
 """
 
 import argparse
 import json
-import random
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -17,17 +16,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from models import lora
 from models.assistant.requests.parsing import Request, parse_request
 from models.assistant.requests.standing_requests import RequestTracker
-from models.assistant.requests.targets import Target, with_article
 from models.assistant.scene import perception
-from models.assistant.scene.embedding import embed
-from models.assistant.scene.perception import Observation, Pixels
-from models.assistant.scene.query_parsing import without_control_tokens
-from models.assistant.scene.scene_entry import SYSTEM, question_text
-from models.language import smollm2
-from models.training.requests.alarms import share, trials
+from models.assistant.scene.perception import Pixels
+from models.training.requests.alarms import trials
 from models.training.requests.timelines import FOLDER, RATE, compose, load, targets, whole
 from tests.bench import blind_set
 from tests.bench.bench_blind import frames
@@ -134,73 +127,19 @@ def cost(observations: int = 400) -> float:
     return float(np.median(took))
 
 
-def language(weights: Path, checkpoint: Path | None, half: int) -> None:
-    """Print how well the classifier and the language model recognize one observation."""
-    chat = smollm2.load(weights / "smollm2-135m")
-    if checkpoint:
-        lora.merge(chat.decoder.projections(), lora.read(checkpoint))
-    rng = random.Random(0)
-    pictures = [picture for picture in load() if picture.half == half]
-    asked = targets(pictures)
-    found: dict[str, list[tuple[bool, float, float]]] = {"people": [], "things": []}
-    for picture in pictures:
-        shown = [(target, picture.shows(target)) for target in asked if target.people != 2]
-        there = [pair for pair in shown if pair[1] or pair[0].people]
-        rest = rng.sample([pair for pair in shown if pair[1] is False and pair[0].name_ids], 3)
-        for target, truth in there + rest:
-            if truth is not None:
-                observation = rng.choice(picture.observations)
-                both = share(observation, target), yes(chat, observation, target)
-                found["people" if target.people else "things"].append((truth, *both))
-    for kind, rows in found.items():
-        areas = [area([(row[0], row[at]) for row in rows]) for at in (1, 2)]
-        print(f"{kind}: {len(rows)} looks, area under ROC of perception, model: {areas}")
-
-
-@torch.no_grad()
-def yes(chat: smollm2.DenseChatModel, observation: Observation, target: Target) -> float:
-    """Return the log odds of yes against no for the line of one observation."""
-    what = "Is there anyone?" if target.people else f"Is there {with_article(target.label)}?"
-    parts = (
-        chat.decoder.embed(chat.encode(smollm2.system_prompt(SYSTEM))),
-        embed(chat, observation.scene),
-        chat.decoder.embed(
-            chat.encode(
-                smollm2.question_prompt(
-                    question_text(without_control_tokens(what), observation.scene.time)
-                )
-            )
-        ),
-    )
-    scores = chat.decoder.next_scores(torch.cat(parts), chat.decoder.new_caches(0))
-    words = [int(chat.encode(word)[0]) for word in ("Yes", "No")]
-    return float(scores[words[0]] - scores[words[1]])
-
-
-def area(rows: list[tuple[bool, float]]) -> float:
-    """Return the area under the ROC curve; ties count half."""
-    there = np.array([value for truth, value in rows if truth])
-    rest = np.array([value for truth, value in rows if not truth])
-    above = there[:, None] - rest[None]
-    return float((above > 0).mean() + 0.5 * (above == 0).mean())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["looks", "score", "language"])
+    parser.add_argument("command", choices=["looks", "score"])
     parser.add_argument("--weights", type=Path, default=Path(".cache/eyeline/weights"))
     parser.add_argument("--half", type=int, choices=[0, 1], default=0)
     parser.add_argument("--timelines", type=int, default=200)
-    parser.add_argument("--adapter", type=Path, help="of the language model; by default none")
     options = parser.parse_args()
     torch.set_num_threads(1)
     match options.command:
         case "looks":
             analyze_all(options.weights)
-        case "score":
-            score(options.half, options.timelines)
         case _:
-            language(options.weights, options.adapter, options.half)
+            score(options.half, options.timelines)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,6 @@
 """The packaged language model, run as the service runs it by default."""
 
-from collections.abc import Mapping
 from pathlib import Path
-
-from torch import Tensor
 
 from models.assistant.scene.scene_entry import SYSTEM
 from models.language import smollm2
@@ -12,12 +9,11 @@ from web.config import read_settings
 from web.loading.engines import stored_engines
 
 
-def packed_chat(weights: Path, changes: Mapping[str, Tensor] | None) -> ChatModel:
-    """Return the model in the folder `weights`, with low-rank `changes` if there are any."""
+def packed_chat(weights: Path) -> ChatModel:
+    """Return the model in the folder `weights`."""
     with stored_engines(read_settings()) as load_engine:
         return smollm2.load_quantized(
             weights / "smollm2-135m",
-            changes,
             opening=system_prompt(SYSTEM),
             load_engine=load_engine,
         )

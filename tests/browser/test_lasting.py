@@ -340,7 +340,7 @@ def test_about_names_versions_licences_and_links_to_this_server_alone(page: Page
     expect(about).to_contain_text("Apache-2.0")
     expect(about).to_contain_text("tiny.en: Whisper")
     links = about.locator("a").evaluate_all("all => all.map((a) => a.href)")
-    assert {"/about/docs/protocol.md", "/about/models/checkpoints/text-log.md"} <= {
+    assert {"/about/docs/protocol.md", "/about/models/checkpoints/codec.md"} <= {
         "/" + link.split("/", 3)[3] for link in links
     }
     assert all(page.request.get(link).ok for link in links)

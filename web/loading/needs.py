@@ -79,7 +79,7 @@ def seeing(settings: Settings) -> Needs:
     if settings.video_model != SMALL:
         return Needs(small_model.WEIGHTS, pulled)
     texts = (reader.WEIGHTS,) if settings.read_text else ()
-    return Needs((*small_model.WEIGHTS, *texts), pulled, (small_model.ADAPTER,))
+    return Needs((*small_model.WEIGHTS, *texts), pulled)
 
 
 def generating(settings: Settings) -> Needs:

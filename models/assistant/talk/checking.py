@@ -1,36 +1,38 @@
-"""Whether a generated answer says only what the scene log holds: its things, times and numbers."""
+"""Whether a generated answer says only what the scene log holds: words, times and numbers."""
 
 import re
 
-from models.assistant.scene.query_parsing import find_name_ids, parse_query
-from models.assistant.scene.scene_entry import COUNTS, format_time
+from models.assistant.scene.scene_entry import COUNTS, describe, format_time
 from models.assistant.talk.scene_view import SceneView
 
 SENTENCE = re.compile(r"[A-Z][a-z0-9 ,:;'-]*\.", re.IGNORECASE)  # one, of plain letters
 TIME = re.compile(r"\d+:\d\d(?::\d\d)?")
+WORD = re.compile(r"[a-z0-9'-]+")
 MAX_WORDS = 25
+# Words that say nothing of what was seen.
+PLAIN = frozenset(
+    {
+        "a", "an", "the", "i", "it", "is", "are", "was", "were", "be", "been", "has", "have", "had",
+        "and", "there", "that", "this", "in", "on", "of", "at", "from", "to", "until", "since",
+        "see", "saw", "seen", "shown", "picture", "video", "moment", "now",
+    }
+)  # fmt: skip
 
 
 def is_supported(text: str, question: str, view: SceneView) -> bool:
-    """Return whether `text`, an answer to `question`, has only things and times of `view`.
+    """Return whether `text`, an answer to `question`, has words and times of `view` only.
 
-    Things that the question names may be repeated. Numbers other than times and the counts of
-    people are not supported.
+    Words of the question may be repeated. Counts of people must be those of an entry.
     """
     scenes = [entry.scene for entry in view.entries]
-    seen = {name for scene in scenes for name, _ in scene.names[:1]}
-    seen |= {name for scene in scenes for name in scene.others}
-    allowed = parse_query(question).name_ids.union(*map(find_name_ids, seen))
+    known = " ".join([question, *map(describe, scenes)]).lower()
+    said = WORD.findall(TIME.sub("", text).lower())
     counts = {COUNTS[scene.people] for scene in scenes if scene.people < len(COUNTS)}
-    found = parse_query(text)
-    numbers = re.findall(r"\d+", TIME.sub("", text))
-    people = re.findall(r"\b(?:\w+) (?:person|people)\b", text.lower())
-    times = {format_time(scene.time) for scene in scenes}
+    people = re.findall(r"\b\w+ (?:person|people)\b", text.lower())
     return (
         SENTENCE.fullmatch(text) is not None
         and len(text.split()) <= MAX_WORDS
-        and found.name_ids <= allowed
-        and set(TIME.findall(text)) <= times
-        and not numbers
+        and set(said) <= PLAIN.union(WORD.findall(known))
+        and set(TIME.findall(text)) <= {format_time(scene.time) for scene in scenes}
         and set(people) <= counts
     )

@@ -1,6 +1,7 @@
 """Answers about the place and the color of things: those with boxes, and the main thing's."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from models.assistant.scene.query_parsing import QueryTerm
 from models.assistant.scene.scene_entry import format_time
@@ -10,6 +11,7 @@ from models.assistant.talk.box_answers import things
 from models.assistant.talk.present_answers import NOTHING
 from models.assistant.talk.scene_view import (
     SUPPOSED,
+    SURE,
     SceneAnswer,
     SceneView,
     boxes_of,
@@ -19,7 +21,7 @@ from models.assistant.talk.scene_view import (
     main_thing,
     unseen,
 )
-from models.assistant.talk.wording import sentence
+from models.assistant.talk.wording import sentence, span, with_article
 from models.assistant.understanding.wanted import Form, Scope, Wanted
 
 
@@ -113,6 +115,19 @@ def is_colour(view: SceneView, form: Form) -> SceneAnswer:
         return SceneAnswer(f"I cannot tell the color of the {term.word}.", (rows[-1],))
     text = f"Yes, it looks {found} to me" if found == asked else f"No, it looks {found} to me"
     return SceneAnswer(f"{text}. I am often wrong about colors.", (rows[-1],))
+
+
+def about(view: SceneView, term: QueryTerm, rows: Sequence[int]) -> SceneAnswer:
+    """Return what is known of a thing that `rows` show: color, side and times."""
+    first, last = view.runs(rows)[-1]
+    now, sure = view.is_now(last), confidence_of(view, rows, term)
+    what = with_article(term.word, colour_of(view, term))
+    what = what if sure is None or sure >= SURE else f"what looks like {what}"
+    place = place_of(view.entries[last], term)
+    side = f" {_side(place)} of the picture" if place else ""
+    times = span(view.time(first), view.time(last), now=now)
+    text = f"I {'have seen' if now else 'saw'} {what}{side} {times}."
+    return SceneAnswer(text, (first, last), sure, open=True)
 
 
 def colour_of(view: SceneView, term: QueryTerm) -> str:

@@ -156,11 +156,11 @@ def _of_known_thing(words: str, view: SceneView) -> SceneAnswer | None:
         return SceneAnswer(
             f"I have not recognized {subject(term)}, and I could not tell that anyway."
         )
+    if ABOUT_THING.search(words):
+        return place_answers.about(view, term, rows)
     first, last = view.runs(rows)[-1]
     times = span(view.time(first), view.time(last), now=view.is_now(last))
     saw = "have seen" if view.is_now(last) else "saw"
-    if ABOUT_THING.search(words):
-        return SceneAnswer(f"I {saw} the {term.word} {times}.", (first, last), open=True)
     them = "them" if is_plural(term.word) else "it"
     text = f"I cannot tell that about the {term.word}. I {saw} {them} {times}."
     return SceneAnswer(text, (first, last))

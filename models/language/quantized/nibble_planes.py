@@ -6,6 +6,7 @@
 Source: the block layouts of ggml.
 """
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,6 +89,15 @@ def concatenated(matrices: Sequence[Sequence[NibblePlane]]) -> list[NibblePlane]
         )
         for level in zip(*matrices, strict=True)
     ]
+
+
+def fingerprint(planes: Sequence[NibblePlane]) -> int:
+    """Return a checksum of the matrix."""
+    mark = 0
+    for plane in planes:
+        for part in (plane.q, plane.scale, plane.offset):
+            mark = zlib.crc32(np.ascontiguousarray(part).tobytes(), mark)
+    return mark
 
 
 def _blocks(data: Bytes, kind: GGMLQuantizationType) -> Bytes:

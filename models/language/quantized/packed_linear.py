@@ -2,14 +2,14 @@
 
 A block is w = scale * q + offset, and with S the sums over blocks
 
-    x W^T  =  x (scale * (q - 8))^T  +  [x S | x A] [offset + 8 * scale | B]^T
+    x W^T  =  x (scale * (q - 8))^T  +  x S (offset + 8 * scale)^T
 
 where the first product has weights in 4 bits, and the second is thin: it has a column for each
-block, and further columns for low-rank changes to W (`models.lora`). In an exported file the first
-is a DequantizeLinear and a MatMul, which ONNX Runtime fuses to one operator and TensorRT reads as
-its own weights in 4 bits.
+block. In an exported file the first is a DequantizeLinear and a MatMul, which ONNX Runtime fuses
+to one operator and TensorRT reads as its own weights in 4 bits.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.engine import OPSET
-from models.language.quantized.nibble_planes import BLOCK, Bytes, Floats, int8
-from models.language.quantized.quantized_matrix import QuantizedMatrix
+from models.language.quantized.nibble_planes import BLOCK, Bytes, Floats, NibblePlane, int8
 
 ZERO = 8  # what is subtracted from the stored 0 to 15
 
@@ -29,12 +28,13 @@ ZERO = 8  # what is subtracted from the stored 0 to 15
 class PackedLinear(nn.Module):
     """x (..., in) to (..., out) by the matrix (out, in)."""
 
-    def __init__(self, matrix: QuantizedMatrix) -> None:
+    def __init__(self, planes: Sequence[NibblePlane]) -> None:
+        """The matrix is the sum of `planes`."""
         super().__init__()
-        first, second = _thin(matrix)
+        first, second = _thin(planes)
         self.first, self.second = nn.Buffer(_tensor(first)), nn.Buffer(_tensor(second))
         self.planes = nn.ModuleList(
-            _Plane(plane.q.astype(np.int8) - np.int8(ZERO), plane.scale) for plane in matrix.planes
+            _Plane(plane.q.astype(np.int8) - np.int8(ZERO), plane.scale) for plane in planes
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,13 +77,12 @@ class _Plane(nn.Module):
         return (blocks * self.scale[:, None]).flatten(0, 1)
 
 
-def _thin(matrix: QuantizedMatrix) -> tuple[Floats, Floats]:
-    """Return [S | A], (in, blocks + rank), and [offset + 8 * scale | B], (blocks + rank, out)."""
-    width = matrix.size[1]
+def _thin(planes: Sequence[NibblePlane]) -> tuple[Floats, Floats]:
+    """Return S, (in, blocks), and the transpose of offset + 8 * scale, (blocks, out)."""
+    width = planes[0].q.shape[1]
     sums = np.repeat(np.eye(width // BLOCK, dtype=np.float32), BLOCK, axis=0)
-    offsets = sum(plane.offset + ZERO * plane.scale for plane in matrix.planes)
-    first, second = matrix.change
-    return np.concatenate([sums, first.T], 1), np.concatenate([offsets, second], 1).T
+    offsets = np.sum([plane.offset + ZERO * plane.scale for plane in planes], axis=0)
+    return sums, offsets.T
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:

@@ -49,7 +49,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Decoder | EngineDe
 def packed(folder: Path) -> EngineDecoder:
     quantized_file.saved(folder)
     opening = "a" * len(OPENING)
-    chat = smollm2.load_quantized(folder, quantized_file.changes(), opening=opening)
+    chat = smollm2.load_quantized(folder, opening=opening)
     assert isinstance(chat.decoder, EngineDecoder)
     return chat.decoder
 

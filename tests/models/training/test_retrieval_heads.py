@@ -48,7 +48,7 @@ def trained(folder: Path, model: Decoder, recipe: GateRecipe = RECIPE) -> GateRu
 def test_a_head_that_adds_nothing_is_the_one_that_streams(tmp_path: Path) -> None:
     model = blind_to_all_but_the_newest(decoder(), 1, 0)
     gates = trained(tmp_path, model).gates.detach()
-    assert float(gates[1, 0]) == 0.0
+    assert float(gates[1, 0]) < 1e-3  # it is on its way to 0, in steps of Adam
     assert int((gates > 0.2).sum()) >= 3, "not all may stream"
     heads = read_head_set(tmp_path, TINY)
     assert heads is not None

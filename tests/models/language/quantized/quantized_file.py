@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from gguf import GGMLQuantizationType, GGUFValueType, GGUFWriter
 from numpy.typing import NDArray
 
-from models.language.decoder import PARTS
 from models.language.smollm2 import FILE
 
 Kind = GGMLQuantizationType
@@ -74,17 +72,6 @@ def blocks(rng: np.random.Generator, shape: tuple[int, int], kind: Kind) -> NDAr
 
 def norm(rng: np.random.Generator) -> NDArray[np.float32]:
     return rng.uniform(0.5, 1.5, WIDTH).astype(np.float32)
-
-
-def changes(*, rank: int = 4, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Low-rank changes to every matrix, as large as the matrices."""
-    rng = torch.Generator().manual_seed(seed)
-    made = {}
-    for index in range(LAYERS):
-        for part, (out, width) in zip(PARTS, SIZES.values(), strict=True):
-            made[f"{index}.{part}.a"] = torch.randn(rank, width, generator=rng) * 0.2
-            made[f"{index}.{part}.b"] = torch.randn(out, rank, generator=rng) * 0.2
-    return made
 
 
 def metadata(

@@ -41,9 +41,7 @@ def packed(folder: Path, *, exact: bool = True, slots: int | None = None) -> Cha
             export(source.build(), file)
         return OrtEngine(source.spec, file, exact=exact)
 
-    return smollm2.load_quantized(
-        folder, quantized_file.changes(), opening=OPENING, slots=slots, load_engine=load
-    )
+    return smollm2.load_quantized(folder, opening=OPENING, slots=slots, load_engine=load)
 
 
 def engine(chat: ChatModel) -> EngineDecoder:
@@ -52,7 +50,7 @@ def engine(chat: ChatModel) -> EngineDecoder:
 
 
 def reference(folder: Path) -> EngineDecoder:
-    return engine(smollm2.load_quantized(folder, quantized_file.changes(), opening=OPENING))
+    return engine(smollm2.load_quantized(folder, opening=OPENING))
 
 
 def window_cache(decoder: EngineDecoder) -> EngineCache:

@@ -5,12 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import lora
 from models.errors import WeightsError
 from models.language import smollm2
 from models.language.decoder import generate
 from models.language.smollm2 import FILE, ChatModel, question_prompt, system_prompt
-from models.lora import LoraAdapter
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
 from tests.models.language.quantized import quantized_file
@@ -30,14 +28,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(params=[False, True], ids=["as it is", "changed"])
-def both(request: pytest.FixtureRequest, place: Path) -> tuple[ChatModel, ChatModel]:
-    """The model in float32 and in 4 bits, with and without low-rank changes."""
-    plain = smollm2.load(place)
-    changes = quantized_file.changes() if request.param else {}
-    if changes:
-        lora.merge(plain.decoder.projections(), LoraAdapter("drawn", dict(changes), {}))
-    return plain, smollm2.load_quantized(place, changes, opening=OPENING)
+@pytest.fixture
+def both(place: Path) -> tuple[ChatModel, ChatModel]:
+    """The model in float32 and in 4 bits."""
+    return smollm2.load(place), smollm2.load_quantized(place, opening=OPENING)
 
 
 def scores(chat: ChatModel, tokens: torch.Tensor) -> torch.Tensor:
@@ -108,28 +102,14 @@ def test_a_memory_of_packed_weights_equals_one_of_unpacked_weights(
     assert answers[0] == answers[1]
 
 
-def test_a_memory_tells_other_weights_and_other_changes_from_its_own(place: Path) -> None:
-    chats = [
-        smollm2.load_quantized(place),
-        smollm2.load_quantized(place, quantized_file.changes()),
-        smollm2.load_quantized(place, quantized_file.changes(seed=1)),
-    ]
-    marks = {str(chat.decoder.fingerprint) for chat in chats}
-    assert len(marks) == 3
-    again = smollm2.load_quantized(place)
-    found = [Rekv(chat.decoder, PROMPT, BY_IDS).identity for chat in (again, *chats)]
-    assert found[0] == found[1]
-    assert found[1] != found[2]
-
-
-def test_changes_that_do_not_fit_are_named(place: Path) -> None:
-    changes = quantized_file.changes()
-    changes["1.down.a"] = changes["1.down.a"][:, :-1]
-    with pytest.raises(WeightsError, match=r"the change 1\.down"):
-        smollm2.load_quantized(place, changes)
-    del changes["1.down.a"]
-    with pytest.raises(WeightsError, match=r"1\.down\.a"):
-        smollm2.load_quantized(place, changes)
+def test_a_memory_tells_other_weights_from_its_own(place: Path, tmp_path: Path) -> None:
+    quantized_file.saved(tmp_path, seed=1)
+    mine, again, other = (
+        Rekv(smollm2.load_quantized(each).decoder, PROMPT, BY_IDS).identity
+        for each in (place, place, tmp_path)
+    )
+    assert mine == again
+    assert mine != other
 
 
 def test_a_file_in_full_precision_cannot_be_packed_and_says_so(tmp_path: Path) -> None:

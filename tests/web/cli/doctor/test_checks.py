@@ -12,7 +12,7 @@ import numpy
 import pytest
 from pydantic import SecretStr
 
-from models.assistant import small_model
+from models.asr.ancat import loading as ancat
 from models.errors import WeightsError
 from models.weights.catalog import WEIGHTS
 from models.weights.hub import MANIFEST
@@ -151,10 +151,10 @@ def test_a_model_of_the_hub_that_is_missing_or_damaged_fails(settings: Settings)
 def test_a_missing_part_of_the_program_fails(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(small_model, "ADAPTER", tmp_path / "text-log.safetensors")
-    finding = doctor.check_weights(settings)
+    monkeypatch.setattr(ancat, "SHIPPED", tmp_path / "ancat.safetensors")
+    finding = doctor.check_weights(settings.model_copy(update={"asr": "ancat"}))
     assert finding.status == "fail"
-    assert "text-log.safetensors is missing" in finding.found
+    assert "ancat.safetensors is missing" in finding.found
     assert "install" in finding.advice
 
 

@@ -1,1 +1,0 @@
-"""Training of the small assistant on synthetic scene logs."""

@@ -68,11 +68,11 @@ class Letterbox:
 
 
 def letterboxed(frame: Tensor, side: int = SIDE) -> tuple[Tensor, Letterbox]:
-    """Return `frame`, float32 (3, height, width), in a square, and where it is there."""
+    """Return `frame`, uint8 (3, height, width), in a float32 square, and where it is there."""
     height, width = frame.shape[1:]
     scale = side / max(height, width)
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    small = F.interpolate(frame[None], size, mode="bilinear", antialias=True).clamp(0, 255).round()
+    small = F.interpolate(frame[None], size, mode="bilinear", antialias=True).float()
     x, y = (side - size[1]) // 2, (side - size[0]) // 2
     square = F.pad(small[0], (x, side - size[1] - x, y, side - size[0] - y))
     return square, Letterbox(x, y, size[1], size[0])
@@ -94,7 +94,7 @@ class ObjectDetector:
     ) -> list[tuple[Detection, ...]]:
         """Return the things with at least `min_score` in each frame, likeliest first.
 
-        `frames` are float32 (3, height, width), RGB 0 to 255, each of any size.
+        `frames` are uint8 (3, height, width) RGB, each of any size.
         """
         squares, places = zip(*map(letterboxed, frames), strict=True)
         made = self._network.run({"images": torch.stack(squares)})

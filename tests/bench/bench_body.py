@@ -93,7 +93,10 @@ def main() -> None:
                 "the detector of persons",
                 partial(seeing.persons.detect, torch.zeros(1, 3, 300, 300)),
             ),
-            ("the detector of things", partial(seeing.things.detect, [torch.zeros(3, 480, 640)])),
+            (
+                "the detector of things",
+                partial(seeing.things.detect, [torch.zeros(3, 480, 640, dtype=torch.uint8)]),
+            ),
             ("all that a look does without bodies", partial(seeing.analyze, large, 0.0)),
         )
         for part, run in parts:

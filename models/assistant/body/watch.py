@@ -22,8 +22,8 @@ from models.engine import EngineLoader, load_in_torch
 from models.errors import ModelError
 from models.vision.body import hands, pose
 from models.vision.body.hands import HandFinder
-from models.vision.body.pose import PoseEstimator
-from models.vision.detection import Detection
+from models.vision.body.pose import Pose, PoseEstimator
+from models.vision.detection import Detection, overlap
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ PICTURES = 6  # of the last looks are kept, for hands: speech is recognized seco
 OLD = 1.0  # seconds before the newest look, at which a kept picture does not show that any more
 MAX_SIDE = 640  # pixels of a kept picture
 MAX_POSES = 3  # persons, the largest: what a look may cost
+RESTING_FROM = 3  # persons, of whom one in turn keeps the pose of the look before
+FRESH = 1.0  # seconds for which a pose may be kept
+SAME_PERSON = 0.3  # overlap of the boxes of one person in two looks
 
 Pixels = NDArray[np.uint8]
 
@@ -47,9 +50,13 @@ class KeptPicture:
 
 @dataclass(slots=True, eq=False)
 class BodyState:
-    """The looks of the last seconds at one stream, and the last pictures."""
+    """The looks of the last seconds at one stream, and the last pictures.
+
+    `turn` counts the looks at several persons, of whom one rests in each.
+    """
 
     looks: deque[BodyLook] = field(default_factory=deque)
+    turn: int = 0
     pictures: deque[KeptPicture] = field(default_factory=lambda: deque(maxlen=PICTURES))
 
 
@@ -98,11 +105,14 @@ class BodyWatch:
     ) -> Seen:
         """Add a look at a frame with `persons` to `state`; with `hands`, look for hands too."""
         picture = _small(pixels)
-        chosen = sorted(persons, key=lambda person: -person.area)[:MAX_POSES]
-        poses = tuple(self._poses.estimate(picture, chosen)) if chosen else ()
-        found = tuple(self._hands.find(picture)) if hands else None
         aspect = picture.shape[2] / picture.shape[1]
-        look = BodyLook(time, poses, aspect, found)
+        chosen = sorted(persons, key=lambda person: -person.area)[:MAX_POSES]
+        resting, kept = _resting(state, chosen, time, aspect)
+        due = [person for index, person in enumerate(chosen) if index != resting]
+        poses = self._poses.estimate(picture, due)
+        poses[resting:resting] = kept
+        found = tuple(self._hands.find(picture)) if hands else None
+        look = BodyLook(time, tuple(poses), aspect, found)
         _add(state, look)
         state.pictures.append(KeptPicture(time, picture.round().to(torch.uint8)))
         return Seen(time, signs(tuple(state.looks)), look)
@@ -134,6 +144,25 @@ class BodyWatch:
             if kept and kept[-1].time >= newest.time - OLD:
                 newest = replace(newest, hands=tuple(self._hands.find(kept[-1].pixels.float())))
         return Seen(newest.time, signs(looks), newest)
+
+
+def _resting(
+    state: BodyState, persons: Sequence[Detection], time: float, aspect: float
+) -> tuple[int, list[Pose]]:
+    """Return which of `persons` keeps the pose of the look before, and the pose; -1 if none does.
+
+    Each of `RESTING_FROM` persons or more rests in turn, so a look estimates one pose less.
+    """
+    if len(persons) < RESTING_FROM or not state.looks or time - state.looks[-1].time > FRESH:
+        return -1, []
+    state.turn += 1
+    resting = state.turn % len(persons)
+    person = persons[resting]
+    before = [pose for pose in state.looks[-1].poses if overlap(pose.person, person) >= SAME_PERSON]
+    if not before:
+        return -1, []
+    nearest = max(before, key=lambda pose: overlap(pose.person, person))
+    return resting, [nearest.moved_to(person, aspect)]
 
 
 def _add(state: BodyState, look: BodyLook) -> None:

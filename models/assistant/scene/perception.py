@@ -112,7 +112,7 @@ class Perception:
 
     def analyze_many(self, looks: Sequence[Look]) -> list[Observation]:
         """Return what each frame shows; at most `MAX_BATCH` frames, each of any size."""
-        frames = [torch.from_numpy(look.pixels.copy()).permute(2, 0, 1).float() for look in looks]
+        frames = [torch.from_numpy(look.pixels.copy()).permute(2, 0, 1) for look in looks]
         small = [_resized(frame, efficientnet.SIDE) for frame in frames]
         plain = [float(image.std()) < MIN_CONTRAST for image in small]
         visible = [index for index, blank in enumerate(plain) if not blank]
@@ -137,7 +137,7 @@ class Perception:
     ) -> Iterator[Observation]:
         """Yield what `frames` show; `small` are the same frames for the classifier."""
         classified = self.classifier.classify(small)
-        wide = torch.stack([_resized(frame, ssdlite.SIDE).round() for frame in frames])
+        wide = torch.stack([_resized(frame, ssdlite.SIDE) for frame in frames])
         persons = self.persons.detect(wide, min_score=POSSIBLE_SCORE)
         seen = self._detect_things(frames)
         boxes = [[each for each in found if each.score >= POSSIBLE_SCORE] for found in seen]
@@ -211,5 +211,8 @@ def load(
 
 
 def _resized(frame: Tensor, side: int) -> Tensor:
-    small = F.interpolate(frame[None], (side, side), mode="bilinear", antialias=True)
-    return small[0].clamp(0, 255)
+    """Return `frame`, uint8 (3, height, width), as float32 (3, side, side).
+
+    PyTorch resizes bytes several times as fast as floats.
+    """
+    return F.interpolate(frame[None], (side, side), mode="bilinear", antialias=True)[0].float()

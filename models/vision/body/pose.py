@@ -56,6 +56,12 @@ class Pose:
         point = self.points[keypoint]
         return point[:2] if point[2] >= VISIBLE else None
 
+    def moved_to(self, person: Detection, aspect: float) -> "Pose":
+        """Return the pose moved with the box, which is `person` now, in a picture of `aspect`."""
+        before, now = self.person.center, person.center
+        shift = ((now[0] - before[0]) * aspect, now[1] - before[1], 0.0)
+        return Pose(self.points + np.array(shift, np.float32), person)
+
 
 class PoseEstimator:
     """Finds the poses of up to `MAX_BATCH` persons of a picture at once."""

@@ -54,6 +54,10 @@ def detector(*things: tuple[int, int, int, int, int], score: float = 0.9) -> Obj
     return ObjectDetector(TorchEngine(ObjectDetectorNetwork(network)))
 
 
+def blank(height: int, width: int) -> Tensor:
+    return torch.zeros(3, height, width, dtype=torch.uint8)
+
+
 def test_there_is_a_center_for_each_cell() -> None:
     centers = nanodet.cell_centers()
     assert centers.shape == (CELLS, 2)
@@ -63,7 +67,7 @@ def test_there_is_a_center_for_each_cell() -> None:
 
 def test_a_thing_has_its_name_and_its_box_in_the_frame() -> None:
     # level 2 has cells of 32 pixels; the middle of row 6, column 3 is at x 112, y 208
-    ((found,),) = detector((CUP, 2, 6, 3, 1)).detect([torch.zeros(3, SIDE, SIDE)])
+    ((found,),) = detector((CUP, 2, 6, 3, 1)).detect([blank(SIDE, SIDE)])
     assert found.name == "cup"
     edges = (found.left, found.top, found.right, found.bottom)
     assert edges == pytest.approx((80 / 416, 176 / 416, 144 / 416, 240 / 416))
@@ -71,7 +75,7 @@ def test_a_thing_has_its_name_and_its_box_in_the_frame() -> None:
 
 
 def test_boxes_are_in_fractions_of_a_frame_of_any_shape() -> None:
-    wide = torch.zeros(3, 100, 200)  # 208 pixels high in the square, from 104 on
+    wide = blank(100, 200)  # 208 pixels high in the square, from 104 on
     ((found,),) = detector((DOG, 2, 6, 6, 1)).detect([wide])
     assert found.center == pytest.approx((0.5, 0.5))
     assert found.bottom - found.top == pytest.approx(64 / 208)
@@ -81,14 +85,14 @@ def test_boxes_are_in_fractions_of_a_frame_of_any_shape() -> None:
 
 def test_nothing_is_found_where_nothing_is_sure() -> None:
     sure = detector((CUP, 1, 3, 3, 2), score=0.5)
-    frames = [torch.zeros(3, 30, 40), torch.zeros(3, 90, 20)]
+    frames = [blank(30, 40), blank(90, 20)]
     assert sure.detect(frames, min_score=0.5) == [(), ()]
     assert [len(found) for found in sure.detect(frames, min_score=0.3)] == [1, 1]
 
 
 @given(st.integers(1, 2000), st.integers(1, 2000))
 def test_a_frame_fills_its_square_in_one_direction(height: int, width: int) -> None:
-    square, place = letterboxed(torch.full((3, height, width), 9.0), side=32)
+    square, place = letterboxed(blank(height, width) + 9, side=32)
     assert square.shape == (3, 32, 32)
     assert max(place.width, place.height) == 32
     assert min(place.width, place.height) >= 1

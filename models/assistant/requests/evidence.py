@@ -66,7 +66,7 @@ class EvidenceConfig:
 def log_odds(target: Target, observation: Observation, config: EvidenceConfig) -> float:
     """Return the log odds of `target` being in view, given `observation`."""
     if target.sign is not None:
-        return SIGN_GAIN if _shows(observation, target.sign) else -SIGN_LOSS
+        return SIGN_GAIN if shows_sign(observation, target.sign) else -SIGN_LOSS
     found = -math.inf
     if target.people:
         found = config.person.log_odds(person_probability(observation, target.people))
@@ -82,7 +82,8 @@ def log_odds(target: Target, observation: Observation, config: EvidenceConfig) -
     return found
 
 
-def _shows(observation: Observation, sign: Sign) -> bool:
+def shows_sign(observation: Observation, sign: Sign) -> bool:
+    """Return whether somebody does or shows `sign`; raised arms are a raised hand, too."""
     signs = observation.signs or frozenset()
     return sign in signs or (sign is Sign.HAND_RAISED and Sign.ARMS_RAISED in signs)
 

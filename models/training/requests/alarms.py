@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.assistant.requests.evidence import person_probability, thing_probability
+from models.assistant.requests.evidence import (
+    count_probability,
+    person_probability,
+    shows_sign,
+    thing_probability,
+)
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
+from models.assistant.scene.seen_text import says
 from models.training.requests.timelines import RATE, ObservationTimeline
 
 MISSED = 10.0  # seconds that a miss counts as
@@ -99,9 +105,14 @@ def trials(timelines: Iterable[ObservationTimeline], asked: Sequence[Target]) ->
 
 
 def share(observation: Observation, target: Target) -> float:
-    """Return the share of `target`, people or things, in `observation`."""
-    return (
-        person_probability(observation, target.people)
-        if target.people
-        else thing_probability(observation, target.name_ids)
-    )
+    """Return the probability of `target` by `observation` alone; 0 or 1 for signs and text."""
+    if target.reads:
+        texts = [text for text, _ in observation.scene.text]
+        return float(says(texts, target.phrase) if target.phrase else bool(texts))
+    if target.sign is not None:
+        return float(shows_sign(observation, target.sign))
+    if target.people:
+        return person_probability(observation, target.people)
+    if target.count > 1:
+        return count_probability(observation, target)
+    return thing_probability(observation, target.name_ids)

@@ -17,10 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.assistant.body.signs import Sign
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 from models.assistant.scene.query_parsing import find_name_ids
 from models.assistant.scene.scene_entry import SceneEntry
+from models.assistant.scene.seen_text import says
 from models.vision.detection import unplaced_persons
 
 FOLDER = Path(".cache/eyeline/standing")
@@ -36,7 +38,8 @@ class LabeledPicture:
     """A photograph or clip with its observations and labels; `people` None is unknown.
 
     `objects` are lists of synonyms of each thing, the main thing first; `colors` are its accepted
-    colors.
+    colors. `counts` has how many there are of the things with some columns of `NAMES`, `signs` what
+    a hand shows, and `written` the text in it.
     """
 
     id: str
@@ -46,11 +49,29 @@ class LabeledPicture:
     people: int | None
     colors: Sequence[str]
     observations: tuple[Observation, ...]
+    counts: Sequence[tuple[frozenset[int], int]] = ()
+    signs: frozenset[Sign] = frozenset()
+    written: str = ""
 
     def shows(self, target: Target) -> bool | None:
         """Return whether it shows `target`; None if the labels do not say."""
+        if target.reads:
+            return says([self.written], target.phrase) if target.phrase else bool(self.written)
+        if target.sign is not None:
+            return target.sign in self.signs
         if target.people:
             return self._peopled(target.people)
+        if target.count > 1:
+            return self._counted(target)
+        return self._named(target)
+
+    def _counted(self, target: Target) -> bool | None:
+        for columns, number in self.counts:
+            if columns & target.name_ids:
+                return number >= target.count
+        return False if self._named(target) is False else None
+
+    def _named(self, target: Target) -> bool | None:
         for names in self.objects:
             columns = [find_name_ids(name) for name in names]
             known = [found for found in columns if found]

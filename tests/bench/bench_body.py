@@ -107,7 +107,8 @@ def main() -> None:
             ("a look at three persons", (MAN,) * 3, False),
             ("a look for hands", (), True),
         ):
-            taken = cpu_ms(partial(bodies.look, BodyState(), frame, 0.0, persons, hands=hands))
+            state = BodyState()  # of three persons one rests in each look after the first
+            taken = cpu_ms(partial(bodies.look, state, frame, 0.0, persons, hands=hands))
             print(f"{name}: {taken:.1f} CPU-ms")
 
 

@@ -41,6 +41,22 @@ SYNONYMS = {
     "dish": "plate", "saucer": "plate", "wine glass": "glass", "jar": "bottle",
     "carton": "box", "parcel": "packet", "package": "packet", "sunglass": "sunglasses",
     "pram": "bassinet", "cot": "cradle", "crib": "cradle", "rug": "prayer rug",
+    "telly": "screen", "display": "screen", "timepiece": "clock", "tumbler": "glass",
+    "goblet": "glass", "wok": "pan", "loaf": "bread", "burger": "cheeseburger",
+    "hamburger": "cheeseburger", "gateau": "cake", "cupcake": "cake", "satsuma": "orange",
+    "hound": "dog", "tomcat": "cat", "ewe": "sheep", "fowl": "chicken", "grizzly": "bear",
+    "serpent": "snake", "python": "snake", "tortoise": "turtle", "alligator": "crocodile",
+    "salmon": "fish", "trout": "fish", "carp": "fish", "hornet": "bee", "daffodil": "flower",
+    "toadstool": "mushroom", "novel": "book", "paperback": "book", "locomotive": "train",
+    "tramcar": "tram", "streetcar": "tram", "handgun": "revolver", "pistol": "revolver",
+    "dagger": "knife", "boot": "shoe", "mitten": "glove", "bonnet": "hat", "fedora": "hat",
+    "beanie": "hat", "cardigan": "sweater", "overcoat": "coat", "raincoat": "coat",
+    "denims": "jeans", "gown": "dress", "frock": "dress", "fiddle": "violin",
+    "typewriter": "keyboard", "faucet": "sink", "bathtub": "bath", "tub": "bath",
+    "lavatory": "toilet", "loo": "toilet", "candlestick": "candle", "valise": "suitcase",
+    "luggage": "suitcase", "billfold": "wallet", "fortress": "castle", "chapel": "church",
+    "steeple": "church", "minaret": "mosque", "seaside": "beach", "shore": "beach",
+    "coast": "beach", "pond": "lake", "loch": "lake",
 }  # fmt: skip
 # Kinds of things, as ranges of ImageNet's classes and further names.
 KINDS: dict[str, tuple[range, tuple[str, ...]]] = {
@@ -121,5 +137,5 @@ RELATED = {
     "cutlery": "chopstick whisk",
     "bag": "briefcase",
     "computer": "tablet",
-    "weapon": "gun pistol sword",
+    "weapon": "gun sword",
 }

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from models.assistant.interface import NOTHING_YET, Exchange
-from models.assistant.scene.query_parsing import parse_query
+from models.assistant.scene.query_parsing import QueryTerm, find_name_ids, parse_query
 from models.assistant.scene.scene_entry import format_time
+from models.assistant.scene.scene_log import PEOPLE
 from models.assistant.talk import (
     box_answers,
     history,
@@ -23,6 +24,8 @@ from models.assistant.talk.scene_view import (
     closest,
     confidence_of,
     contents,
+    doubtful,
+    main_thing,
     subject,
     unseen,
 )
@@ -53,6 +56,7 @@ PRESUMING = frozenset(  # that a thing was seen: what is asked about may have an
         Wanted.COUNT,
     }
 )
+OF_THE_PAST = frozenset({Wanted.WHEN, Wanted.ORDER, Wanted.WHICH_FIRST, Wanted.DURATION})
 ANSWERS = {
     **present_answers.ANSWERS,
     **place_answers.ANSWERS,
@@ -96,15 +100,38 @@ def reply(
 
 def _of_scene(view: SceneView, form: Form) -> SceneAnswer:
     """Return the answer; about the closest thing that was seen, if one is asked about was not."""
-    meant = {each: closest(view, each) for each in form.terms if form.wanted in PRESUMING}
-    instead = {each: found for each, found in meant.items() if found not in (None, *form.terms)}
-    terms = tuple(instead.get(each) or each for each in form.terms)
+    instead = _meant(view, form) if form.wanted in PRESUMING else {}
+    terms = tuple(instead[each][0] if each in instead else each for each in form.terms)
     answer: SceneAnswer = ANSWERS[form.wanted](view, replace(form, terms=terms))
     if not instead:
         return answer
     unknown = " ".join(unseen(each) for each in instead)
-    what = listed([f"the {found.word}" for found in instead.values() if found])
+    what = listed([called for _, called in instead.values()])
     return replace(answer, text=f"{unknown} If you mean {what}: {answer.text}")
+
+
+def _meant(view: SceneView, form: Form) -> dict[QueryTerm, tuple[QueryTerm, str]]:
+    """Return what may be meant by the terms that were not seen, and what to call it.
+
+    That is the closest thing that was seen; or, of the past, the one thing that was never
+    recognized, if one term is missing.
+    """
+    found = {each: closest(view, each) for each in form.terms}
+    instead = {
+        each: (other, f"the {other.word}")
+        for each, other in found.items()
+        if other is not None and other not in form.terms
+    }
+    missing = [
+        each
+        for each in form.terms
+        if each is not PEOPLE and each not in instead and not view.rows(each)
+    ]
+    entry = doubtful(view) if form.wanted in OF_THE_PAST and len(missing) == 1 else None
+    if entry is not None:
+        other = QueryTerm(entry.main, find_name_ids(entry.main))
+        instead[missing[0]] = other, main_thing(entry)
+    return instead
 
 
 def _spoken(

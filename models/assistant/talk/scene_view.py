@@ -100,6 +100,21 @@ def closest(view: SceneView, term: QueryTerm) -> QueryTerm | None:
     return QueryTerm(name, find_name_ids(name)) if doubted or not term.name_ids else None
 
 
+def doubtful(view: SceneView) -> LoggedEntry | None:
+    """Return an entry with the one main thing that was never recognized, if there is just one.
+
+    What a question presumes to have been there, and was not recognized, may be this.
+    """
+    named = [entry for entry in view.entries if entry.main not in ("", PERSON)]
+    sure = {entry.main for entry in named if _recognized(entry)}
+    rest = {entry.main: entry for entry in named if entry.main not in sure}
+    return next(iter(rest.values())) if len(rest) == 1 else None
+
+
+def _recognized(entry: LoggedEntry) -> bool:
+    return entry.main != UNNAMED and probability(entry) >= SUPPOSED
+
+
 def is_main(entry: LoggedEntry, term: QueryTerm) -> bool:
     if term is PEOPLE:
         return entry.main == PERSON
@@ -200,6 +215,8 @@ class SceneAnswer:
 
 def subject(term: QueryTerm) -> str:
     """Return what `term` is called in a sentence: a cup, anybody."""
+    if term.word == UNNAMED:
+        return "it"
     return "anybody" if term is PEOPLE else with_article(term.word)
 
 

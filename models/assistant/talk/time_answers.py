@@ -4,6 +4,7 @@ from models.assistant.scene.query_parsing import QueryTerm
 from models.assistant.scene.scene_entry import format_time
 from models.assistant.scene.scene_log import PEOPLE
 from models.assistant.talk.scene_view import (
+    UNNAMED,
     SceneAnswer,
     SceneView,
     confidence_of,
@@ -56,7 +57,7 @@ def order(view: SceneView, form: Form) -> SceneAnswer:
     if not rows:
         return SceneAnswer(unseen(term))
     row = view.neighbor(rows[-1], 1 if after else -1)
-    the = "that" if term is PEOPLE else f"the {term.word}"
+    the = "that" if term is PEOPLE else _the(term)
     if row is None:
         return SceneAnswer(
             sentence(
@@ -223,6 +224,8 @@ def _term(form: Form) -> QueryTerm:
 
 
 def _the(term: QueryTerm) -> str:
+    if term.word == UNNAMED:
+        return "that"
     return "the person" if term is PEOPLE else f"the {term.word}"
 
 

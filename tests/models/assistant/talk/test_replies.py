@@ -301,6 +301,42 @@ def test_what_has_no_name_may_be_the_one_thing_of_its_kind(text: str, expected: 
     assert answer(text, FARM) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "What came before the quokka?",
+            "I do not know quokkas by sight. If you mean something that may be a ball: "
+            "A cup, at 0:00.",
+        ),
+        (
+            "When did you last see the quokka?",
+            "I do not know quokkas by sight. If you mean something that may be a ball: "
+            "I last saw a ball at 0:08.",
+        ),
+        (
+            "What came first, the cup or the cherry?",
+            "I do not know cherries by sight. If you mean something that may be a ball: "
+            "The cup came first, at 0:00; the ball was there at 0:08.",
+        ),
+        (
+            "What came first, the cherry or the quokka?",
+            "I do not know cherries by sight. I do not know quokkas by sight.",
+        ),
+        ("Did you see a quokka?", "No quokka that I can tell, but I do not know quokkas by sight."),
+    ],
+)
+def test_what_was_not_recognized_may_be_the_one_thing_in_doubt(text: str, expected: str) -> None:
+    log = (entry(0, "cup"), entry(8, "ball", 0.2), entry(16, "lamp"))
+    assert answer(text, log) == expected
+    unnamed = (entry(0, "cup"), entry(8, "something"), entry(16, "lamp"))
+    meant = "something that I have no name for"
+    told = expected.replace("something that may be a ball", meant).replace("a ball", "it")
+    assert answer(text, unnamed) == told.replace("the ball", "that")
+    two = (*log, entry(24, "bowl", 0.2), entry(32, "lamp"))
+    assert "If you mean" not in answer(text, two)
+
+
 def test_of_several_things_of_a_kind_none_is_taken_for_another() -> None:
     assert answer("Where is the donkey?", (*FARM, entry(30, "sheep"))) == (
         "I do not know donkeys by sight, so I cannot tell where."

@@ -39,7 +39,7 @@ from models.assistant.scene.seen_text import SceneReading
 from models.assistant.small_memory import seen_entries
 from models.assistant.small_model import SmallModel
 from models.assistant.small_state import SmallAssistantState, moment_of, stored_row
-from models.assistant.talk.checking import is_supported
+from models.assistant.talk.checking import is_supported, tells_more
 from models.assistant.talk.replies import reply
 from models.assistant.talk.scene_view import SceneView
 from models.assistant.text_reading import SceneReader
@@ -235,12 +235,13 @@ class SmallAssistant:
         return AssistantAnswer(iter([like]), moments, 0, lambda: said.confidence, language=language)
 
     def _generated(
-        self, state: SmallAssistantState, text: str, view: SceneView, otherwise: str
+        self, state: SmallAssistantState, text: str, view: SceneView, told: str
     ) -> AssistantAnswer:
-        """Return what the language model says, or, if the log does not hold that, `otherwise`."""
+        """Return `told`, and what the language model says if that is in the log and tells more."""
 
         def revise(written: str) -> str:
-            return written if is_supported(written, text, view) else otherwise
+            more = is_supported(written, text, view) and tells_more(written, text, told)
+            return f"{told} {written}" if more else told
 
         made = self.model.answer(
             state.memory, text, now=view.now, scope=read_question(text).scope, revise=revise

@@ -36,3 +36,9 @@ def is_supported(text: str, question: str, view: SceneView) -> bool:
         and set(TIME.findall(text)) <= {format_time(scene.time) for scene in scenes}
         and set(people) <= counts
     )
+
+
+def tells_more(text: str, *told: str) -> bool:
+    """Return whether `text` has words about the scene that none of `told` has."""
+    known = PLAIN.union(*(WORD.findall(each.lower()) for each in told))
+    return not set(WORD.findall(text.lower())) <= known

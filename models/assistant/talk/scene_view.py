@@ -203,8 +203,7 @@ def _likeliest(entry: LoggedEntry, columns: Sequence[int], least: float) -> list
 class SceneAnswer:
     """A sentence, the rows of the entries that it is based on, and how sure it is, if known.
 
-    If it is `open`, no rule knows an answer: a language model may say something in its place that
-    `talk.checking` lets pass.
+    If it is `open`, a language model may add something that `talk.checking` lets pass.
     """
 
     text: str

@@ -12,7 +12,7 @@ from models.assistant.interface import NOTHING_YET, Exchange
 from models.assistant.scene.query_parsing import parse_query
 from models.assistant.scene.scene_entry import SceneEntry
 from models.assistant.scene.scene_log import LoggedEntry
-from models.assistant.talk.checking import is_supported
+from models.assistant.talk.checking import is_supported, tells_more
 from models.assistant.talk.replies import reply
 from models.assistant.talk.scene_view import SceneView
 from models.assistant.understanding.kinds import TextKind
@@ -267,6 +267,12 @@ def test_a_generated_answer_is_checked_against_the_log() -> None:
     assert not is_supported("There were 3 dogs.", "tell me about the dog", view)
     assert not is_supported("", "tell me about the dog", view)
     assert not is_supported("\ufffd\ufffd dog", "tell me about the dog", view)
+
+
+def test_a_generated_answer_is_added_only_if_it_tells_more() -> None:
+    asked, told = "Tell me about the dog.", "I saw a brown dog on the left."
+    assert not tells_more("The dog is a brown dog.", asked, told)
+    assert tells_more("The dog was there before two people.", asked, told)
 
 
 FARM = (entry(0, "cup"), entry(8, "horse"), entry(16, "lamp"), entry(24, "bird", 0.9))

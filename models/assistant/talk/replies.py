@@ -19,6 +19,7 @@ from models.assistant.talk import (
     time_answers,
 )
 from models.assistant.talk.scene_view import (
+    UNNAMED,
     SceneAnswer,
     SceneView,
     closest,
@@ -129,7 +130,7 @@ def _meant(view: SceneView, form: Form) -> dict[QueryTerm, tuple[QueryTerm, str]
     ]
     entry = doubtful(view) if form.wanted in OF_THE_PAST and len(missing) == 1 else None
     if entry is not None:
-        other = QueryTerm(entry.main, find_name_ids(entry.main))
+        other = QueryTerm(UNNAMED, find_name_ids(entry.main))
         instead[missing[0]] = other, main_thing(entry)
     return instead
 

@@ -55,7 +55,7 @@ def detector(*things: tuple[int, int, int, int, int], score: float = 0.9) -> Obj
 
 
 def blank(height: int, width: int) -> Tensor:
-    return torch.zeros(3, height, width, dtype=torch.uint8)
+    return torch.zeros(height, width, 3, dtype=torch.uint8).permute(2, 0, 1)
 
 
 def test_there_is_a_center_for_each_cell() -> None:

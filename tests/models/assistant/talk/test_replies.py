@@ -318,12 +318,12 @@ def test_what_has_no_name_may_be_the_one_thing_of_its_kind(text: str, expected: 
         (
             "When did you last see the quokka?",
             "I do not know quokkas by sight. If you mean something that may be a ball: "
-            "I last saw a ball at 0:08.",
+            "I last saw it at 0:08.",
         ),
         (
             "What came first, the cup or the cherry?",
             "I do not know cherries by sight. If you mean something that may be a ball: "
-            "The cup came first, at 0:00; the ball was there at 0:08.",
+            "The cup came first, at 0:00; that was there at 0:08.",
         ),
         (
             "What came first, the cherry or the quokka?",
@@ -337,8 +337,7 @@ def test_what_was_not_recognized_may_be_the_one_thing_in_doubt(text: str, expect
     assert answer(text, log) == expected
     unnamed = (entry(0, "cup"), entry(8, "something"), entry(16, "lamp"))
     meant = "something that I have no name for"
-    told = expected.replace("something that may be a ball", meant).replace("a ball", "it")
-    assert answer(text, unnamed) == told.replace("the ball", "that")
+    assert answer(text, unnamed) == expected.replace("something that may be a ball", meant)
     two = (*log, entry(24, "bowl", 0.2), entry(32, "lamp"))
     assert "If you mean" not in answer(text, two)
 

@@ -37,6 +37,8 @@ from models.vision.class_names import NAMES
 from tests.bench import blind_set
 from tests.bench.packed_chat import packed_chat
 from web.cli.output_file import open_output
+from web.config import read_settings
+from web.loading.engines import stored_engines
 
 Line = blind_set.Line
 DIGITS = {
@@ -264,7 +266,9 @@ def run(options: argparse.Namespace) -> AnswerTally:
     """Return the score of what the command line asks for."""
     torch.set_num_threads(options.threads)
     chat = packed_chat(options.weights)
-    model = SmallModel(chat, CachedPerception(perception.load(options.weights)))
+    with stored_engines(read_settings()) as load_engine:
+        seeing = perception.load(options.weights, load_engine)
+    model = SmallModel(chat, CachedPerception(seeing))
     score = AnswerTally(
         show=options.show, generated=options.generated, scoped=options.scope == "on"
     )

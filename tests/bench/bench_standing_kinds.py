@@ -42,7 +42,7 @@ from models.vision.text import reader
 from tests.bench import bench_body, blind_set
 from tests.bench.bench_standing import views
 from tests.bench.bench_text import SIGNS, WITH_TEXT
-from tests.bench.notice_detectors import in_a_row, scored, watched
+from tests.bench.notice_detectors import NoticeDetector, in_a_row, scored, watched
 from tests.models.vision.text.signs import View, photograph
 from web.config import read_settings
 from web.loading.engines import stored_engines
@@ -81,7 +81,8 @@ def seen(
 def counts(load_engine: EngineLoader, half: int) -> tuple[list[LabeledPicture], list[Target]]:
     """Return pictures of one, two and three things, and requests for two and three of each."""
     model = perception.load(read_settings().weights, load_engine)
-    pictures, asked = [], {}
+    pictures: list[LabeledPicture] = []
+    asked: dict[str, Target] = {}
     for line, pixels in photographs(half):
         columns = find_name_ids(line["objects"][0][0])
         if line["people"] != 0 or len(line["objects"]) > 1 or not columns <= COUNTABLE:
@@ -167,7 +168,7 @@ def texts(half: int) -> tuple[list[LabeledPicture], list[Target]]:
     return pictures, asked
 
 
-def read_now_and_then(standing: RequestTracker) -> Callable[..., Notices]:
+def read_now_and_then(standing: RequestTracker) -> NoticeDetector:
     """Return the detector of the service for text: every `READ_EVERY`th look is read."""
 
     def detect(observations: Sequence[Observation], target: Target) -> Notices:
@@ -207,7 +208,7 @@ def main() -> None:
                 pictures, asked = {"counts": counts, "hands": hands}[kind](load_engine, given.half)
             tried = trials(compose(pictures, given.timelines, seed=1), asked)
             tracker = RequestTracker(reads=True)
-            ways = (
+            ways: dict[str, NoticeDetector] = (
                 {
                     "each reading": first_reading,
                     "two to be gone": read_now_and_then(tracker),

@@ -17,6 +17,7 @@ from web.access.auth import Caller, ClientSecret
 from web.cluster.carrier import Carrier
 from web.cluster.keepers import Keepers
 from web.cluster.membership import Membership
+from web.cluster.models.pool import WorkerPool
 from web.cluster.moving import end_here, fetched, hand_over
 from web.cluster.proxy.http_proxy import HttpProxy
 from web.cluster.proxy.owners import Owners
@@ -35,11 +36,17 @@ LEAVE_TIMEOUT = 1.5  # seconds to hand over all sessions
 class Edge:
     """What the service does in a cluster beside serving its own sessions.
 
-    Memories of its sessions are in `folder`; `worker` reads and writes them.
+    Memories of its sessions are in `folder`; `worker` reads and writes them. What of its models
+    others compute is computed by `workers`.
     """
 
     def __init__(
-        self, context: ServiceContext, membership: Membership, folder: Path, worker: Worker
+        self,
+        context: ServiceContext,
+        membership: Membership,
+        folder: Path,
+        worker: Worker,
+        workers: WorkerPool | None = None,
     ) -> None:
         self.context = replace(context, cluster=self)
         self.membership = membership
@@ -53,6 +60,7 @@ class Edge:
             per_second=context.settings.cluster_lookups,
         )
         self.worker = worker
+        self.workers = workers
         self.id = membership.id
         self._folder = folder
         self._carriers: dict[str, Carrier] = {}
@@ -133,6 +141,7 @@ class Edge:
             "edge": self.membership.id,
             "registry": self.membership.reachable,
             "edges": [self.membership.url, *(each.url for each in others)],
+            **({} if self.workers is None else {"workers": self.workers.ready}),
         }
 
     async def url_of(self, session: str) -> str | None:

@@ -4,11 +4,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 
 from media.worker import Worker
 from web.cluster.actors import ActorClient, find_registry, join, node_address, start_keeper
 from web.cluster.edge import Edge
 from web.cluster.membership import Membership
+from web.cluster.models.actors import RayFinder, find_manager
+from web.cluster.models.loading import loader, with_workers
+from web.cluster.models.manager import WorkerNeeds
+from web.cluster.models.pool import WorkerPool
+from web.cluster.models.scaling import Scaling
 from web.cluster.shared_access import SharedAccess
 from web.config import Settings
 from web.context import ServiceContext
@@ -33,12 +40,19 @@ async def joined(
     try:
         membership = await loop.run_in_executor(None, _join, context, listening)
         with temporary_folder(settings.memory_folder) as folder:
-            edge = Edge(context, membership, folder, worker)
+            pool = await loop.run_in_executor(None, _workers, context, worker)
+            if pool is not None:
+                await pool.update()
+                services = with_workers(context.models.services, settings, pool)
+                context = replace(context, models=replace(context.models, services=services))
+            edge = Edge(context, membership, folder, worker, pool)
             await membership.report()
             running = [
                 context.tasks.create_task(membership.run(), name="report to the cluster"),
                 context.tasks.create_task(edge.run(), name="have sessions kept"),
             ]
+            if pool is not None:
+                running.append(context.tasks.create_task(pool.run(), name="follow workers"))
             logger.info("edge %s of the cluster at %s", membership.id, settings.cluster)
             try:
                 yield edge.context
@@ -67,6 +81,26 @@ def _join(context: ServiceContext, listening: tuple[str, int]) -> Membership:
         clock=context.clock,
         interval=settings.cluster_timeout / REPORTS,
         access=SharedAccess(context.doorkeeper.rates.used, context.doorkeeper.keys.revoked),
+    )
+
+
+def _workers(context: ServiceContext, worker: Worker) -> WorkerPool | None:
+    """Return the workers that compute for this edge, None if none shall."""
+    settings = context.settings
+    if not settings.cluster_models:
+        return None
+    scaling = Scaling(settings.cluster_workers, settings.cluster_max_workers, settings.cluster_wait)
+    needs = WorkerNeeds(
+        load=loader(settings),
+        cpus=settings.cluster_worker_cpus,
+        gpus=settings.cluster_worker_gpus,
+    )
+    manager = ActorClient(partial(find_manager, scaling, needs), "the manager of workers")
+    return WorkerPool(
+        RayFinder(manager, worker),
+        context.clock,
+        timeout=settings.cluster_timeout,
+        interval=settings.cluster_timeout / REPORTS,
     )
 
 

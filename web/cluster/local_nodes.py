@@ -18,11 +18,15 @@ STARTED = "Ray runtime started"
 
 @dataclass(frozen=True, slots=True)
 class LocalNode:
-    """A node at `address`, in the cluster `cluster`; `process` waits for its parts."""
+    """A node at `address`, in the cluster `cluster`; `process` waits for its parts.
+
+    `inside` comes before commands that run where the node does.
+    """
 
     address: str
     cluster: str
     process: "subprocess.Popen[str]"
+    inside: tuple[str, ...] = ()
 
     def kill(self) -> None:
         """End the node as a power cut would."""
@@ -47,14 +51,8 @@ def local_nodes(count: int, *, port: int, folder: Path) -> Iterator[list[LocalNo
         nodes = []
         for number in range(count):
             address = f"127.0.0.{number + 2}"
-            role = (
-                ("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
-                if number == 0
-                else (f"--address={cluster}",)
-            )
-            node = LocalNode(address, cluster, _start(address, role))
+            node = start_node(address, cluster, folder if number == 0 else None)
             stack.callback(node.kill)  # in order, it would take seconds
-            _wait_started(node)
             nodes.append(node)
         yield nodes
 
@@ -64,16 +62,30 @@ def ray_environment() -> dict[str, str]:
     return {"RAY_AUTH_MODE": "disabled", **os.environ}  # noqa: TID251 - of other processes
 
 
-def _start(address: str, role: Sequence[str]) -> "subprocess.Popen[str]":
+def start_node(
+    address: str, cluster: str, head_folder: Path | None, inside: Sequence[str] = ()
+) -> LocalNode:
+    """Start a node at `address` of the cluster at `cluster`; with a folder it is its head.
+
+    Its command comes after `inside`, which may put it elsewhere.
+
+    Raises:
+        ClusterUsageError: it does not start.
+    """
+    role: Sequence[str] = (f"--address={cluster}",)
+    if head_folder is not None:
+        port = cluster.rpartition(":")[2]
+        folder = f"--temp-dir={head_folder}"
+        role = ("--head", f"--port={port}", "--include-dashboard=false", folder)
     command = [
-        *(sys.executable, "-m", "ray.scripts.scripts", "start", *role),
+        *(*inside, sys.executable, "-m", "ray.scripts.scripts", "start", *role),
         f"--node-ip-address={address}",
         f"--num-cpus={CORES}",
         f"--object-store-memory={OBJECT_STORE}",
         "--disable-usage-stats",
         "--block",
     ]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -81,6 +93,13 @@ def _start(address: str, role: Sequence[str]) -> "subprocess.Popen[str]":
         env=ray_environment(),
         start_new_session=True,  # Ctrl-C ends the services first, and then the nodes
     )
+    node = LocalNode(address, cluster, process, tuple(inside))
+    try:
+        _wait_started(node)
+    except BaseException:
+        node.kill()
+        raise
+    return node
 
 
 def _wait_started(node: LocalNode) -> None:

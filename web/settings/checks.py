@@ -151,3 +151,14 @@ def header_value(key: SecretStr) -> SecretStr:
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_commas)]
+
+
+WORKER_MODELS = ("recognition", "generation")  # that workers of a cluster can compute
+
+
+def worker_models(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `names` if workers of a cluster can compute these models."""
+    for name in names:
+        if name not in WORKER_MODELS:
+            raise ValueError(f"{name!r} is none of {', '.join(WORKER_MODELS)}")
+    return names

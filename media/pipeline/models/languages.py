@@ -112,6 +112,10 @@ class LanguageServers:
         self._translators: dict[str, TranslationServer] = {}
         self._detector: ModelServer[None, Samples, DetectedLanguage] | None = None
 
+    def with_english(self, english: Hearing) -> "LanguageServers":
+        """Return these servers, but for English."""
+        return LanguageServers(english, self.other, self._serve)
+
     def prepare(self) -> None:
         """Let the model of other languages be loaded beside everything else."""
         self.other.start()

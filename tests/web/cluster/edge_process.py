@@ -11,9 +11,11 @@ import socket
 import sys
 from pathlib import Path
 
+from tests.web.cluster.models.scripted_worker import counting_servers
 from tests.web.cluster.slow_assistant import SlowAssistant
 from tests.web.served import scripted_models
 from web.app import create_app
+from web.cluster import joining
 from web.config import Settings
 from web.log_lines import log_handler
 from web.serve import bound_socket
@@ -31,6 +33,7 @@ def main() -> None:
     import logging
 
     logging.basicConfig(level="INFO", handlers=[log_handler("text")])
+    joining.loader = lambda settings: counting_servers
     options = json.loads(sys.stdin.readline())
     assistant = SlowAssistant(Path(options.pop("held")))
     settings = Settings(port=0, busy=0.0, **options)

@@ -12,8 +12,15 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from tests.paths import ROOT
-from web.cluster.local_nodes import LocalNode, local_nodes
+from web.cluster.local_nodes import LocalNode, local_nodes, ray_environment
 
+KILL_ACTOR = """
+import sys
+from web.cluster.actors import find_actor, join
+join(sys.argv[1], sys.argv[2])
+import ray
+ray.kill(find_actor(sys.argv[3]))
+"""
 GRACE = 30.0  # seconds for an edge to end after SIGTERM, on a busy machine
 
 
@@ -24,6 +31,10 @@ class EdgeProcess:
     url: str
     node: LocalNode
     process: "subprocess.Popen[str]"
+
+    @property
+    def http(self) -> str:
+        return self.url
 
     @property
     def ws(self) -> str:
@@ -62,7 +73,7 @@ class ClusterProcesses:
         log = TemporaryFile("w+")  # noqa: SIM115 - until the stack ends
         self.stack.callback(_show, log, number)
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.web.cluster.edge_process"],
+            [*node.inside, sys.executable, "-m", "tests.web.cluster.edge_process"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -82,6 +93,16 @@ class ClusterProcesses:
             log.seek(0)
             raise RuntimeError(f"an edge did not start: {log.read()[-3000:]}")
         return EdgeProcess(url, node, process)
+
+    def kill_actor(self, name: str) -> None:
+        """Kill the process of an actor."""
+        node = self.nodes[0]
+        subprocess.run(
+            [*node.inside, sys.executable, "-c", KILL_ACTOR, node.cluster, node.address, name],
+            cwd=ROOT,
+            env=ray_environment(),
+            check=True,
+        )
 
 
 @contextmanager

@@ -1,0 +1,186 @@
+"""What a cluster of hosts survives: cut cables, dead nodes, slow ones, and restarts under load."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.patience import PATIENCE
+from tests.web.cluster.hosts.conftest import HostCluster
+from tests.web.cluster.hosts.network import CGROUP, slow
+from tests.web.cluster.processes import EdgeProcess
+from tests.web.cluster.test_moving import back, begin, captions, connected, say, texts
+from tests.web.cluster.test_spreading import all_known, counts
+from tests.web.realtime.test_websocket import Client
+from tests.web.served import Served, speech
+from tests.web.signaling.calling import Sound, calling
+from tests.web.signaling.test_resume import PATH, numbers, returning
+
+pytestmark = pytest.mark.slow
+
+CUT = 10.0  # seconds
+ANSWER = "response.output_audio_transcript.delta"
+
+
+def start(hosted: HostCluster, **settings: object) -> list[EdgeProcess]:
+    return [hosted.edge(number, without_key=True, **settings) for number in range(3)]
+
+
+async def until_held(client: Client) -> None:
+    """Ask a question whose answer stops after some words, and read these."""
+    await say(client, "please hold this answer")
+    while "please" not in texts(client, ANSWER):
+        await client.until(ANSWER)
+
+
+async def whole_answer(client: Client) -> str:
+    """Return the answer that takes the place of one that was cut."""
+    cut = (await client.until("response.done"))["response"]
+    assert (cut["status"], cut["status_details"]["reason"]) == ("incomplete", "moved")
+    done = (await client.until("response.done"))["response"]
+    assert done["status"] == "completed"
+    return str(done["output"][0]["content"][0]["transcript"])
+
+
+async def test_a_cut_of_ten_seconds_takes_nothing_from_anybody(hosted: HostCluster) -> None:
+    """One client goes on elsewhere in the middle of an answer, another one waits."""
+    edges = start(hosted)
+    await all_known(edges)
+    async with connected(edges[1]) as patient:
+        await begin(patient)
+        async with connected(edges[1]) as first:
+            session = await begin(first)
+            await until_held(first)
+            hosted.hosts[1].cut()
+            healed = asyncio.get_running_loop().time() + CUT
+            last = back(session, first)
+            first.connection.transport.abort()
+        async with connected(edges[2], last) as second:
+            assert "please hold this answer" in await whole_answer(second)
+            await asyncio.sleep(healed - asyncio.get_running_loop().time())
+            hosted.hosts[1].heal()
+            await all_known(edges)
+            await say(second, "the last question")
+            assert (await second.until("response.done"))["response"]["status"] == "completed"
+            assert sum(await counts(edges)) == 2, "nobody has a copy"
+        await say(patient, "are you there")
+        assert (await patient.until("response.done"))["response"]["status"] == "completed"
+
+
+async def test_a_call_goes_on_at_another_host(hosted: HostCluster) -> None:
+    """A WebRTC client whose host is killed offers anew to another one, at the place of its call."""
+    edges = start(hosted)
+    await all_known(edges)
+    service, other = cast("Served", edges[1]), cast("Served", edges[2])  # they have URLs, too
+    async with calling(service, Sound(2.0), path=PATH) as first:
+        caption = await first.until("eyeline.caption")
+        last, location = first.last, first.location
+        edges[1].kill()
+        async with returning(other, location, last=last) as second:
+            assert (await second.until("eyeline.connection", client="connected"))["waits"] > 0
+            again = await second.until("eyeline.caption", final=True)
+            assert again["start"] >= caption["start"]
+            got = numbers(second.events)
+            assert got == sorted(set(got))
+            assert got[0] > numbers([{"event_id": last}])[0]
+            assert "session.created" not in {event["type"] for event in second.events}
+
+
+async def test_a_slow_host_keeps_its_sessions(hosted: HostCluster) -> None:
+    """An edge with a tenth of a core answers late, and everything; nobody takes its sessions."""
+    if not (CGROUP / "cpu.cfs_quota_us").parent.is_dir():
+        pytest.skip("needs control groups (version 1) for limits of processor time")
+    edges = start(hosted, cluster_timeout=20)
+    await all_known(edges)
+    async with connected(edges[1]) as client:
+        session = await begin(client)
+        with slow(edges[1].process.pid, 0.1):
+            for number in range(3):
+                await say(client, f"question {number}")
+                done = (await client.until("response.done"))["response"]
+                assert f"question {number}" in done["output"][0]["content"][0]["transcript"]
+            assert "WEBVTT" in await captions(edges[0], session)
+        await all_known(edges)
+        assert await counts(edges) == [0, 1, 0]
+
+
+async def test_hosts_that_restart_one_by_one_under_load_lose_nothing(hosted: HostCluster) -> None:
+    """Four clients ask one question after the other, and come back wherever a machine is."""
+    edges = start(hosted)
+    await all_known(edges)
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        clients = [tasks.create_task(converse(edges, n, stop)) for n in range(4)]
+        for number in (1, 2, 0):
+            await loop.run_in_executor(None, edges[number].terminate)
+            again = partial(hosted.edge, number, without_key=True)
+            edges[number] = await loop.run_in_executor(None, again)
+            await all_known(edges)
+        stop.set()
+    assert min(client.result() for client in clients) > 0
+
+
+async def test_a_node_that_is_killed_in_the_middle_of_an_answer(hosted: HostCluster) -> None:
+    edges = start(hosted)
+    await all_known(edges)
+    async with connected(edges[2]) as first:
+        session = await begin(first)
+        await first.append(speech(0.5, loud=False) + speech(1.0) + speech(1.5, loud=False))
+        await first.until("response.done")
+        await until_held(first)
+        edges[2].kill()
+        hosted.nodes[2].kill()
+        await first.ended()
+    async with connected(edges[0], back(session, first)) as second:
+        assert "please hold this answer" in await whole_answer(second)
+    assert "one two" in await captions(edges[1], session)
+
+
+async def converse(edges: Sequence[EdgeProcess], name: int, stop: asyncio.Event) -> int:
+    """Ask questions until `stop`, and return how many; each is answered, and no event comes twice.
+
+    A connection that ends is made anew at the next machine.
+    """
+    events: list[dict[str, Any]] = []
+    asked, at, query = 0, name % 3, "?eyeline=1&resumable=1"
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                async with connected(edges[at], query) as client:
+                    client.events = events
+                    if not events:
+                        await begin(client)
+                    while not (stop.is_set() and asked):
+                        await ask(client, f"question {asked} of {name}")
+                        asked += 1
+                    break
+            except (ConnectionClosed, InvalidStatus, OSError):
+                at = (at + 1) % 3
+                if events:
+                    session = events[0]["session"]["id"]
+                    query = f"?session={session}&last_event_id={events[-1]['event_id']}"
+    got = numbers(events)
+    assert got == sorted(set(got))
+    return asked
+
+
+async def ask(client: Client, text: str) -> None:
+    """Ask a question, again if another answer is still being given, until it is answered."""
+    await say(client, text)
+    refused = False
+    while True:
+        event: dict[str, Any] = json.loads(await client.connection.recv())
+        client.events.append(event)
+        if event["type"] == "error":
+            refused = True
+        elif event["type"] == "response.done":
+            contents = [each for item in event["response"]["output"] for each in item["content"]]
+            if event["response"]["status"] == "completed" and text in contents[0]["transcript"]:
+                return
+            if refused:
+                await client.send("response.create")
+                refused = False

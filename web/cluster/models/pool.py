@@ -111,14 +111,19 @@ class WorkerPool:
                 answer.add_done_callback(lambda done, seat=seat: self._note(seat, done))
 
     @property
+    def seats(self) -> list[Seat]:
+        """The workers that answer."""
+        return [each for each in self._seats.values() if each.ready]
+
+    @property
     def ready(self) -> list[str]:
-        """The names of the workers that answer."""
-        return [name for name, each in self._seats.items() if each.ready]
+        """Their names."""
+        return [each.name for each in self.seats]
 
     def choose(self) -> Seat | None:
         """Return the worker with the fewest calls that wait, None if there is none."""
         return min(
-            [each for each in self._seats.values() if each.ready],
+            self.seats,
             key=lambda each: (len(each.calls), each.load.wait, each.load.busy),
             default=None,
         )

@@ -11,14 +11,17 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
 import httpx
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.web.cluster.conftest import free_port
 from tests.web.cluster.processes import ClusterProcesses, EdgeProcess, cluster_processes
+from tests.web.cluster.test_spreading import all_known
 from web.cluster.actors import ActorClient, find_actor, join
 from web.cluster.directory import Directory, EdgeReport
 from web.cluster.mirror import FilePiece, apply, changes, file_marks
@@ -88,11 +91,37 @@ async def timed(call: Callable[[], Awaitable[object]]) -> str:
 
 
 async def requests(edges: list[EdgeProcess], session: str) -> None:
-    """Print how long a request about a session takes at its edge, and through another."""
+    """Print how long a request about a session takes at its edge, and through another, in turns."""
     async with httpx.AsyncClient(timeout=60) as web:
-        for name, edge in (("at its edge", edges[1]), ("through another", edges[0])):
-            url = f"{edge.url}/sessions/{session}"
-            print(f"a request about a session {name:16s} {await timed(partial(web.get, url))}")
+        for _ in range(3):
+            for name, edge in (("at its edge", edges[1]), ("through another", edges[0])):
+                url = f"{edge.url}/sessions/{session}"
+                print(f"a request about a session {name:16s} {await timed(partial(web.get, url))}")
+
+
+async def admitted(edges: list[EdgeProcess]) -> int:
+    """Return how many sessions can be opened at the first of `edges`, which place them."""
+    async with AsyncExitStack() as stack:
+        for count in range(len(edges) * CAPACITY + 1):
+            url = f"{edges[0].ws}/v1/realtime?eyeline=1"
+            client = await stack.enter_async_context(connect(url, open_timeout=60))
+            try:
+                created = json.loads(await client.recv())["type"] == "session.created"
+            except ConnectionClosed:  # 1013
+                created = False
+            if not created:
+                return count
+    return len(edges) * CAPACITY + 1
+
+
+async def sessions(cluster: ClusterProcesses) -> None:
+    """Print how many sessions one, two and three nodes take, where each may have `CAPACITY`."""
+    for nodes in (1, 2, 3):
+        edges = [cluster.edge(number, sessions=CAPACITY) for number in range(nodes)]
+        await all_known(edges)
+        print(f"{nodes} nodes: {await admitted(edges)} sessions, opened at one of them")
+        for edge in edges:
+            edge.terminate()
 
 
 async def messages(edge: EdgeProcess, name: str) -> str:
@@ -162,6 +191,7 @@ async def move(folder: Path, node: str) -> None:
 
 
 async def real(cluster: ClusterProcesses) -> None:
+    await sessions(cluster)
     edges = [cluster.edge(number) for number in range(3)]
     async with connect(f"{edges[1].ws}/v1/realtime") as client:
         await requests(edges, json.loads(await client.recv())["session"]["id"])

@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,15 @@ from typing import IO
 from tests.paths import ROOT
 from web.cluster.local_nodes import LocalNode, local_nodes, ray_environment
 
-KILL_ACTOR = """
+KILL_ACTORS = """
 import sys
 from web.cluster.actors import find_actor, join
 join(sys.argv[1], sys.argv[2])
 import ray
-ray.kill(find_actor(sys.argv[3]))
+print("ready", flush=True)
+for line in sys.stdin:
+    ray.kill(find_actor(line.strip()))
+    print("killed", flush=True)
 """
 GRACE = 30.0  # seconds for an edge to end after SIGTERM, on a busy machine
 
@@ -94,15 +97,30 @@ class ClusterProcesses:
             raise RuntimeError(f"an edge did not start: {log.read()[-3000:]}")
         return EdgeProcess(url, node, process)
 
-    def kill_actor(self, name: str) -> None:
-        """Kill the process of an actor."""
+    def actor_killer(self) -> Callable[[str], None]:
+        """Return what kills the process of an actor at once, by its name."""
         node = self.nodes[0]
-        subprocess.run(
-            [*node.inside, sys.executable, "-c", KILL_ACTOR, node.cluster, node.address, name],
+        process = subprocess.Popen(
+            [*node.inside, sys.executable, "-c", KILL_ACTORS, node.cluster, node.address],
             cwd=ROOT,
             env=ray_environment(),
-            check=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
+        read, write = process.stdout, process.stdin
+        assert read is not None
+        assert write is not None
+        for end in (read.close, write.close, process.wait, process.kill):
+            self.stack.callback(end)
+        assert read.readline() == "ready\n"
+
+        def kill(name: str) -> None:
+            write.write(f"{name}\n")
+            write.flush()
+            assert read.readline() == "killed\n"
+
+        return kill
 
 
 @contextmanager

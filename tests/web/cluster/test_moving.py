@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -27,7 +28,9 @@ async def connected(
     edge: EdgeProcess, query: str = "?eyeline=1&resumable=1"
 ) -> AsyncIterator[Client]:
     url = f"{edge.ws}/v1/realtime{query}"
-    async with connect(url, max_size=None, open_timeout=PATIENCE) as connection:
+    # Answers to pings are behind events that a test has not read yet.
+    options: dict[str, Any] = {"max_size": None, "open_timeout": PATIENCE, "ping_interval": None}
+    async with connect(url, **options) as connection:
         yield Client(connection)
 
 

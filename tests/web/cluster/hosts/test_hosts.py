@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from tests.web.cluster.test_moving import back, begin, captions, connected, say,
 from tests.web.cluster.test_spreading import all_known, counts
 from tests.web.realtime.test_websocket import Client
 from tests.web.served import Served, speech
-from tests.web.signaling.calling import Sound, calling
+from tests.web.signaling.calling import Sound, alive, calling
 from tests.web.signaling.test_resume import PATH, numbers, returning
 
 pytestmark = pytest.mark.slow
@@ -50,25 +51,28 @@ async def test_a_cut_of_ten_seconds_takes_nothing_from_anybody(hosted: HostClust
     """One client goes on elsewhere in the middle of an answer, another one waits."""
     edges = start(hosted)
     await all_known(edges)
-    async with connected(edges[1]) as patient:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(connected(edges[1]))
+        session = await begin(first)
+        patient = await stack.enter_async_context(connected(edges[1]))
         await begin(patient)
-        async with connected(edges[1]) as first:
-            session = await begin(first)
-            await until_held(first)
-            hosted.hosts[1].cut()
-            healed = asyncio.get_running_loop().time() + CUT
-            last = back(session, first)
-            first.connection.transport.abort()
-        async with connected(edges[2], last) as second:
-            assert "please hold this answer" in await whole_answer(second)
-            await asyncio.sleep(healed - asyncio.get_running_loop().time())
-            hosted.hosts[1].heal()
-            await all_known(edges)
-            await say(second, "the last question")
-            assert (await second.until("response.done"))["response"]["status"] == "completed"
-            assert sum(await counts(edges)) == 2, "nobody has a copy"
+        await until_held(first)
+        hosted.hosts[1].cut()
+        healed = asyncio.get_running_loop().time() + CUT
+        last = back(session, first)
+        first.connection.transport.abort()
+        second = await stack.enter_async_context(connected(edges[2], last))
+        assert "please hold this answer" in await whole_answer(second)
+        await asyncio.sleep(healed - asyncio.get_running_loop().time())
+        hosted.hosts[1].heal()
+        await all_known(edges)
+        await say(second, "the last question")
+        assert (await second.until("response.done"))["response"]["status"] == "completed"
         await say(patient, "are you there")
         assert (await patient.until("response.done"))["response"]["status"] == "completed"
+        async with asyncio.timeout(PATIENCE):
+            while sum([await alive(cast("Served", edge)) for edge in edges]) != 2:
+                pass  # until the host that was cut off has ended its copy
 
 
 async def test_a_call_goes_on_at_another_host(hosted: HostCluster) -> None:

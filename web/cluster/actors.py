@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 NAMESPACE = "eyeline"
 REGISTRY = "registry"
 START_TIMEOUT = 180.0  # seconds for an actor's process to start, on a busy machine
+ON_HEAD = {"node:__internal_head__": 0.001}  # a resource that only the head of a cluster has
 CALL_TIMEOUT = 2.0  # seconds for an actor to answer, a second of which Ray may take to restart it
 
 
@@ -78,7 +79,10 @@ class ActorClient:
 
 
 def find_registry(timeout: float, patience: float) -> Any:
-    """Return the registry, on the head's machine if possible; the first edge starts it."""
+    """Return the registry, on the head's machine, without which Ray ends; the first edge starts it.
+
+    A machine that is cut off does not take it away from the others.
+    """
     import ray
 
     from web.cluster.registry import Registry
@@ -90,6 +94,7 @@ def find_registry(timeout: float, patience: float) -> Any:
         "max_restarts": -1,
         "max_task_retries": 1,
         "num_cpus": 0,
+        "resources": ON_HEAD,
     }
     return _started(ray.remote(Registry).options(**options).remote(timeout, patience))
 

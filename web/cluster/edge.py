@@ -23,6 +23,7 @@ from web.cluster.proxy.http_proxy import HttpProxy
 from web.cluster.proxy.owners import Owners
 from web.cluster.proxy.secret_exchange import SecretExchange
 from web.context import ServiceContext
+from web.problems import ProblemError
 from web.realtime.carrying import go_on
 from web.realtime.resumable_session import ResumableSession
 from web.sessions.record import SessionRecord
@@ -30,6 +31,7 @@ from web.sessions.record import SessionRecord
 logger = logging.getLogger(__name__)
 
 KEEP_INTERVAL = 0.5  # seconds between two looks at what has changed of a session
+RETRY_AFTER = 2  # seconds
 LEAVE_TIMEOUT = 1.5  # seconds to hand over all sessions
 
 
@@ -148,6 +150,9 @@ class Edge:
         """Return the URL of the edge that has `session`, None if it is this one, or none.
 
         A session whose edge is gone goes on here.
+
+        Raises:
+            ProblemError: nobody can say where it is at the moment.
         """
         if self.has(session):
             return None
@@ -158,6 +163,8 @@ class Edge:
             if self.has(session):
                 return None
             location = await self.membership.claim(session)
+            if location is None and not self.membership.reachable:
+                raise _unknown_where(session)
             if location is None or location.url == self.membership.url:
                 return None
             if location.url is None:
@@ -219,6 +226,16 @@ class Edge:
         if record is not None and isinstance(record.live, ResumableSession):
             logger.warning("session %s goes on at an edge that could not reach this one", session)
             self.context.tasks.create_task(end_here(record.live), name="end here")
+
+
+def _unknown_where(session: str) -> ProblemError:
+    return ProblemError(
+        503,
+        f"this machine cannot ask the others for session {session[:80]!r}: try again in "
+        f"{RETRY_AFTER} s",
+        code="cluster_unreachable",
+        headers={"Retry-After": str(RETRY_AFTER)},
+    )
 
 
 def edge_of(service: FastAPI) -> Edge:

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from media.worker import Worker
-from web.cluster.actors import ActorClient, find_actor
+from web.cluster.actors import ON_HEAD, ActorClient, find_actor
 from web.cluster.errors import ClusterError
 from web.cluster.models.manager import WORKER, ModelManager, WorkerNeeds
 from web.cluster.models.messages import StepCall, WorkerLoad, WorkerLostError
@@ -129,6 +129,7 @@ def find_manager(scaling: Scaling, needs: WorkerNeeds) -> Any:
         "max_restarts": -1,
         "max_task_retries": 1,
         "num_cpus": 0,
+        "resources": ON_HEAD,
     }
     return ray.remote(ModelManager).options(**options).remote(RayWorkers, scaling, needs)
 

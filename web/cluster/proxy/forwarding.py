@@ -43,10 +43,12 @@ class Forwarding:
             body, receive = await read_body(receive)
             session = session_in_chat(body)
         rest: Receive | None = receive
-        if not was_forwarded(scope):
-            rest = await _pass_on(edge, session, scope, receive, send)
-        elif session is not None and not await edge.has_soon(session):
-            problem = ProblemError(MISDIRECTED, f"this machine does not have session {session}")
+        try:
+            if not was_forwarded(scope):
+                rest = await _pass_on(edge, session, scope, receive, send)
+            elif session is not None and not await edge.has_soon(session):
+                raise ProblemError(MISDIRECTED, f"this machine does not have session {session}")
+        except ProblemError as problem:
             await refuse(problem, scope, receive, send)
             return
         if rest is not None:

@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 from web.cluster.proxy import forwarding
 from web.cluster.proxy.forwarding import Forwarding
 from web.cluster.proxy.http_proxy import EdgeUnreachableError, MisdirectedError
+from web.problems import ProblemError
 
 SESSION = "sess_0123456789abcdef"
 
@@ -21,7 +22,7 @@ class ScriptedEdge:
 
     id = "edge-1"
 
-    def __init__(self, urls: list[str | None], ends: list[Exception | None]) -> None:
+    def __init__(self, urls: list[str | ProblemError | None], ends: list[Exception | None]) -> None:
         self.urls, self.ends = urls, ends
         self.passed: list[tuple[str, bytes]] = []
         self.here = False
@@ -30,7 +31,10 @@ class ScriptedEdge:
         self.owners = SimpleNamespace(forget=self.forgotten.append)
 
     async def url_of(self, session: str) -> str | None:
-        return self.urls.pop(0)
+        url = self.urls.pop(0)
+        if isinstance(url, ProblemError):
+            raise url
+        return url
 
     async def has_soon(self, session: str) -> bool:
         return self.here
@@ -83,6 +87,13 @@ async def test_a_request_finds_its_session_at_the_next_edge_with_its_whole_body(
     assert edge.forgotten == [SESSION]
     edge = ScriptedEdge(["http://a", None], [error])
     assert await answered(edge, monkeypatch) == [{"type": "here", "body": b"abc"}]
+
+
+async def test_a_session_of_which_nobody_can_say_where_it_is_may_be_there_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    edge = ScriptedEdge([ProblemError(503, "nobody knows")], [])
+    assert (await answered(edge, monkeypatch))[0]["status"] == 503
 
 
 async def test_a_request_that_was_passed_on_is_refused_where_its_session_is_not(

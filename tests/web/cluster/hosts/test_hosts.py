@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, cast
@@ -15,7 +15,7 @@ from tests.web.cluster.hosts.conftest import HostCluster
 from tests.web.cluster.hosts.network import CGROUP, slow
 from tests.web.cluster.processes import EdgeProcess
 from tests.web.cluster.test_moving import back, begin, captions, connected, say, texts
-from tests.web.cluster.test_spreading import all_known, counts
+from tests.web.cluster.test_spreading import all_known
 from tests.web.realtime.test_websocket import Client
 from tests.web.served import Served, speech
 from tests.web.signaling.calling import Sound, alive, calling
@@ -94,22 +94,15 @@ async def test_a_call_goes_on_at_another_host(hosted: HostCluster) -> None:
             assert "session.created" not in {event["type"] for event in second.events}
 
 
-async def test_a_slow_host_keeps_its_sessions(hosted: HostCluster) -> None:
-    """An edge with a tenth of a core answers late, and everything; nobody takes its sessions."""
-    if not (CGROUP / "cpu.cfs_quota_us").parent.is_dir():
+async def test_a_slow_host_answers_all_that_it_is_asked(hosted: HostCluster) -> None:
+    """An edge with a tenth of a core is late; if it is too late, its session goes on elsewhere."""
+    if not CGROUP.is_dir():
         pytest.skip("needs control groups (version 1) for limits of processor time")
-    edges = start(hosted, cluster_timeout=20)
+    edges = start(hosted)
     await all_known(edges)
-    async with connected(edges[1]) as client:
-        session = await begin(client)
-        with slow(edges[1].process.pid, 0.1):
-            for number in range(3):
-                await say(client, f"question {number}")
-                done = (await client.until("response.done"))["response"]
-                assert f"question {number}" in done["output"][0]["content"][0]["transcript"]
-            assert "WEBVTT" in await captions(edges[0], session)
-        await all_known(edges)
-        assert await counts(edges) == [0, 1, 0]
+    with slow(edges[1].process.pid, 0.1):
+        assert await converse(edges, 1, lambda asked: asked == 5) == 5
+    await all_known(edges)
 
 
 async def test_hosts_that_restart_one_by_one_under_load_lose_nothing(hosted: HostCluster) -> None:
@@ -118,7 +111,8 @@ async def test_hosts_that_restart_one_by_one_under_load_lose_nothing(hosted: Hos
     await all_known(edges)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        clients = [tasks.create_task(converse(edges, n, stop)) for n in range(4)]
+        enough = partial(_enough, stop)
+        clients = [tasks.create_task(converse(edges, n, enough)) for n in range(4)]
         for number in (1, 2, 0):
             await loop.run_in_executor(None, edges[number].terminate)
             again = partial(hosted.edge, number, without_key=True)
@@ -144,8 +138,12 @@ async def test_a_node_that_is_killed_in_the_middle_of_an_answer(hosted: HostClus
     assert "one two" in await captions(edges[1], session)
 
 
-async def converse(edges: Sequence[EdgeProcess], name: int, stop: asyncio.Event) -> int:
-    """Ask questions until `stop`, and return how many; each is answered, and no event comes twice.
+def _enough(stop: asyncio.Event, asked: int) -> bool:
+    return stop.is_set() and asked > 0
+
+
+async def converse(edges: Sequence[EdgeProcess], name: int, enough: Callable[[int], bool]) -> int:
+    """Ask until there are enough, and return how many; each is answered, and no event comes twice.
 
     A connection that ends is made anew at the next machine.
     """
@@ -158,7 +156,7 @@ async def converse(edges: Sequence[EdgeProcess], name: int, stop: asyncio.Event)
                     client.events = events
                     if not events:
                         await begin(client)
-                    while not (stop.is_set() and asked):
+                    while not enough(asked):
                         await ask(client, f"question {asked} of {name}")
                         asked += 1
                     break

@@ -45,10 +45,10 @@ class Keeps:
     """Its output is the size of a chunk; the state may be large."""
 
     def __init__(self, state: int = 0) -> None:
-        self._state = state
+        self._state = np.random.default_rng(0).bytes(state)
 
     def init_state(self) -> Any:
-        return np.random.default_rng(0).bytes(self._state)
+        return self._state
 
     def step(self, state: Any, chunk: Any) -> tuple[Any, Sequence[int]]:
         return state, [getattr(chunk, "nbytes", 8)]
@@ -91,8 +91,9 @@ async def overhead(pool: WorkerPool, device: Device) -> None:
 async def moves(pool: WorkerPool, seats: Sequence[Seat]) -> None:
     """Print how fast a state leaves a worker, and reaches another one, beside a copy in memory."""
     call = StepCall("large", "s", 0, (1,), Urgency.ANSWER, 60.0, 0.0)
+    data = np.random.default_rng(0).bytes(STATE)
     began = time.perf_counter()
-    data = pickle.loads(pickle.dumps(np.random.default_rng(0).bytes(STATE), protocol=5))
+    data = pickle.loads(pickle.dumps(data, protocol=5))
     rates = {"copied in memory": len(data) / (time.perf_counter() - began) / 2**20}
     for number in range(3):
         began = time.perf_counter()

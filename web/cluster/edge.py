@@ -65,6 +65,7 @@ class Edge:
         self.workers = workers
         self.id = membership.id
         self._folder = folder
+        self._leaving = False
         self._carriers: dict[str, Carrier] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         membership.on_moved = self._moved
@@ -126,6 +127,7 @@ class Edge:
 
     async def leave(self) -> None:
         """Let other edges go on with the sessions, and leave the cluster."""
+        self._leaving = True
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT), asyncio.TaskGroup() as tasks:
                 for session, carrier in list(self._carriers.items()):
@@ -162,9 +164,12 @@ class Edge:
         async with self._locks.setdefault(session, asyncio.Lock()):
             if self.has(session):
                 return None
-            location = await self.membership.claim(session)
+            asking = self.membership.locate if self._leaving else self.membership.claim
+            location = await asking(session)
             if location is None and not self.membership.reachable:
                 raise _unknown_where(session)
+            if self._leaving and location is not None and location.url is None:
+                raise _unknown_where(session)  # another edge takes it
             if location is None or location.url == self.membership.url:
                 return None
             if location.url is None:
@@ -225,6 +230,7 @@ class Edge:
         record = self.context.sessions.find(session, Caller())
         if record is not None and isinstance(record.live, ResumableSession):
             logger.warning("session %s goes on at an edge that could not reach this one", session)
+            self.context.sessions.forget(record)
             self.context.tasks.create_task(end_here(record.live), name="end here")
 
 

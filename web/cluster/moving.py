@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 async def hand_over(carrier: Carrier, membership: Membership) -> None:
     """Let another edge take a session, which says nothing to its client here any more.
 
-    The client's connection ends, and it comes back to another edge.
+    The client's connection ends, and it comes back to another edge. Here the session is not known
+    from then on, so that nobody is told that it is over.
     """
     session = carrier.record.live
     if not isinstance(session, ResumableSession):
@@ -28,6 +29,7 @@ async def hand_over(carrier: Carrier, membership: Membership) -> None:
     await session.delivery.end()
     await carrier.sync()
     await membership.release(carrier.record.id)
+    membership.sessions.forget(carrier.record)
     await session.move_away()
 
 

@@ -94,6 +94,10 @@ class Sessions:
             self._audit.session(record.opener, "end", outcome, session=record.id)
         await record.end(self._clock.now())
 
+    def forget(self, record: SessionRecord) -> None:
+        """Forget a session that goes on in another process; here it counts until it ends."""
+        self._sessions.pop(record.id, None)
+
     def get(self, id: str, caller: Caller) -> SessionRecord:
         """Return session `id`.
 

@@ -36,6 +36,17 @@ async def test_a_session_counts_until_its_end_and_only_once() -> None:
     assert sessions.free == 1
 
 
+async def test_a_session_that_goes_on_elsewhere_is_not_known_and_counts_until_its_end() -> None:
+    sessions = Sessions(2, ReplayClock(), retention=60)
+    record = sessions.start("websocket", Caller())
+    sessions.forget(record)
+    assert sessions.find(record.id, Caller()) is None
+    assert sessions.free == 1
+    await sessions.end(record)
+    assert sessions.free == 2
+    assert sessions.find(record.id, Caller()) is None, "others have it, and it is not over"
+
+
 async def test_no_session_starts_while_speech_waits_for_the_processor() -> None:
     waits = [0.9]
     sessions = Sessions(9, ReplayClock(), retention=60, load=Load(lambda _: waits[-1], 1.0))

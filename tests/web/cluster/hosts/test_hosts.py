@@ -24,11 +24,12 @@ from tests.web.signaling.test_resume import PATH, numbers, returning
 pytestmark = pytest.mark.slow
 
 CUT = 10.0  # seconds
+ALL_COME: dict[str, object] = {"without_key": True, "requests": 0}
 ANSWER = "response.output_audio_transcript.delta"
 
 
 def start(hosted: HostCluster, **settings: object) -> list[EdgeProcess]:
-    return [hosted.edge(number, without_key=True, **settings) for number in range(3)]
+    return [hosted.edge(number, **ALL_COME, **settings) for number in range(3)]
 
 
 async def until_held(client: Client) -> None:
@@ -115,7 +116,7 @@ async def test_hosts_that_restart_one_by_one_under_load_lose_nothing(hosted: Hos
         clients = [tasks.create_task(converse(edges, n, enough)) for n in range(4)]
         for number in (1, 2, 0):
             await loop.run_in_executor(None, edges[number].terminate)
-            again = partial(hosted.edge, number, without_key=True)
+            again = partial(hosted.edge, number, **ALL_COME)
             edges[number] = await loop.run_in_executor(None, again)
             await all_known(edges)
         stop.set()
@@ -161,6 +162,7 @@ async def converse(edges: Sequence[EdgeProcess], name: int, enough: Callable[[in
                         asked += 1
                     break
             except (ConnectionClosed, InvalidStatus, OSError):
+                await asyncio.sleep(0.1)
                 at = (at + 1) % 3
                 if events:
                     session = events[0]["session"]["id"]

@@ -84,8 +84,11 @@ class ClusterEdge(Protocol):
     async def remove(self, record: SessionRecord) -> None:
         """Let them keep nothing of a session that ended here."""
 
-    async def keep(self, record: SessionRecord, event: int) -> None:
-        """Let another machine keep what a session needs to go on there, before `event` is sent."""
+    async def keep(self, record: SessionRecord, event: int) -> bool:
+        """Let another machine keep what a session needs to go on there, before `event` is sent.
+
+        Return False if it must not be sent: this machine ends, and no other has the session.
+        """
 
     def memory_folder(self, record: SessionRecord) -> Path:
         """Return where the memory of a session is."""

@@ -107,11 +107,16 @@ class Edge:
         if self.context.settings.recordings is None:
             await self.worker.run(rmtree, self.memory_folder(record), ignore_errors=True)
 
-    async def keep(self, record: SessionRecord, event: int) -> None:
-        """Let another machine keep what a session needs to go on there, before `event` is sent."""
+    async def keep(self, record: SessionRecord, event: int) -> bool:
+        """Let another machine keep what a session needs to go on there, before `event` is sent.
+
+        Return False if the session is not handed over, as it had not begun when this edge left: its
+        client opens another one elsewhere.
+        """
         carrier = self._carriers.get(record.id)
         if carrier is not None and not carrier.has_event(event):
             await carrier.keep()
+        return carrier is not None or not self._leaving
 
     async def share_secret(self, secret: ClientSecret) -> None:
         """Let every edge accept `secret`."""
@@ -126,8 +131,9 @@ class Edge:
         await self.membership.report()
 
     async def leave(self) -> None:
-        """Let other edges go on with the sessions, and leave the cluster."""
+        """Let other edges go on with the sessions, and leave the cluster; none starts here."""
         self._leaving = True
+        self.context.sessions.close()
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT), asyncio.TaskGroup() as tasks:
                 for session, carrier in list(self._carriers.items()):

@@ -111,8 +111,10 @@ class ClusterProcesses:
         read, write = process.stdout, process.stdin
         assert read is not None
         assert write is not None
-        for end in (read.close, write.close, process.wait, process.kill):
-            self.stack.callback(end)
+        self.stack.callback(read.close)
+        self.stack.callback(write.close)
+        self.stack.callback(process.wait)
+        self.stack.callback(process.kill)
         assert read.readline() == "ready\n"
 
         def kill(name: str) -> None:

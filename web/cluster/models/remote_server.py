@@ -21,7 +21,6 @@ from web.cluster.models.pool import Seat, WorkerPool
 
 logger = logging.getLogger(__name__)
 
-S = TypeVar("S")
 I = TypeVar("I")
 O = TypeVar("O")
 

@@ -21,7 +21,8 @@ class Delivery:
     """The events of one session; `on_refusal` is called if its client takes none.
 
     If `kept` is given, no event is sent before it has returned for its number: what a client has
-    seen is known to another machine. `arriving` is an event that is on its way into the log.
+    seen is known to another machine. If it returns False, nothing is sent any more. `arriving` is
+    an event that is on its way into the log.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class Delivery:
         text_of: Callable[[Event], Awaitable[str]],
         *,
         on_refusal: Callable[[str], None],
-        kept: Callable[[int], Awaitable[None]] | None = None,
+        kept: Callable[[int], Awaitable[bool]] | None = None,
     ) -> None:
         self.arriving: Event | None = None
         self._text_of = text_of
@@ -52,8 +53,8 @@ class Delivery:
             number = event_number(str(event["event_id"]))
             self._log.add(number, text)
             self.arriving = None
-            if self._kept is not None and not self._ended:
-                await self._kept(number)
+            if self._kept is not None and not self._ended and not await self._kept(number):
+                await self.end()
             await self.resume()
 
     @property

@@ -88,8 +88,12 @@ def format_line(event: EventInput | RecordedMark, *, audio: int, video: int) -> 
     fields = asdict(event)
     if isinstance(event, ListeningConfig) and event.speakers:
         del fields["speakers"]
+    if isinstance(event, Announce) and event.language == "en":
+        del fields["language"]
     if isinstance(event, Question):
         del fields["outside"]  # nothing interrupts a replay
+        if not event.overheard:
+            del fields["overheard"]
         if event.dialogue == NO_DIALOGUE:
             del fields["dialogue"]
         fields["pictures"] = [base64.b64encode(image).decode() for image in event.pictures]

@@ -201,6 +201,8 @@ LINES = """\
 "language": "en", "translate": "no"}
 {"audio": 0, "video": 0, "kind": "question", "id": "q", "text": "what?", "time": 1.0, \
 "spoken": true, "pictures": ["+//+"]}
+{"audio": 0, "video": 0, "kind": "question", "id": "r", "text": "tea", "time": 1.0, \
+"spoken": true, "pictures": [], "overheard": true}
 {"audio": 0, "video": 0, "kind": "say", "id": "n", "text": "Here.", "time": 2.0, \
 "spoken": false, "moments": [{"number": 3, "time": 0.9, "text": "a cup"}]}
 {"audio": 0, "video": 0, "kind": "cancel", "id": null}
@@ -222,6 +224,7 @@ async def test_the_lines_of_a_recording_keep_their_format(tmp_path: Path) -> Non
     items: list[Input] = [
         ListeningConfig(respond=True),
         Question("q", "what?", 1.0, True, (b"\xfb\xff\xfe",)),
+        Question("r", "tea", 1.0, True, overheard=True),
         Announce("n", "Here.", 2.0, False, (Moment(3, 0.9, "a cup"),)),
         Cancel(),
         Commit(),

@@ -47,7 +47,7 @@ from tests.models.vision.text.signs import View, photograph
 from web.config import read_settings
 from web.loading.engines import stored_engines
 
-SEEN = 3  # views of a picture
+SEEN = 2  # views of a picture
 READ_EVERY = 4  # looks between two readings: two seconds
 HANDS = Path("tests/data/hands")
 GESTURES = {"thumbs-up": Sign.THUMBS_UP, "victory": Sign.VICTORY}
@@ -59,7 +59,7 @@ Look = Callable[[Pixels], Observation]
 def photographs(
     half: int, *, second: Sequence[bool] = (False, True)
 ) -> Iterator[tuple[blind_set.Line, Pixels]]:
-    """Yield the photographs of a half of both blind sets."""
+    """Yield the photographs of a half of the first and the `second` blind set."""
     for each in second:
         for line in blind_set.labels(half, second=each):
             if line["media"] == "photo":
@@ -78,12 +78,14 @@ def seen(
     return LabeledPicture(id=name, observations=observations, **about)  # type: ignore[arg-type]  # by name
 
 
-def counts(load_engine: EngineLoader, half: int) -> tuple[list[LabeledPicture], list[Target]]:
+def counts(
+    load_engine: EngineLoader, half: int, limit: int | None
+) -> tuple[list[LabeledPicture], list[Target]]:
     """Return pictures of one, two and three things, and requests for two and three of each."""
     model = perception.load(read_settings().weights, load_engine)
     pictures: list[LabeledPicture] = []
     asked: dict[str, Target] = {}
-    for line, pixels in photographs(half):
+    for line, pixels in islice(photographs(half), limit):
         columns = find_name_ids(line["objects"][0][0])
         if line["people"] != 0 or len(line["objects"]) > 1 or not columns <= COUNTABLE:
             continue
@@ -114,7 +116,9 @@ def _is_one(line: blind_set.Line) -> bool:
     return any(set(expected) & {"1", "one"} for expected in number)
 
 
-def hands(load_engine: EngineLoader, half: int) -> tuple[list[LabeledPicture], list[Target]]:
+def hands(
+    load_engine: EngineLoader, half: int, limit: int | None
+) -> tuple[list[LabeledPicture], list[Target]]:
     """Return gestures among photographs that show none, and requests for them."""
     bodies = watch.load(read_settings().weights, load_engine)
 
@@ -124,7 +128,8 @@ def hands(load_engine: EngineLoader, half: int) -> tuple[list[LabeledPicture], l
         signs = hand_signs(found.look.hands or ())
         return Observation(scene, torch.zeros(len(NAMES)), signs=signs)
 
-    pictures = [seen(line["id"], pixels, look) for line, pixels in photographs(half)]
+    shown_first = islice(photographs(half), limit)
+    pictures = [seen(line["id"], pixels, look) for line, pixels in shown_first]
     for file in sorted(HANDS.glob("*.jpg")):
         shown = frozenset({GESTURES[file.stem]}) if file.stem in GESTURES else frozenset()
         pictures.append(seen(file.stem, np.asarray(Image.open(file)), look, signs=shown))
@@ -141,7 +146,7 @@ def hands(load_engine: EngineLoader, half: int) -> tuple[list[LabeledPicture], l
     return pictures, asked
 
 
-def texts(half: int) -> tuple[list[LabeledPicture], list[Target]]:
+def texts(half: int, limit: int | None) -> tuple[list[LabeledPicture], list[Target]]:
     """Return drawn signs among photographs without text, and requests for their words."""
     reads = reader.load(read_settings().weights)
 
@@ -152,7 +157,7 @@ def texts(half: int) -> tuple[list[LabeledPicture], list[Target]]:
 
     pictures = [
         seen(line["id"], pixels, look)
-        for line, pixels in photographs(half, second=(False,))
+        for line, pixels in islice(photographs(half, second=(False,)), limit)
         if line["id"] not in WITH_TEXT
     ]
     for seed, lines in enumerate(SIGNS):
@@ -195,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kinds", nargs="+", choices=["counts", "hands", "text"])
     parser.add_argument("--half", type=int, choices=[0, 1], default=0)
+    parser.add_argument("--photographs", type=int, help="of the blind sets, by default all")
     parser.add_argument("--timelines", type=int, default=200)
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -203,9 +209,11 @@ def main() -> None:
     with stored_engines(read_settings()) as load_engine:
         for kind in given.kinds:
             if kind == "text":
-                pictures, asked = texts(given.half)
+                pictures, asked = texts(given.half, given.photographs)
             else:
-                pictures, asked = {"counts": counts, "hands": hands}[kind](load_engine, given.half)
+                pictures, asked = {"counts": counts, "hands": hands}[kind](
+                    load_engine, given.half, given.photographs
+                )
             tried = trials(compose(pictures, given.timelines, seed=1), asked)
             tracker = RequestTracker(reads=True)
             ways: dict[str, NoticeDetector] = (

@@ -169,8 +169,8 @@ class Settings(
     `eyeline ask` and `eyeline replay`; if not set, /var/tmp, or the folder that TMPDIR names"""
     drawing_model: Annotated[str, AfterValidator(known_generation_model)] = SMALL
     """video generation model: small, if its files are there; none; a folder with codec.safetensors
-    and drawing.safetensors; or, on a GPU, rolling-forcing, self-forcing or longlive, downloaded by
-    `eyeline pull`"""
+    and drawing.safetensors; or, on a GPU, rolling-forcing, self-forcing, longlive, causal-forcing,
+    causal-forcing-2step, causal-forcing-1step or longlive-2, downloaded by `eyeline pull`"""
     drawings: int = Field(2, ge=1)
     """maximum number of sessions that generate video at once; others wait"""
     drawing_rate: float = Field(16.0, ge=1, le=60)

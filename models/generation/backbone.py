@@ -202,24 +202,30 @@ class Backbone:
         )
 
     def commit(
-        self, context: Context, clean: Tensor, condition: Tensor, text: TextKeysValues
+        self,
+        context: Context,
+        clean: Tensor,
+        condition: Tensor,
+        text: TextKeysValues,
+        *,
+        pinned: bool = False,
     ) -> Calls[Context]:
         """Return `context` with a clean chunk, read at noise level 0, see `append_chunk`."""
         if not self.reach.latents:
             return context
         levels = torch.zeros(clean.shape[2])
         _, made = yield from self.denoise(clean, levels, text, condition, self.past(context))
-        return append_chunk(context, clean, condition, made)
+        return append_chunk(context, clean, condition, made, pinned=pinned)
 
     def recache(self, context: Context, text: TextKeysValues) -> Calls[Context]:
         """Return a context with its window reread for a new text; the sink stays as it is.
 
-        It has buffers of its own.
+        It has buffers of its own, and nothing is pinned in it.
 
         Source: LongLive, Yang et al. 2025, "KV-recache".
         """
         sink = self.reach.sink
-        fresh = replace(copy_context(context), order=context.order[:sink])
+        fresh = replace(copy_context(context), order=context.order[:sink], pinned=())
         for first in range(sink, len(context.order), self.chunk):
             slots = list(context.order[first : first + self.chunk])
             latents, condition = (

@@ -1,6 +1,7 @@
 """The attention context of a stream: a sink of first latents, and a rolling window.
 
-The first `sink` latents stay, and the last `window` ones follow. Buffers are allocated once, so
+The first `sink` latents stay, and the last `window` ones follow; a chunk that is pinned, the first
+of a new scene, stays until another one is. Buffers are allocated once, so
 memory and time per latent do not depend on the length of the stream. Keys are unrotated, and a
 latent may be in any slot: positions are counted from the oldest latent in view, so the sink is
 always just before the window.
@@ -8,7 +9,8 @@ always just before the window.
 A chunk is written to slots that are not in view, so a context stays valid until the second chunk
 after it.
 
-Sources: Xiao et al. 2024 (attention sinks); Rolling Forcing, Liu et al. 2025, for the sink's keys.
+Sources: Xiao et al. 2024 (attention sinks); Rolling Forcing, Liu et al. 2025, for the sink's keys;
+LongLive 2.0, Chen et al. 2026, for pinned chunks ("multi-shot attention sink").
 """
 
 from dataclasses import dataclass, replace
@@ -41,6 +43,8 @@ class Reach:
 class Context:
     """Clean latents with their keys and values, in slots; `order` are those in view, oldest first.
 
+    Those in `pinned` stay in view, beside the sink.
+
     `keys` and `values` are (layers, 1, heads, slots * tokens, head_dim); `latents`
     (1, channels, slots, height, width) and `condition` are their source, for rereading with another
     prompt.
@@ -52,6 +56,7 @@ class Context:
     latents: Tensor
     condition: Tensor
     order: tuple[int, ...] = ()
+    pinned: tuple[int, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -112,29 +117,38 @@ def empty_context(
 
 
 def append_chunk(
-    context: Context, latents: Tensor, condition: Tensor, keys_values: KeysValues
+    context: Context,
+    latents: Tensor,
+    condition: Tensor,
+    keys_values: KeysValues,
+    *,
+    pinned: bool = False,
 ) -> Context:
     """Return `context` with a chunk added, in the same buffers.
 
-    If there is no room, the oldest latents outside the sink are dropped. `context` stays valid
-    until the next chunk is added.
+    If there is no room, the oldest latents that are neither in the sink nor pinned are dropped.
+    `pinned` pins this chunk from then on, in place of an earlier one. `context` stays valid until
+    the next chunk is added.
     """
     free = [slot for slot in range(context.slots) if slot not in context.order]
     order, tokens = context.order, context.tokens
-    for index, slot in zip(range(latents.shape[2]), free[: latents.shape[2]], strict=True):
+    taken = tuple(free[: latents.shape[2]])
+    kept = taken if pinned else context.pinned
+    for index, slot in zip(range(latents.shape[2]), taken, strict=True):
         at, of = (slice(n * tokens, (n + 1) * tokens) for n in (slot, index))
         context.keys[..., at, :] = keys_values.keys[..., of, :]
         context.values[..., at, :] = keys_values.values[..., of, :]
         context.latents[:, :, slot] = latents[:, :, index]
         context.condition[:, :, slot] = condition[:, :, index]
-        order = in_view((*order, slot), context.reach)
-    return replace(context, order=order)
+        order = in_view((*order, slot), context.reach, kept)
+    return replace(context, order=order, pinned=kept)
 
 
-def in_view(order: tuple[int, ...], reach: Reach) -> tuple[int, ...]:
-    """Return the first `sink` and the last `window` of `order`."""
-    later = order[reach.sink :]
-    return (*order[: reach.sink], *later[max(0, len(later) - reach.window) :])
+def in_view(order: tuple[int, ...], reach: Reach, pinned: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """Return `order` without what is too old: not of the first `sink`, and not `pinned`."""
+    later = [slot for slot in order[reach.sink :] if slot not in pinned]
+    over = max(0, len(order) - reach.latents)
+    return tuple(slot for slot in order if slot not in later[:over])
 
 
 def copy_context(context: Context) -> Context:

@@ -34,13 +34,15 @@ class ChunkControl:
     `track` is float32 (things, 4 * latents, 2): x and y in [0, 1] for each frame, NaN for none;
     None leaves motion to the model. `start` (channels, latents, height, width) are latents of other
     frames, followed down to noise level `strength`: 1 leaves nothing of them, 0 shows them
-    unchanged.
+    unchanged. `cut`: a new scene begins with this chunk, which weights of several shots keep in
+    view from then on.
     """
 
     prompt: EncodedPrompt
     track: Tensor | None = None
     start: Tensor | None = None
     strength: float = 1.0
+    cut: bool = False
 
 
 def track_maps(track: Tensor | None, latents: int, height: int, width: int) -> Tensor:

@@ -8,7 +8,8 @@ class HubModel:
     """One model; `size` is about what is downloaded.
 
     `revision` is the commit to download, "main" if none is known yet. `licence` is that of the
-    model's card when this list was made; the hub's answer is shown before a download.
+    model's card when this list was made; the hub's answer is shown before a download. `base` is
+    the entry with the other parts of a video generator.
     """
 
     name: str
@@ -19,6 +20,7 @@ class HubModel:
     licence: str
     size: int  # bytes
     files: tuple[str, ...] = ()  # files to download; by default those of a Video-LLM
+    base: str = ""
 
     @property
     def source(self) -> str:
@@ -122,6 +124,7 @@ _ALL = (
         licence="MIT",
         size=5_700_000_000,
         files=("checkpoints/rolling_forcing_dmd.pt",),
+        base="wan2.1",
     ),
     HubModel(
         name="self-forcing",
@@ -132,6 +135,7 @@ _ALL = (
         licence="CC-BY-NC-SA-4.0: not for commercial use",
         size=5_700_000_000,
         files=("checkpoints/self_forcing_dmd.pt",),
+        base="wan2.1",
     ),
     HubModel(
         name="longlive",
@@ -141,7 +145,63 @@ _ALL = (
         licence="see its card on the hub",
         size=7_000_000_000,
         files=("models/longlive_base.pt", "models/lora.pt"),
+        base="wan2.1",
+    ),
+    HubModel(
+        name="causal-forcing",
+        repository="zhuhz22/Causal-Forcing",
+        kind="wan",
+        summary="Causal Forcing on Wan2.1, 4 steps for 3 latents: best up to 5 s, for a GPU",
+        licence="Apache-2.0",
+        size=5_700_000_000,
+        files=("chunkwise/causal_forcing.pt",),
+        base="wan2.1",
+    ),
+    HubModel(
+        name="causal-forcing-2step",
+        repository="zhuhz22/Causal-Forcing",
+        kind="wan",
+        summary="Causal Forcing++ on Wan2.1, 2 steps for each latent: best up to 5 s, for a GPU",
+        licence="Apache-2.0",
+        size=11_400_000_000,
+        files=("causal-forcing++/framewise-2step.pt",),
+        base="wan2.1",
+    ),
+    HubModel(
+        name="causal-forcing-1step",
+        repository="zhuhz22/Causal-Forcing",
+        kind="wan",
+        summary="Causal Forcing++ on Wan2.1, 1 step for each latent: best up to 5 s, for a GPU",
+        licence="Apache-2.0",
+        size=11_400_000_000,
+        files=("causal-forcing++/framewise-1step.pt",),
+        base="wan2.1",
+    ),
+    HubModel(
+        name="wan2.2",
+        repository="Wan-AI/Wan2.2-TI2V-5B",
+        kind="wan",
+        summary="Wan2.2's text encoder and video autoencoder, for LongLive 2.0; for a GPU",
+        licence="Apache-2.0",
+        size=14_200_000_000,
+        files=(
+            "config.json",
+            "google/umt5-xxl/tokenizer.json",
+            "models_t5_umt5-xxl-enc-bf16.pth",
+            "Wan2.2_VAE.pth",
+        ),
+    ),
+    HubModel(
+        name="longlive-2",
+        repository="Efficient-Large-Model/LongLive-2.0-5B",
+        kind="wan",
+        summary="LongLive 2.0 on Wan2.2 5B: video of several scenes, 1280 x 704, for a GPU",
+        licence="see its card on the hub",
+        size=10_000_000_000,
+        files=("model_bf16.pt",),
+        base="wan2.2",
     ),
 )
 HUB_MODELS = {model.name: model for model in _ALL}
 VIDEO_LLMS = {model.name: model for model in _ALL if not model.files}
+VIDEO_GENERATORS = {model.name: model for model in _ALL if model.base}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from models.weights.hub_catalog import VIDEO_GENERATORS
 from web.cli.keys import add_arguments
 
 SAMPLERS = ("motion-stream", "rolling-forcing", "stream-dit")  # as media.events.generation
@@ -266,7 +267,7 @@ def _add_generate(commands: "argparse._SubParsersAction[CommandParser]") -> None
         type=Path,
         metavar="FOLDER",
         help="folder with codec.safetensors and drawing.safetensors (the one of eyeline), or, on a "
-        "GPU, rolling-forcing, self-forcing or longlive, downloaded by eyeline pull",
+        f"GPU, one of {', '.join(VIDEO_GENERATORS)}, downloaded by eyeline pull",
     )
 
 

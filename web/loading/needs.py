@@ -20,14 +20,13 @@ from models.vision.text import reader
 from models.weights.catalog import WEIGHTS
 from models.weights.fetch import fetch_weights
 from models.weights.hub import model_folder
-from models.weights.hub_catalog import HUB_MODELS
+from models.weights.hub_catalog import HUB_MODELS, VIDEO_GENERATORS
 from web.config import Settings
 from web.loading.progress import download_progress
-from web.settings.checks import SMALL, WAN_MODELS
+from web.settings.checks import SMALL
 
 Command = Literal["serve", "replay", "captions", "ask"]  # demo needs what serve does
 
-WAN_BASE = "wan2.1"  # the text encoder and autoencoder of all Wan models
 NONE = "none"
 
 
@@ -84,8 +83,14 @@ def seeing(settings: Settings) -> Needs:
 
 def generating(settings: Settings) -> Needs:
     """Return what video generation needs; the small model is optional."""
-    wan = settings.drawing_model in WAN_MODELS
-    return Needs(pulled=(WAN_BASE, settings.drawing_model) if wan else ())
+    if settings.drawing_model not in VIDEO_GENERATORS:
+        return Needs()
+    return Needs(pulled=with_base(settings.drawing_model))
+
+
+def with_base(name: str) -> tuple[str, str]:
+    """Return the entries of the hub's catalog that the video generator `name` consists of."""
+    return VIDEO_GENERATORS[name].base, name
 
 
 def fetch(wanted: Needs, settings: Settings) -> None:

@@ -11,12 +11,12 @@ from pydantic_settings import NoDecode
 
 from media.pipeline.outside.tool_schemas import TOOLS
 from models.asr.languages.codes import language_code
-from models.weights.hub_catalog import VIDEO_LLMS
+from models.weights.hub_catalog import VIDEO_GENERATORS, VIDEO_LLMS
 from rtc.ice_servers import IceEndpoint
 from rtc.ports import PortRange
 
 ASR_MODELS = ("tiny.en", "base")
-WAN_MODELS = ("rolling-forcing", "self-forcing", "longlive")  # Wan2.1 models, for a GPU
+WAN_MODELS = tuple(VIDEO_GENERATORS)  # on Wan, for a GPU
 CHUNKS = (100, 300, 1000)  # milliseconds
 SMALL = "small"  # the packaged models: of the assistant and of video generation
 

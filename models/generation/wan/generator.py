@@ -1,7 +1,7 @@
-"""Wan2.1's video generator for live sessions, on a GPU: any words, no tracks.
+"""Wan's video generator for live sessions, on a GPU: any words, no tracks.
 
 One loaded model, a state for each session; each set of weights has its own sampler and steps. A
-stream's first latent is one frame, so its first chunk has 9 frames instead of 12.
+stream's first latent is one frame, so its first chunk has three frames fewer than others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from models.generation.chunk_request import (
-    FRAME_RATE,
     ChunkRequest,
     Pixels,
     StepRange,
@@ -26,18 +25,22 @@ from models.generation.prompt_encoder import EncodedPrompt, blend
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small.generator import fit
 from models.generation.small.vocabulary import Vocabulary
-from models.generation.wan.model import CHUNK, HEIGHT, WIDTH, WanDecoder, WanModel
+from models.generation.wan.model import WanDecoder, WanModel
 
 MISSING_FRAMES = FRAMES_PER_LATENT - 1  # that a stream's first latent does not have
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WanVideoState:
-    """A session's video: its seed, the states of sampler and encoder, the last prompt."""
+    """A session's video: its seed, the states of sampler and encoder, the last prompt.
+
+    `asked` are the texts of the session, `texts` those that the last chunk was drawn from.
+    """
 
     seed: int
     stream: GeneratorState[Any]
     encoder: FeatureCache | None = None
+    asked: WeightedPrompts = ()
     texts: WeightedPrompts = ()
     prompt: EncodedPrompt | None = None
 
@@ -47,19 +50,20 @@ class WanVideoGenerator:
 
     stand_in = False
     tracks = False
-    chunk = CHUNK * FRAMES_PER_LATENT
-    rate = float(FRAME_RATE)
     vocabulary: Vocabulary | None = None
 
     def __init__(
-        self, model: WanModel, name: str, *, width: int = WIDTH, height: int = HEIGHT
+        self, model: WanModel, name: str, *, width: int | None = None, height: int | None = None
     ) -> None:
+        width, height = width or model.base.width, height or model.base.height
         self._model = model
+        self.chunk = model.variant.chunk * FRAMES_PER_LATENT
+        self.rate = float(model.base.rate)
         self._sampler: Any = model.sampler(width=width, height=height)
         self.size = (width, height)
         self.about = (
-            f"video is drawn by Wan2.1 with the weights {name}, {width} x {height} pixels: any "
-            "words, no tracks"
+            f"video is drawn by Wan with the weights {name}, {width} x {height} pixels: any words, "
+            "no tracks"
         )
         count = len(model.variant.levels)
         steps = StepRange(default=count, minimum=count, maximum=count, adjustable=False)
@@ -90,25 +94,40 @@ class WanVideoGenerator:
         self, state: WanVideoState, request: ChunkRequest
     ) -> tuple[WanVideoState, Sequence[Pixels]]:
         """Return the new state, and the finished frames; `state` becomes invalid."""
-        prompt = state.prompt
-        if prompt is None or state.texts != request.prompt:
-            prompt = blend([(self._model.prompt(text), weight) for text, weight in request.prompt])
+        prompt, texts, cut = self._prompt(state, request.prompt)
         start, encoder = self._encode_start(request.start, state.encoder)
         strength = 1.0 if start is None else request.strength
         if (
             strength and self._model.variant.rolling
         ):  # below its last level it would generate nothing
             strength = max(strength, min(self._model.variant.levels))
-        control = ChunkControl(prompt, None, start, strength)
+        control = ChunkControl(prompt, None, start, strength, cut)
         stream, chunks = self._generator(state.seed, strength).step(state.stream, control)
-        after = WanVideoState(state.seed, stream, encoder, request.prompt, prompt)
+        after = WanVideoState(state.seed, stream, encoder, request.prompt, texts, prompt)
         return after, [frame for chunk in chunks for frame in chunk]
+
+    def _prompt(
+        self, state: WanVideoState, asked: WeightedPrompts
+    ) -> tuple[EncodedPrompt, WeightedPrompts, bool]:
+        """Return the prompt of the next chunk, its texts, and whether a scene is cut with it."""
+        begins = bool(state.asked) and state.asked != asked
+        shown = [self._model.shows(text, begins=begins) for text, _ in asked]
+        texts = tuple((text, weight) for (text, _), (_, weight) in zip(shown, asked, strict=True))
+        cut = any(cut for _, cut in shown)
+        if state.prompt is not None and state.texts == texts:
+            return state.prompt, texts, cut
+        made = blend([(self._model.prompt(text), weight) for text, weight in texts])
+        return made, texts, cut
 
     def _generator(self, seed: int, strength: float) -> FrameGenerator[Any]:
         """Return the sampler with the decoder; start frames keep steps below `strength`."""
         made = replace(self._sampler, seed=seed)
         if isinstance(made, MotionStream) and 0 < strength < 1:
-            made = replace(made, levels=(1.0, *(strength * level for level in made.levels)))
+            lower = tuple(
+                (1.0, *(strength * level for level in levels))
+                for levels in (made.levels, made.first_levels or made.levels)
+            )
+            made = replace(made, levels=lower[0], first_levels=lower[1])
         return FrameGenerator(made, WanDecoder(self._model.codec))
 
     def _encode_start(

@@ -1,10 +1,9 @@
-"""Wan2.1-1.3B with the weights of Rolling Forcing, Self Forcing or LongLive: any words, 480p.
+"""Wan2.1-1.3B and Wan2.2-5B with the weights of few-step models made from them: any words.
 
-It has the transformer, samplers and generator of the small model, needs a GPU, and reads
-the authors' files as published. `VARIANTS` lists what differs between the sets of weights.
+They have the transformer, samplers and generator of the small model, need a GPU, and are read from
+the authors' files as published. `models.generation.wan.variants` lists the sets of weights.
 
-Sources: Wan team 2025; Liu et al. 2025 (Rolling Forcing); Huang et al. 2025 (Self Forcing);
-Yang et al. 2025 (LongLive). The numbers are those of the configurations published with the weights.
+Source: Wan team 2025.
 """
 
 import json
@@ -19,69 +18,20 @@ from models.errors import WeightsError
 from models.generation.backbone import Backbone, in_torch
 from models.generation.calls import Calls, done
 from models.generation.codec import FeatureCache
-from models.generation.context import Reach
 from models.generation.dit import Dit, DitConfig
 from models.generation.generator import FrameGenerator, Sampler
 from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
-from models.generation.schedules import shift_level
 from models.generation.wan.files import count_layers, load_weights, merge_lora, read_state
 from models.generation.wan.text_encoder import WanTextEncoder, load_text_encoder
-from models.generation.wan.vae import CHANNELS, WanVae, load_vae
+from models.generation.wan.vae import WanVae, load_vae
+from models.generation.wan.variants import BASES, SCENE, VARIANTS, WanBase, WanVariant, base_of
 from models.weights.hub_catalog import HUB_MODELS
 
-BASE = "wan2.1"  # where text encoder and autoencoder are, in `models.weights.hub_catalog`
-CHUNK = 3  # latents, for all of these weights
-SHIFT = 5.0  # of noise levels
 HEAD_CHANNELS = 128  # channels of a head, without a config.json
-WIDTH, HEIGHT = 832, 480  # pixels, as in training
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WanVariant:
-    """A set of weights: its files, their keys, and how it is sampled.
-
-    `time_steps` are the steps of Wan's 1000 that a chunk takes. The weights are under the first of
-    `keys` that `file` has; `lora` is merged with `alpha`.
-    """
-
-    file: str
-    keys: tuple[str, ...]
-    time_steps: tuple[int, ...]
-    reach: Reach
-    rolling: bool = False
-    lora: str | None = None
-    alpha: float = 256.0
-
-    @property
-    def levels(self) -> tuple[float, ...]:
-        """The noise levels of the steps."""
-        return tuple(shift_level(time / 1000, SHIFT) for time in self.time_steps)
-
-
-VARIANTS: Mapping[str, WanVariant] = {
-    "rolling-forcing": WanVariant(
-        file="checkpoints/rolling_forcing_dmd.pt",
-        keys=("generator_ema", "generator"),
-        time_steps=(1000, 800, 600, 400, 200),
-        reach=Reach(sink=3, window=18, span=21),
-        rolling=True,
-    ),
-    "self-forcing": WanVariant(
-        file="checkpoints/self_forcing_dmd.pt",
-        keys=("generator_ema", "generator"),
-        time_steps=(1000, 750, 500, 250),
-        reach=Reach(sink=0, window=18),
-    ),
-    "longlive": WanVariant(
-        file="models/longlive_base.pt",
-        keys=("generator", "model", "generator_ema"),
-        time_steps=(1000, 750, 500, 250),
-        reach=Reach(sink=3, window=6),
-        lora="models/lora.pt",
-    ),
-}
+TEXT_ENCODER, TOKENIZER = "models_t5_umt5-xxl-enc-bf16.pth", "google/umt5-xxl/tokenizer.json"
+FOUR_BITS = ".quantized_weight_values"  # ends the names of a LongLive 2.0 in NVFP4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +55,7 @@ class WanModel:
     """
 
     variant: WanVariant
+    base: WanBase
     model: Dit
     text: WanTextEncoder
     codec: WanVae
@@ -112,34 +63,62 @@ class WanModel:
     def prompt(self, text: str) -> EncodedPrompt:
         return self.text.prompt(text)
 
-    def backbone(self, width: int = WIDTH, height: int = HEIGHT) -> Backbone:
-        """Return the transformer for frames of a size in pixels.
+    def shows(self, text: str, *, begins: bool) -> tuple[str, bool]:
+        """Return the text that a chunk is drawn from, and whether a scene is cut with it.
+
+        `begins`: the chunk is the first one of this prompt, and not the first one of the stream.
+        Later chunks of a prompt that begins a scene are drawn without the words that say so.
+        """
+        if not self.variant.scenes or not text.startswith(SCENE):
+            return text, False
+        return (text, True) if begins else (text.removeprefix(SCENE), False)
+
+    def backbone(self, width: int | None = None, height: int | None = None) -> Backbone:
+        """Return the transformer for frames of a size in pixels, by default that of training.
 
         Raises:
-            ValueError: a side is no multiple of 16.
+            ValueError: a side is no multiple of 16, or of 32 for Wan2.2.
         """
+        width, height = width or self.base.width, height or self.base.height
         side = self.codec.config.side
         least = side * self.model.config.patch
         if width % least or height % least:
             raise ValueError(f"expected sides in multiples of {least}, got {width}x{height}")
-        return in_torch(self.model, height // side, width // side, self.variant.reach, CHUNK)
+        variant = self.variant
+        return in_torch(self.model, height // side, width // side, variant.reach, variant.chunk)
 
     def sampler(
-        self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
+        self, seed: int = 0, *, width: int | None = None, height: int | None = None
     ) -> Sampler[object]:
-        """Return the sampler of the weights: control of 3 latents in, 3 latents out."""
-        backbone, levels = self.backbone(width, height), self.variant.levels
-        made: object = MotionStream(backbone, levels, seed)
-        if self.variant.rolling:
-            made = RollingForcing(backbone, levels, seed)
-        return made  # type: ignore[return-value]  # each has a state of its own
+        """Return the sampler of the weights: control of a chunk in, its latents out."""
+        return create_sampler(self.variant, self.backbone(width, height), seed)
 
     def generator(
-        self, seed: int = 0, *, width: int = WIDTH, height: int = HEIGHT
+        self, seed: int = 0, *, width: int | None = None, height: int | None = None
     ) -> FrameGenerator[object]:
-        """Return the sampler with the decoder: 9 frames for the first chunk, 12 for later ones."""
+        """Return the sampler with the decoder.
+
+        A chunk is four frames for each latent, but the first latent of a stream is one.
+        """
         sampler = self.sampler(seed, width=width, height=height)
         return FrameGenerator(sampler, WanDecoder(self.codec))
+
+
+def create_sampler(variant: WanVariant, backbone: Backbone, seed: int = 0) -> Sampler[object]:
+    """Return the sampler that the weights `variant` were trained for."""
+    made: object
+    if variant.rolling:
+        made = RollingForcing(backbone, variant.levels, seed)
+    else:
+        made = MotionStream(
+            backbone,
+            variant.levels,
+            seed,
+            first_levels=variant.first_levels,
+            unipc=variant.unipc_steps > 0,
+            recache=variant.recache,
+        )
+    return made  # type: ignore[return-value]  # each has a state of its own
 
 
 def load(
@@ -153,35 +132,38 @@ def load(
     """
     if name not in VARIANTS:
         raise WeightsError(f"there is no video model {name!r}; known: {', '.join(VARIANTS)}")
-    variant, base, source = VARIANTS[name], weights / BASE, HUB_MODELS[BASE].source
+    variant, base = VARIANTS[name], base_of(name)
+    source = HUB_MODELS[base].source
     _check_files(name, weights)
     model = load_dit(name, weights, device=device, dtype=dtype)
-    encoder, tokenizer, vae = (base / file for file in _base_files())
+    encoder, tokenizer, vae = (weights / base / file for file in _base_files(base))
     text = load_text_encoder(encoder, tokenizer, source, device=device, dtype=dtype)
     if text.encoder.config.dim != model.config.text:
         raise WeightsError(
             f"{encoder}: features of {text.encoder.config.dim}, the transformer of {name} reads "
             f"{model.config.text}; fetch it again from {source}"
         )
-    return WanModel(variant, model, text, load_vae(vae, source, device=device, dtype=dtype))
+    codec = load_vae(vae, source, device=device, dtype=dtype)
+    if codec.config.channels != model.config.channels:
+        raise WeightsError(
+            f"{vae}: latents of {codec.config.channels} channels, the transformer of {name} has "
+            f"{model.config.channels}; fetch it again from {source}"
+        )
+    return WanModel(variant, BASES[base], model, text, codec)
 
 
-def _base_files() -> tuple[str, str, str]:
+def _base_files(base: str) -> tuple[str, str, str]:
     """Return the names of the text encoder, its tokenizer and the autoencoder."""
-    return (
-        "models_t5_umt5-xxl-enc-bf16.pth",
-        "google/umt5-xxl/tokenizer.json",
-        "Wan2.1_VAE.pth",
-    )
+    return TEXT_ENCODER, TOKENIZER, BASES[base].vae
 
 
 def _check_files(name: str, weights: Path) -> None:
     """Check that no file is missing before reading large ones."""
-    variant = VARIANTS[name]
+    variant, base = VARIANTS[name], base_of(name)
     own = [variant.file] if variant.lora is None else [variant.file, variant.lora]
     missing = [
         f"{weights / of / file} (from {HUB_MODELS[of].source})"
-        for of, files in ((BASE, _base_files()), (name, own))
+        for of, files in ((base, _base_files(base)), (name, own))
         for file in files
         if not (weights / of / file).is_file()
     ]
@@ -202,13 +184,15 @@ def load_dit(name: str, weights: Path, *, device: str, dtype: torch.dtype) -> Di
         change = weights / name / variant.lora
         lora = read_state(change, source, ("generator_lora",))
         state = merge_lora(state, lora, variant.alpha, str(change))
-    config = infer_config(state, file, read_head_count(weights / BASE / "config.json"))
+    base = base_of(name)
+    heads = read_head_count(weights / base / "config.json", HUB_MODELS[base].source)
+    config = infer_config(state, file, heads, channels=BASES[base].channels)
     with torch.device("meta"):
         model = Dit(config)
     return load_weights(model, state, str(file), device=device, dtype=dtype)
 
 
-def read_head_count(file: Path) -> int | None:
+def read_head_count(file: Path, source: str) -> int | None:
     """Return the number of heads in Wan's config.json, None without the file.
 
     Raises:
@@ -220,30 +204,34 @@ def read_head_count(file: Path) -> int | None:
         return int(json.loads(file.read_text("utf-8"))["num_heads"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
-            f"{file}: not Wan's config.json; fetch it again from {HUB_MODELS[BASE].source}"
+            f"{file}: not Wan's config.json; fetch it again from {source}"
         ) from error
 
 
-def infer_config(state: Mapping[str, Tensor], file: Path, heads: int | None) -> DitConfig:
+def infer_config(
+    state: Mapping[str, Tensor], file: Path, heads: int | None, *, channels: int = 16
+) -> DitConfig:
     """Return the sizes of the transformer in `state`, which was read from `file`.
 
     Shapes do not determine heads: without `heads` they have 128 channels, as in all of Wan's
-    models.
+    models. `channels` are those of the latents of its base.
 
     Raises:
-        WeightsError: it is another model, or one that takes more than text.
+        WeightsError: it is another model, is quantized, or takes more than text.
     """
+    if any(name.endswith(FOUR_BITS) for name in state):
+        raise WeightsError(f"{file}: weights in 4 bits (NVFP4), expected those in bfloat16")
     try:
         patch = state["patch_embedding.weight"]
         head, inner = state["head.head.weight"], state["blocks.0.ffn.0.weight"]
         words, waves = state["text_embedding.0.weight"], state["time_embedding.0.weight"]
     except KeyError as error:
         raise WeightsError(f"{file}: not a transformer of Wan's: it has no {error}") from error
-    dim, channels, *kernel = patch.shape
-    if kernel != [1, 2, 2] or channels != CHANNELS or len(head) != 4 * channels:
+    dim, taken, *kernel = patch.shape
+    if kernel != [1, 2, 2] or taken != channels or len(head) != 4 * channels:
         raise WeightsError(
-            f"{file}: takes latents of {channels} channels and gives {len(head) // 4}, expected "
-            f"{CHANNELS} and {CHANNELS}: only text-to-video models of Wan2.1 are read"
+            f"{file}: takes latents of {taken} channels and gives {len(head) // 4}, expected "
+            f"{channels} and {channels}: only models of text to video, on the right base, are read"
         )
     heads = heads or dim // HEAD_CHANNELS
     if not heads or dim % heads or dim // heads % 2:

@@ -1,11 +1,14 @@
-"""Wan2.1's video autoencoder: frames to latents of 16 channels and back, streaming.
+"""Wan's video autoencoders: frames to latents and back, streaming.
 
-The first latent of a stream is one frame, each later one is four. Tensors have Wan's names, so
-`Wan2.1_VAE.pth` fits as it is; sizes come from its shapes.
+Wan2.1's latents have 16 channels for 8 x 8 pixels, Wan2.2's 48 for 16 x 16. The first latent of a
+stream is one frame, each later one is four. Tensors have Wan's names, so `Wan2.1_VAE.pth` and
+`Wan2.2_VAE.pth` fit as they are; sizes come from their shapes.
 
 Source: Wan team 2025, section 4.1.
 """
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,34 +31,34 @@ from models.generation.wan.vae_layers import (
     Upsample,
     in_slices,
 )
+from models.generation.wan.vae_shortcuts import DownLevel, UpLevel, from_patches, to_patches
+from models.generation.wan.vae_statistics import STATISTICS
 
-# Normalize a latent's channels to zero mean and unit size, as in Wan's own code.
-# fmt: off
-MEAN = (
-    -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508,
-    0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921,
+LAYER = re.compile(  # a residual's or a downsampling's, in its level or with Wan2.1's all in a row
+    r"encoder\.downsamples\.(\d+\.downsamples\.)?\d+\.(residual\.6|resample\.1)\.weight$"
 )
-SCALE = (
-    2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743,
-    3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.9160,
-)
-# fmt: on
-CHANNELS = len(MEAN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaeConfig:
-    """Sizes: channels of each level as multiples of `dim`; `temporal` levels halve time too."""
+    """Sizes: channels of each level as multiples of `dim`; `temporal` levels halve time too.
+
+    The decoder has its own `decoder_dim`. With a `patch` of more than one pixel it is Wan2.2's,
+    whose levels have shortcuts.
+    """
 
     dim: int = 96
+    decoder_dim: int = 96
     multiples: tuple[int, ...] = (1, 2, 4, 4)
     blocks: int = 2
     temporal: tuple[bool, ...] = (False, True, True)
+    channels: int = 16
+    patch: int = 1
 
     @property
     def side(self) -> int:
         """Pixels of a latent's side."""
-        return int(2 ** len(self.temporal))
+        return int(self.patch * 2 ** len(self.temporal))
 
 
 class Stages(nn.Module):
@@ -92,15 +95,20 @@ class Encoder(Stages):
         sizes = [config.dim * each for each in (1, *config.multiples)]
         layers: list[nn.Module] = []
         for level, (before, after) in enumerate(pairwise(sizes)):
-            layers += [
+            own: list[nn.Module] = [
                 Residual(after if block else before, after) for block in range(config.blocks)
             ]
-            if level < len(config.temporal):
-                layers.append(Downsample(after, time=config.temporal[level]))
-        self.conv1 = CausalConv(3, sizes[0], 3)
+            halves = level < len(config.temporal)
+            if halves:
+                own.append(Downsample(after, time=config.temporal[level]))
+            if config.patch > 1:
+                time = 1 + (halves and config.temporal[level])
+                own = [DownLevel(own, after, space=1 + halves, time=time)]
+            layers += own
+        self.conv1 = CausalConv(3 * config.patch**2, sizes[0], 3)
         self.downsamples = nn.Sequential(*layers)
         self.middle = _middle(sizes[-1])
-        self.head = _head(sizes[-1], 2 * CHANNELS)
+        self.head = _head(sizes[-1], 2 * config.channels)
 
     def run(self, x: Tensor, cache: CausalCache) -> Tensor:
         return self.through(x, cache, self.conv1, *self.downsamples, *self.middle)
@@ -111,19 +119,28 @@ class Decoder(Stages):
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
-        sizes = [config.dim * each for each in (config.multiples[-1], *config.multiples[::-1])]
+        multiples = (config.multiples[-1], *config.multiples[::-1])
+        sizes = [config.decoder_dim * each for each in multiples]
+        temporal, nested = config.temporal[::-1], config.patch > 1
         layers: list[nn.Module] = []
         for level, (before, after) in enumerate(pairwise(sizes)):
-            first = before // 2 if level else before  # upsampling halved the channels
-            layers += [
+            # Wan2.1's upsampling halves the channels
+            first = before // 2 if level and not nested else before
+            own: list[nn.Module] = [
                 Residual(after if block else first, after) for block in range(config.blocks + 1)
             ]
-            if level < len(config.temporal):
-                layers.append(Upsample(after, time=config.temporal[::-1][level]))
-        self.conv1 = CausalConv(CHANNELS, sizes[0], 3)
+            doubles = level < len(temporal)
+            if doubles:
+                halved = after if nested else after // 2
+                own.append(Upsample(after, halved, time=temporal[level]))
+            if nested:
+                time = 1 + (doubles and temporal[level])
+                own = [UpLevel(own, after, space=1 + doubles, time=time)]
+            layers += own
+        self.conv1 = CausalConv(config.channels, sizes[0], 3)
         self.middle = _middle(sizes[0])
         self.upsamples = nn.Sequential(*layers)
-        self.head = _head(sizes[-1], 3)
+        self.head = _head(sizes[-1], 3 * config.patch**2)
 
     def run(self, x: Tensor, cache: CausalCache) -> Tensor:
         return self.through(x, cache, self.conv1, *self.middle, *self.upsamples)
@@ -137,14 +154,14 @@ class WanVae(nn.Module):
         self.config = config
         self.rows = rows
         self.encoder = Encoder(config)
-        self.conv1 = CausalConv(2 * CHANNELS, 2 * CHANNELS, 1)
-        self.conv2 = CausalConv(CHANNELS, CHANNELS, 1)
+        self.conv1 = CausalConv(2 * config.channels, 2 * config.channels, 1)
+        self.conv2 = CausalConv(config.channels, config.channels, 1)
         self.decoder = Decoder(config)
 
     def encode(
         self, pixels: Tensor, before: FeatureCache | None = None
     ) -> tuple[Tensor, FeatureCache]:
-        """Return latents (batch, 16, n, height/8, width/8), and the encoder's cache.
+        """Return latents (batch, channels, n, height/side, width/side), and the encoder's cache.
 
         `pixels` is float (batch, 3, pictures, height, width) in [-1, 1]: 1 + 4 n frames at the
         start of a stream, 4 n later.
@@ -163,37 +180,45 @@ class WanVae(nn.Module):
             raise ValueError(f"expected sides in multiples of {side}, got {pixels.shape[3:]}")
         parts = []
         sizes = [1] * first + [FRAMES_PER_LATENT] * (count // FRAMES_PER_LATENT)
-        for part in torch.split(pixels.to(self._weight), sizes, 2):
+        patches = to_patches(pixels.to(self._weight), self.config.patch)
+        for part in torch.split(patches, sizes, 2):
             cache = CausalCache(before)
             parts.append(self.encoder.run(part, cache))
             before = cache.following
         assert before is not None
-        mean = self.conv1(torch.cat(parts, 2))[:, :CHANNELS].float()
-        return (mean - self._channels(MEAN)) / self._channels(SCALE), before
+        mean = self.conv1(torch.cat(parts, 2))[:, : self.config.channels].float()
+        center, size = self._statistics()
+        return (mean - center) / size, before
 
     def decode(
         self, latents: Tensor, before: FeatureCache | None = None
     ) -> tuple[Tensor, FeatureCache]:
         """Return frames (batch, 3, n, height, width), about [-1, 1], and the decoder's cache.
 
-        `latents` is (batch, 16, m, height/8, width/8). They are decoded one by one: their
-        number changes neither the frames nor the peak memory. Nor does `rows` change the frames.
+        `latents` is (batch, channels, m, height/side, width/side). They are decoded one by one:
+        their number changes neither the frames nor the peak memory. Nor does `rows` change the
+        frames.
         """
-        scaled = latents.float() * self._channels(SCALE) + self._channels(MEAN)
+        center, size = self._statistics()
+        scaled = latents.float() * size + center
         parts = []
         for part in torch.split(self.conv2(scaled.to(self._weight)), 1, 2):
             cache = CausalCache(before, rows=self.rows)
             parts.append(self.decoder.run(part, cache).float())
             before = cache.following
         assert before is not None
-        return torch.cat(parts, 2), before
+        return from_patches(torch.cat(parts, 2), self.config.patch), before
 
     @property
     def _weight(self) -> Tensor:
         return self.conv2.weight
 
-    def _channels(self, values: tuple[float, ...]) -> Tensor:
-        return torch.tensor(values, device=self._weight.device)[:, None, None, None]
+    def _statistics(self) -> tuple[Tensor, ...]:
+        """Return means and sizes of a latent's channels."""
+        return tuple(
+            torch.tensor(values, device=self._weight.device)[:, None, None, None]
+            for values in STATISTICS[self.config.channels]
+        )
 
 
 def infer_config(state: Mapping[str, Tensor], file: Path) -> VaeConfig:
@@ -203,28 +228,40 @@ def infer_config(state: Mapping[str, Tensor], file: Path) -> VaeConfig:
         WeightsError: it is another model.
     """
     try:
-        if len(state["conv2.weight"]) != CHANNELS:
-            raise WeightsError(f"{file}: latents of {len(state['conv2.weight'])}, not 16, channels")
-        dim = len(state["encoder.conv1.weight"])
+        channels, last = len(state["conv2.weight"]), len(state["decoder.head.0.gamma"])
+        dim, colors = state["encoder.conv1.weight"].shape[:2]
     except KeyError as error:
-        raise WeightsError(f"{file}: not Wan2.1's autoencoder: it has no {error}") from error
+        raise WeightsError(f"{file}: not Wan's autoencoder: it has no {error}") from error
+    patch = math.isqrt(colors // 3)
+    if channels not in STATISTICS or 3 * patch**2 != colors:
+        raise WeightsError(
+            f"{file}: latents of {channels} channels, from {colors} of a patch: not Wan's "
+            "autoencoder, which has 16 and 3 (Wan2.1) or 48 and 12 (Wan2.2)"
+        )
     levels: list[list[int]] = [[]]
     temporal: list[bool] = []
-    for number in range(len(state)):
-        name = f"encoder.downsamples.{number}"
-        if f"{name}.residual.6.weight" in state:
-            levels[-1].append(len(state[f"{name}.residual.6.weight"]))
-        elif f"{name}.resample.1.weight" in state:
+    for name in sorted(filter(LAYER.match, state), key=_place):
+        if name.endswith("residual.6.weight"):
+            levels[-1].append(len(state[name]))
+        else:
             levels.append([])
-            temporal.append(f"{name}.time_conv.weight" in state)
+            temporal.append(name.replace("resample.1.", "time_conv.") in state)
     if not all(levels):
-        raise WeightsError(f"{file}: not Wan2.1's autoencoder: its levels have no layers")
+        raise WeightsError(f"{file}: not Wan's autoencoder: its levels have no layers")
     return VaeConfig(
         dim=dim,
+        decoder_dim=last // (levels[0][-1] // dim),
         multiples=tuple(level[-1] // dim for level in levels),
         blocks=len(levels[0]),
         temporal=tuple(temporal),
+        channels=channels,
+        patch=patch,
     )
+
+
+def _place(name: str) -> list[int]:
+    """Return where a layer of the encoder stands, of its tensor's name."""
+    return [int(part) for part in name.split(".") if part.isdecimal()]
 
 
 def load_vae(file: Path, source: str, *, device: str, dtype: torch.dtype) -> WanVae:

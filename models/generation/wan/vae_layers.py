@@ -1,4 +1,4 @@
-"""The layers of Wan2.1's video autoencoder, under its tensor names: causal in time.
+"""The layers of Wan's video autoencoders, under their tensor names: causal in time.
 
 Layers hold no state. A `CausalCache` gives each causal layer the end of its previous input,
 and collects what the next call needs.
@@ -166,16 +166,16 @@ class Attention(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Doubles height and width and halves channels; with `time` it doubles the frames too.
+    """Doubles height and width, to `after` channels; with `time` it doubles the frames too.
 
     The first frame of a stream stays one.
     """
 
-    def __init__(self, channels: int, *, time: bool) -> None:
+    def __init__(self, channels: int, after: int, *, time: bool) -> None:
         super().__init__()
         self.resample = nn.Sequential(
             nn.Upsample(scale_factor=(2.0, 2.0), mode="nearest-exact"),
-            nn.Conv2d(channels, channels // 2, 3, padding=1),
+            nn.Conv2d(channels, after, 3, padding=1),
         )
         self.time_conv = CausalConv(channels, 2 * channels, (3, 1, 1)) if time else None
 

@@ -60,10 +60,9 @@ class VideoRequest:
     scale: int = 4
     enlarger: bool = True
 
-    @property
-    def frames(self) -> int:
-        """The number of frames, at least one."""
-        return max(1, round(self.seconds * FRAME_RATE))
+    def frames(self, rate: int = FRAME_RATE) -> int:
+        """Return the number of frames at `rate` a second, at least one."""
+        return max(1, round(self.seconds * rate))
 
     @property
     def has_tracks(self) -> bool:
@@ -94,31 +93,34 @@ def generate(settings: Settings, request: VideoRequest, model: Path | None, outp
             f"--steps: {request.sampler} takes 1 to {max_steps} steps, got {request.steps}"
         )
     torch.set_num_threads(settings.threads_in_use)
+    rate = FRAME_RATE
+    if model is not None and wan_video.is_wan(model):
+        rate = wan_video.frame_rate(str(model))
     writer: Mp4Writer | None = None
     try:
         with open_output(output) as file:
             messages, frames, scale = start_generation(settings, request, model)
             for message in messages:
                 sys.stderr.write(f"{message}\n")
-            writer = Mp4Writer(file.partial, FRAME_RATE, scale)
+            writer = Mp4Writer(file.partial, rate, scale)
             try:
-                write_video(writer, frames, request.seconds)
+                write_video(writer, frames, request.seconds, rate)
             finally:
                 file.worth_keeping = writer.playable
     except KeyboardInterrupt:
         made = 0 if writer is None else writer.frames
-        sys.stderr.write(summary(made, output, interrupted=True))
+        sys.stderr.write(summary(made / rate, output, interrupted=True))
         raise
-    sys.stderr.write(summary(writer.frames, output, interrupted=False))
+    sys.stderr.write(summary(writer.frames / rate, output, interrupted=False))
     return 0
 
 
-def write_video(writer: Mp4Writer, frames: Iterator[Frame], seconds: float) -> None:
+def write_video(writer: Mp4Writer, frames: Iterator[Frame], seconds: float, rate: int) -> None:
     """Write `frames`, and show how many of `seconds` are done."""
     with writer, ProgressBar(seconds) as progress:
         for frame in frames:
             writer.write(frame)
-            progress.update(writer.frames / FRAME_RATE)
+            progress.update(writer.frames / rate)
 
 
 def start_generation(
@@ -136,7 +138,8 @@ def start_generation(
         wan = wan_video.load_on_gpu(
             name, settings.weights, tracked=request.has_tracks, steps=request.steps
         )
-        frames = wan_video.generate_frames(wan, request.prompts, request.frames, request.seed)
+        count = request.frames(wan.base.rate)
+        frames = wan_video.generate_frames(wan, request.prompts, count, request.seed)
         return [wan_video.notice(name)], frames, 1
     files = find_files(model, enlarged=request.enlarger)
     messages = notices(read_info(files.dit), request)
@@ -146,13 +149,13 @@ def start_generation(
     return messages, generate_frames(small, request), side / small.shown_size
 
 
-def summary(frames: int, output: Path, *, interrupted: bool) -> str:
+def summary(seconds: float, output: Path, *, interrupted: bool) -> str:
     """Return the last line of the command: what was written, and where."""
     if not interrupted:
-        return f"{frames / FRAME_RATE:g} s in {output}\n"
-    if not frames:
+        return f"{seconds:g} s in {output}\n"
+    if not seconds:
         return "interrupted before the first frame: nothing was written\n"
-    return f"interrupted: the first {frames / FRAME_RATE:g} s are in {output}\n"
+    return f"interrupted: the first {seconds:g} s are in {output}\n"
 
 
 def generate_frames(model: SmallVideoModel, request: VideoRequest) -> Iterator[Frame]:
@@ -166,8 +169,8 @@ def generate_frames(model: SmallVideoModel, request: VideoRequest) -> Iterator[F
     generator = FrameGenerator(latents, model.decoder)
     schedule = schedule_prompts(model, request.prompts)
     state, motion = generator.init_state(), MotionState()
-    count = 0
-    while count < request.frames:
+    count, wanted = 0, request.frames()
+    while count < wanted:
         first = motion.frames
         plan = prompt_at(schedule, first / FRAME_RATE).plan
         positions = track_positions(request.tracks, first, FRAMES_PER_LATENT)
@@ -175,7 +178,7 @@ def generate_frames(model: SmallVideoModel, request: VideoRequest) -> Iterator[F
         prompt = prompt_at(schedule, count / FRAME_RATE).prompt
         state, chunks = generator.step(state, ChunkControl(prompt, track))
         for frame in (frame for chunk in chunks for frame in chunk):
-            if count < request.frames:
+            if count < wanted:
                 count += 1
                 yield frame
 

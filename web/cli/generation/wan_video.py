@@ -1,6 +1,7 @@
-"""Video from Wan2.1 on a GPU: `eyeline generate "..." --model rolling-forcing -o fox.mp4`."""
+"""Video from Wan on a GPU: `eyeline generate "..." --model rolling-forcing -o fox.mp4`."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -8,16 +9,16 @@ import torch
 from numpy.typing import NDArray
 
 from models.errors import WeightsError
-from models.generation.chunk_request import FRAME_RATE
 from models.generation.control import ChunkControl
-from models.generation.wan.model import HEIGHT, VARIANTS, WIDTH, WanModel, load
+from models.generation.wan.model import WanModel, load
+from models.generation.wan.variants import BASES, VARIANTS, base_of
 from web.cli.generation.inputs import TimedPrompt
 from web.errors import UsageError
-from web.loading.needs import WAN_BASE, pulled_problems
+from web.loading.needs import pulled_problems, with_base
 
 
 def is_wan(model: Path) -> bool:
-    """Return whether `--model` is the name of a Wan2.1 model, and not a folder."""
+    """Return whether `--model` is the name of a model on Wan, and not a folder."""
     return str(model) in VARIANTS and not model.is_dir()
 
 
@@ -31,25 +32,29 @@ def load_on_gpu(name: str, weights: Path, *, tracked: bool, steps: int | None) -
     if tracked:
         raise UsageError(f"{name} does not follow tracks, only prompts: omit --track")
     if steps is not None:
-        raise UsageError(
-            f"{name} was trained for {len(VARIANTS[name].time_steps)} steps: omit --steps"
-        )
+        raise UsageError(f"{name} was trained for {len(VARIANTS[name].levels)} steps: omit --steps")
     if not torch.cuda.is_available():
         raise UsageError(
             f"{name} needs a CUDA GPU, and PyTorch finds none on this machine; without "
             "--model, a small model generates video on any machine"
         )
-    if problems := pulled_problems((WAN_BASE, name), weights):
+    if problems := pulled_problems(with_base(name), weights):
         raise WeightsError("; ".join(problems))
     return load(name, weights)
+
+
+def frame_rate(name: str) -> int:
+    """Return the frames a second that the model `name` was trained on."""
+    return BASES[base_of(name)].rate
 
 
 def notice(name: str) -> str:
     """Return a message on how the video is generated."""
     method = "Rolling Forcing" if VARIANTS[name].rolling else "chunk by chunk"
+    base = BASES[base_of(name)]
     return (
-        f"{name} generates {WIDTH} x {HEIGHT} pixels from any prompt, with the sampling that its "
-        f"weights were trained for ({method}; --sampler and --scale have no effect)"
+        f"{name} generates {base.width} x {base.height} pixels from any prompt, with the sampling "
+        f"that its weights were trained for ({method}; --sampler and --scale have no effect)"
     )
 
 
@@ -59,19 +64,22 @@ def generate_frames(
     count: int,
     seed: int,
     *,
-    width: int = WIDTH,
-    height: int = HEIGHT,
+    width: int | None = None,
+    height: int | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield `count` frames of `prompts`, uint8 (height, width, 3), at `FRAME_RATE`.
+    """Yield `count` frames of `prompts`, uint8 (height, width, 3), at the model's frame rate.
 
     A prompt takes effect in the frames from its time on, whatever the latency of the sampler.
     """
     generator = wan.generator(seed, width=width, height=height)
-    encoded = [wan.prompt(prompt.text) for prompt in prompts]
-    state, made = generator.init_state(), 0
+    encode = lru_cache(wan.prompt)
+    state, made, before = generator.init_state(), 0, ""
     while made < count:
-        now = max(0, sum(prompt.time <= made / FRAME_RATE for prompt in prompts) - 1)
-        state, chunks = generator.step(state, ChunkControl(encoded[now]))
+        now = max(0, sum(prompt.time <= made / wan.base.rate for prompt in prompts) - 1)
+        asked = prompts[now].text
+        text, cut = wan.shows(asked, begins=before not in ("", asked))
+        before = asked
+        state, chunks = generator.step(state, ChunkControl(encode(text), cut=cut))
         for frame in (frame for chunk in chunks for frame in chunk):
             if made < count:
                 made += 1

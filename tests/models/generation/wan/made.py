@@ -12,23 +12,24 @@ from torch import Tensor
 from models.generation.dit import Dit, DitConfig
 from models.generation.wan.text_encoder import UmT5Config, UmT5Encoder
 from models.generation.wan.vae import VaeConfig, WanVae
-from models.weights.hub_catalog import HUB_MODELS
+from models.generation.wan.variants import BASES, VARIANTS, base_of
+from models.weights.hub_catalog import HUB_MODELS, VIDEO_GENERATORS
 from tests.models.generation.tiny import wake
 
 HEADS, RANK = 2, 4
 WORDS = ("▁a", "▁duck", "▁on", "▁grass", "▁", *"abcdefghijklmnopqrstuvwxyz")
-BASE = "wan2.1"
 
 State = dict[str, Tensor]
 
 
-def dit(seed: int = 0, *, dim: int = 48) -> Dit:
+def dit(seed: int = 0, *, dim: int = 48, channels: int = 16) -> Dit:
     torch.manual_seed(seed)
     config = DitConfig(
         dim=dim,
         heads=HEADS,
         layers=2,
         ffn=64,
+        channels=channels,
         condition=0,
         refine=0,
         text=24,
@@ -51,8 +52,28 @@ def text(seed: int = 1) -> UmT5Encoder:
 
 
 def vae(seed: int = 2) -> WanVae:
+    return _vae(
+        VaeConfig(dim=8, decoder_dim=8, multiples=(1, 2, 2), blocks=1, temporal=(True, True)), seed
+    )
+
+
+def vae_48(seed: int = 2) -> WanVae:
+    """Return one like Wan2.2's."""
+    config = VaeConfig(
+        dim=8,
+        decoder_dim=12,
+        multiples=(1, 2, 2),
+        blocks=1,
+        temporal=(True, True),
+        channels=48,
+        patch=2,
+    )
+    return _vae(config, seed)
+
+
+def _vae(config: VaeConfig, seed: int) -> WanVae:
     torch.manual_seed(seed)
-    model = WanVae(VaeConfig(dim=8, multiples=(1, 2, 2), blocks=1, temporal=(True, True)))
+    model = WanVae(config)
     wake(model, seed, 0.05)
     return model.eval().requires_grad_(False)
 
@@ -98,28 +119,39 @@ def renamed(state: State, name: Callable[[str], str]) -> State:
 
 def write(folder: Path) -> Path:
     """Write all models as `eyeline pull` leaves them in `folder`, and return it."""
-    base = folder / BASE
-    for name in ("rolling-forcing", "self-forcing", "longlive", BASE):
-        for file in HUB_MODELS[name].files:
-            (folder / name / file).parent.mkdir(parents=True, exist_ok=True)
-    (base / "config.json").write_text(json.dumps({"num_heads": HEADS, "model_type": "t2v"}))
-    tokenizer().save(str(base / "google/umt5-xxl/tokenizer.json"))
-    torch.save(text().state_dict(), base / "models_t5_umt5-xxl-enc-bf16.pth")
-    torch.save(vae().state_dict(), base / "Wan2.1_VAE.pth")
-    good, early = dit().state_dict(), dit(9).state_dict()
-    plain, critic = (lambda key: f"model.{key}"), {"model.head.head.bias": torch.zeros(3)}
-    torch.save(
-        {
-            "generator": renamed(early, plain),
-            "critic": critic,
-            "generator_ema": renamed(good, wrapped),
-        },
-        folder / "rolling-forcing/checkpoints/rolling_forcing_dmd.pt",
-    )
-    torch.save(
-        {"generator": renamed(early, plain), "generator_ema": renamed(good, plain)},
-        folder / "self-forcing/checkpoints/self_forcing_dmd.pt",
-    )
-    torch.save({"generator": renamed(good, plain)}, folder / "longlive/models/longlive_base.pt")
+    for base in BASES:
+        for name in (base, *(name for name in VIDEO_GENERATORS if base_of(name) == base)):
+            for file in HUB_MODELS[name].files:
+                (folder / name / file).parent.mkdir(parents=True, exist_ok=True)
+        config = {"num_heads": HEADS, "model_type": "t2v"}
+        (folder / base / "config.json").write_text(json.dumps(config))
+        tokenizer().save(str(folder / base / "google/umt5-xxl/tokenizer.json"))
+        torch.save(text().state_dict(), folder / base / "models_t5_umt5-xxl-enc-bf16.pth")
+    torch.save(vae().state_dict(), folder / "wan2.1/Wan2.1_VAE.pth")
+    torch.save(vae_48().state_dict(), folder / "wan2.2/Wan2.2_VAE.pth")
+    for name, content in _contents().items():
+        torch.save(content, folder / name / VARIANTS[name].file)
     torch.save({"generator_lora": lora(dit()), "step": 3}, folder / "longlive/models/lora.pt")
     return folder
+
+
+def _contents() -> dict[str, dict[str, State]]:
+    """Return what the files of transformers hold."""
+    good, early, large = (
+        made.state_dict() for made in (dit(), dit(9), dit(channels=BASES["wan2.2"].channels))
+    )
+    plain, critic = (lambda key: f"model.{key}"), {"model.head.head.bias": torch.zeros(3)}
+    both = {"generator": renamed(early, plain), "generator_ema": renamed(good, plain)}
+    in_parts = {**both, "critic": critic, "generator_ema": renamed(good, wrapped)}
+    return {
+        "rolling-forcing": in_parts,
+        "self-forcing": both,
+        "longlive": {"generator": renamed(good, plain)},
+        "causal-forcing": {
+            "generator": renamed(good, plain),
+            "generator_ema": renamed(early, wrapped),
+        },
+        "causal-forcing-2step": in_parts,
+        "causal-forcing-1step": both,
+        "longlive-2": {"generator": renamed(large, plain)},
+    }

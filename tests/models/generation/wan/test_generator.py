@@ -10,7 +10,8 @@ import torch
 from models.generation.chunk_request import ChunkRequest, Pixels
 from models.generation.control import ChunkControl
 from models.generation.wan.generator import WanVideoGenerator
-from models.generation.wan.model import VARIANTS, WanModel, load
+from models.generation.wan.model import WanModel, load
+from models.generation.wan.variants import SCENE, VARIANTS
 from tests.models.generation.wan import made as wan_made
 from web.settings.checks import WAN_MODELS
 
@@ -57,7 +58,7 @@ def test_pictures_are_those_of_the_generator(weights: Path, name: str) -> None:
         expected += [picture for chunk in made for picture in chunk]
     got = generate(make_generator(wan, name), chunks)
     np.testing.assert_array_equal(got, expected)
-    assert len(got) == 9 + 12  # the first latent of a stream is one picture
+    assert len(got) == 8 * wan.variant.chunk - 3  # a stream's first latent is one picture
     assert got[0].shape == (HEIGHT, WIDTH, 3)
 
 
@@ -91,3 +92,21 @@ def test_it_says_that_it_follows_no_tracks(weights: Path) -> None:
     assert "no tracks" in made.about
     assert tuple(made.samplers) == ("motion-stream",)
     assert made.chunk == 12
+
+
+def test_a_scene_begins_with_the_first_chunk_of_its_prompt_only(weights: Path) -> None:
+    wan = loaded(weights, "longlive-2")
+    scene = f"{SCENE}a duck"
+    assert wan.shows(scene, begins=True) == (scene, True)
+    assert wan.shows(scene, begins=False) == ("a duck", False)
+    assert wan.shows("a duck", begins=True) == ("a duck", False)
+    assert loaded(weights, "longlive").shows(scene, begins=True) == (scene, False)
+    made = make_generator(wan, "longlive-2")
+    state, texts = made.init_state("motion-stream", 3), []
+    for asked in ("grass", scene, scene):
+        request = ChunkRequest(prompt=((asked, 1.0),), steps=4)
+        state, frames = made.step(state, request)
+        texts.append(state.texts[0][0])
+    assert texts == ["grass", scene, "a duck"]
+    assert state.stream.sampler.context.pinned
+    assert (len(frames), made.rate, made.chunk) == (32, 24.0, 32)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,19 @@ from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
-from models.generation.wan.model import CHUNK, VARIANTS, infer_config, load, load_dit
+from models.generation.wan.model import create_sampler, infer_config, load, load_dit
+from models.generation.wan.variants import VARIANTS
 from models.streaming import Streaming, run
 from tests.models.generation import tiny
 from tests.models.generation.wan import made as wan_made
 from tests.paths import DATA
 
 OFFICIAL = DATA / "wan" / "official.safetensors"
+LATER = DATA / "wan" / "later.safetensors"
+SAMPLED = 61  # one number of as many is stored of a stream in `LATER`
+CLOSE = 1e-5  # float32, in another order
 NAMES = tuple(VARIANTS)
-SIDES = {"width": 32, "height": 16}  # pixels; the tiny autoencoder's latents are 4 wide
+SIDES = {"width": 32, "height": 32}  # pixels; the tiny autoencoder's latents are 4 wide
 
 
 @pytest.fixture(scope="module")
@@ -38,58 +43,94 @@ def dit_of(weights: Path, name: str) -> Dit:
     return load_dit(name, weights, device="cpu", dtype=torch.float32)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_our_stream_is_the_one_that_the_authors_code_makes(name: str) -> None:
-    official = load_file(OFFICIAL)
-    state = {
-        key.removeprefix("weights."): official[key]
-        for key in official
-        if key.startswith("weights.")
-    }
-    model = Dit(infer_config(state, OFFICIAL, heads=2))
+def official(channels: int = 16) -> tuple[Dit, Tensor]:
+    """Return the transformer and the text that the authors' code has run with.
+
+    Weights that depend on the channels of a latent are stored for 16; for 48 they are drawn.
+    """
+    stored = load_file(OFFICIAL)
+    rng = torch.Generator().manual_seed(channels)
+    state = {}
+    for key in (key for key in stored if key.startswith("weights.")):
+        name, tensor = key.removeprefix("weights."), stored[key]
+        shape = list(tensor.shape)
+        if name == "patch_embedding.weight":
+            shape[1] = channels
+        elif name.startswith("head.head."):
+            shape[0] = 4 * channels
+        kept = shape == list(tensor.shape)
+        state[name] = tensor if kept else 0.15 * torch.randn(shape, generator=rng)
+    model = Dit(infer_config(state, OFFICIAL, heads=2, channels=channels))
     model.load_state_dict(state)
-    method, latents = VARIANTS[name], official[name]
-    backbone = in_torch(model.eval(), latents.shape[2], latents.shape[3], method.reach, CHUNK)
-    sampler: object = MotionStream(backbone, method.levels, seed=7)
-    if method.rolling:
-        sampler = RollingForcing(backbone, method.levels, seed=7)
-    stream: Streaming[object, ChunkControl, Tensor] = sampler  # type: ignore[assignment]  # its own state
-    features = F.pad(official["text"], (0, 0, 0, 512 - len(official["text"])))
-    encoded = ChunkControl(EncodedPrompt(features, torch.zeros(512)))
-    made = torch.cat(list(run(stream, [encoded] * (latents.shape[1] // CHUNK))), 1)
-    torch.testing.assert_close(made, latents, rtol=0, atol=1e-5)  # float32, in another order
+    return model.eval(), F.pad(stored["text"], (0, 0, 0, 512 - len(stored["text"])))
 
 
-def test_the_published_transformer_fits_ours() -> None:
+def streamed(name: str, controls: list[ChunkControl], model: Dit) -> Tensor:
+    variant = VARIANTS[name]
+    backbone = in_torch(model, 4, 4, variant.reach, variant.chunk)
+    return torch.cat(list(run(create_sampler(variant, backbone, seed=7), controls)), 1)
+
+
+def shown(features: Tensor, *, cut: bool = False) -> ChunkControl:
+    return ChunkControl(EncodedPrompt(features, torch.zeros(512)), cut=cut)
+
+
+@pytest.mark.parametrize("name", ["rolling-forcing", "self-forcing", "longlive"])
+def test_our_stream_is_the_one_that_the_authors_code_makes(name: str) -> None:
+    model, text = official()
+    latents = load_file(OFFICIAL)[name]
+    controls = [shown(text)] * (latents.shape[1] // VARIANTS[name].chunk)
+    torch.testing.assert_close(streamed(name, controls, model), latents, rtol=0, atol=CLOSE)
+
+
+@pytest.mark.parametrize("name", ["causal-forcing-2step", "causal-forcing-1step"])
+def test_a_stream_of_single_latents_is_the_one_of_causal_forcing(name: str) -> None:
+    model, text = official()
+    made = streamed(name, [shown(text)] * 21, model)
+    torch.testing.assert_close(
+        made.flatten()[::SAMPLED], load_file(LATER)[name], rtol=0, atol=CLOSE
+    )
+
+
+def test_a_stream_of_several_scenes_is_the_one_of_longlive_2() -> None:
+    """Ten chunks: a prompt that changes, two scenes that begin, and an end that sees neither."""
+    model, text = official(48)
+    same, cut = shown(text), shown(text.flip(0), cut=True)
+    controls = [same, same, same, shown(1.5 * text), cut, same, same, cut, same, same]
+    made, theirs = streamed("longlive-2", controls, model), load_file(LATER)["longlive-2"]
+    torch.testing.assert_close(made.flatten()[::SAMPLED], theirs, rtol=0, atol=CLOSE)
+    uncut = [replace(each, cut=False) for each in controls]
+    assert not torch.allclose(streamed("longlive-2", uncut, model)[:, 64:], made[:, 64:], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "numbers"),
+    [
+        ({"dim": 1536, "heads": 12, "ffn": 8960, "channels": 16}, 1_418_996_800),
+        ({"dim": 3072, "heads": 24, "ffn": 14336, "channels": 48}, 4_999_787_712),
+    ],
+    ids=["Wan2.1-T2V-1.3B", "Wan2.2-TI2V-5B"],
+)
+def test_the_published_transformers_fit_ours(sizes: dict[str, int], numbers: int) -> None:
+    config = DitConfig(**sizes, layers=30, condition=0, refine=0, text=4096, predicts="flow")
     with torch.device("meta"):
-        model = Dit(
-            DitConfig(
-                dim=1536,
-                heads=12,
-                layers=30,
-                ffn=8960,
-                condition=0,
-                refine=0,
-                text=4096,
-                predicts="flow",
-            )
-        )
+        model = Dit(config)
     state = model.state_dict()
-    assert infer_config(state, OFFICIAL, None) == model.config
-    assert len(state) == 825  # in Wan2.1-T2V-1.3B, by its own code
-    assert sum(tensor.numel() for tensor in state.values()) == 1_418_996_800
+    assert infer_config(state, OFFICIAL, None, channels=config.channels) == config
+    assert len(state) == 825  # by Wan's own code
+    assert sum(tensor.numel() for tensor in state.values()) == numbers
 
 
 def test_a_track_is_refused_where_nothing_follows_it(weights: Path) -> None:
-    backbone = in_torch(
-        dit_of(weights, "self-forcing"), 4, 4, VARIANTS["self-forcing"].reach, CHUNK
-    )
+    backbone = in_torch(dit_of(weights, "self-forcing"), 4, 4, VARIANTS["self-forcing"].reach, 3)
     encoded = EncodedPrompt(torch.zeros(5, 24), torch.zeros(5))
     with pytest.raises(ValueError, match="follows none, only words"):
         backbone.prepare_control(ChunkControl(encoded, torch.rand(1, 12, 2)))
 
 
-@pytest.mark.parametrize("name", ["rolling-forcing", "self-forcing"])
+@pytest.mark.parametrize(
+    "name", ["rolling-forcing", "self-forcing", "causal-forcing", "causal-forcing-1step"]
+)
 def test_published_layouts_hold_the_averaged_weights(weights: Path, name: str) -> None:
     expected, found = wan_made.dit().state_dict(), dit_of(weights, name).state_dict()
     assert list(found) == list(expected)
@@ -115,12 +156,14 @@ def test_a_loaded_model_draws_and_its_first_chunk_has_fewer_pictures(
 ) -> None:
     wan = load(name, weights, device="cpu", dtype=torch.float32)
     prompt = wan.prompt("a duck on grass")
-    shown = list(run(wan.generator(seed=4, **SIDES), [ChunkControl(prompt)] * 3))
-    assert [part.shape for part in shown] == [(9, 16, 32, 3), (12, 16, 32, 3), (12, 16, 32, 3)]
+    made = list(run(wan.generator(seed=4, **SIDES), [ChunkControl(prompt)] * 3))
+    frames = 4 * wan.variant.chunk
+    assert [part.shape[0] for part in made] == [frames - 3, frames, frames]
+    assert made[0].shape[1:] == (32, 32, 3)
     other = next(run(wan.generator(seed=4, **SIDES), [ChunkControl(wan.prompt("grass"))] * 3))
-    assert (shown[0] != other).any()
-    with pytest.raises(ValueError, match="multiples of 8, got 36x16"):
-        wan.sampler(width=36, height=16)
+    assert (made[0] != other).any()
+    with pytest.raises(ValueError, match=r"multiples of (8|16), got 36x32"):
+        wan.sampler(width=36, height=32)
 
 
 def test_without_a_configuration_heads_are_as_wide_as_all_of_wans(
@@ -162,6 +205,7 @@ def damaged(file: Path, damage: str) -> None:
         "picture to video": changed(state, "patch_embedding.weight", 48, 36, 1, 2, 2),
         "a layer less": {"generator": less},
         "another shape": changed(state, "blocks.0.ffn.2.bias", 5),
+        "four bits": changed(state, "blocks.0.ffn.0.quantized_weight_values", 5),
         "one more": changed(state, "blocks.0.cross_attn.k_img.weight", 2, 2),
     }
     if damage == "cut":
@@ -189,6 +233,7 @@ def changed(state: wan_made.State, name: str, *shape: int) -> dict[str, wan_made
         ("other keys", "holds step, optimizer, and no tensors under generator_ema or generator"),
         ("not wan", "not a transformer of Wan's: it has no 'patch_embedding.weight'"),
         ("picture to video", "takes latents of 36 channels"),
+        ("four bits", r"weights in 4 bits \(NVFP4\), expected those in bfloat16"),
         ("a layer less", "do not fit .*: no blocks.1.norm3.weight"),
         ("another shape", r"blocks.0.ffn.2.bias of \(5,\), not \(48,\)"),
         ("one more", "an unknown blocks.0.cross_attn.k_img.weight"),
@@ -264,6 +309,13 @@ def test_damaged_parts_of_the_base_are_refused(
         load("self-forcing", folder, device="cpu", dtype=torch.float32)
 
 
+def test_an_autoencoder_of_another_base_is_refused(weights: Path, tmp_path: Path) -> None:
+    folder, _ = rewritten(weights, tmp_path)
+    torch.save(wan_made.vae_48().state_dict(), folder / "wan2.1/Wan2.1_VAE.pth")
+    with pytest.raises(WeightsError, match="latents of 48 channels, the transformer of self-forc"):
+        load("self-forcing", folder, device="cpu", dtype=torch.float32)
+
+
 def test_a_text_encoder_of_another_size_is_refused(weights: Path, tmp_path: Path) -> None:
     folder, file = rewritten(weights, tmp_path)
     model = wan_made.dit().state_dict()
@@ -280,7 +332,7 @@ def test_nothing_of_a_stream_is_left_behind_on_another_device(kind: str, model: 
     """The meta device has no numbers, and like a GPU refuses tensors that lie elsewhere."""
     there = Dit(model.config).to("meta").bfloat16()
     reach = VARIANTS["longlive"].reach
-    backbone = in_torch(there, 4, 4, reach, CHUNK)
+    backbone = in_torch(there, 4, 4, reach, 3)
     width = there.config.text
     control = ChunkControl(EncodedPrompt(torch.zeros(5, width), torch.zeros(5)))
     other = ChunkControl(EncodedPrompt(torch.ones(5, width), torch.zeros(5)))

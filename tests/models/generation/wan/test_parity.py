@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from models.generation.dit import Dit, KeysValues
-from models.generation.wan.vae import MEAN, SCALE
+from models.generation.wan.vae import WanVae
+from models.generation.wan.vae_statistics import STATISTICS
 from tests.models.generation.wan import made as wan_made
 from tests.models.generation.wan.made import State
 
@@ -201,20 +202,28 @@ def remembered(model: Dit, latents: Tensor, text: Any) -> KeysValues | None:
     return past
 
 
-@pytest.fixture(scope="module")
-def autoencoder(diffusers: Any) -> Any:
-    ours = wan_made.vae()
-    config = ours.config
+def reference_of(ours: WanVae, diffusers: Any) -> Any:
+    config, nested = ours.config, ours.config.patch > 1
+    sizes = {}
+    if nested:
+        sizes = {
+            "decoder_base_dim": config.decoder_dim,
+            "is_residual": True,
+            "in_channels": 12,
+            "out_channels": 12,
+            "patch_size": config.patch,
+        }
     made = diffusers[0](
         base_dim=config.dim,
-        z_dim=16,
+        z_dim=config.channels,
         dim_mult=list(config.multiples),
         num_res_blocks=config.blocks,
         temperal_downsample=list(config.temporal),
+        **sizes,
     )
     a_level = config.blocks + 2  # layers: one block more than the encoder's, and what makes larger
 
-    def up(name: str) -> str:
+    def flat(name: str) -> str:
         found = re.match(r"(decoder\.)upsamples\.(\d+)\.(.*)", name)
         if not found:
             return name
@@ -222,25 +231,38 @@ def autoencoder(diffusers: Any) -> Any:
         kind = f"resnets.{place}" if place < a_level - 1 else "upsamplers.0"
         return f"{found[1]}up_blocks.{level}.{kind}.{found[3]}"
 
-    made.load_state_dict(theirs(wan_made.renamed(ours.state_dict(), up), VAE))
+    def in_levels(name: str) -> str:
+        name = re.sub(r"downsamples\.(\d+)\.downsamples\.", r"down_blocks.\1.resnets.", name)
+        name = re.sub(r"upsamples\.(\d+)\.upsamples\.", r"up_blocks.\1.resnets.", name)
+        return re.sub(
+            r"(down|up)(_blocks\.\d+)\.resnets\.\d+\.(resample|time_conv)\.",
+            r"\1\2.\1sampler.\3.",
+            name,
+        )
+
+    state = wan_made.renamed(ours.state_dict(), in_levels if nested else flat)
+    made.load_state_dict(theirs(state, VAE))
     return made.eval()
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("latents", [1, 2, 4])
+@pytest.mark.parametrize("kind", ["vae", "vae_48"])
 def test_pictures_and_latents_are_those_of_diffusers_autoencoder(
-    autoencoder: Any, latents: int
+    diffusers: Any, kind: str, latents: int
 ) -> None:
+    ours = getattr(wan_made, kind)()
+    reference, channels = reference_of(ours, diffusers), ours.config.channels
     rng = torch.Generator().manual_seed(latents)
-    mean, scale = (torch.tensor(part)[:, None, None, None] for part in (MEAN, SCALE))
-    z = torch.randn(1, 16, latents, 3, 4, generator=rng)
-    pictures, _ = wan_made.vae().decode(z)
-    expected = autoencoder.decode(z * scale + mean, return_dict=False)[0]  # it clamps
+    mean, scale = (torch.tensor(part)[:, None, None, None] for part in STATISTICS[channels])
+    z = torch.randn(1, channels, latents, 3, 4, generator=rng)
+    pictures, _ = ours.decode(z)
+    expected = reference.decode(z * scale + mean, return_dict=False)[0]  # it clamps
     assert pictures.abs().max() > 0.3
     torch.testing.assert_close(pictures.clamp(-1, 1), expected, rtol=0, atol=CLOSE)
-    shown = torch.rand(1, 3, 4 * latents - 3, 12, 16, generator=rng) * 2 - 1
-    found, _ = wan_made.vae().encode(shown)
-    raw = autoencoder.encode(shown).latent_dist.mode()
+    shown = torch.rand(1, 3, 4 * latents - 3, 16, 24, generator=rng) * 2 - 1
+    found, _ = ours.encode(shown)
+    raw = reference.encode(shown).latent_dist.mode()
     torch.testing.assert_close(found, (raw - mean) / scale, rtol=0, atol=CLOSE)
 
 

@@ -1,6 +1,7 @@
-"""What a GPU carries: the packaged networks, Whisper large-v3 and LLaVA-OneVision's shapes.
+"""What a GPU carries: the packaged networks, shapes of Whisper, LLaVA-OneVision and of Wan.
 
     python -m tests.bench.gpu --minutes 9 --out FOLDER/gpu.txt
+    python -m tests.bench.gpu --minutes 9 --only drawing-wan2.1 drawing-wan2.2
     python -m tests.bench.gpu --tiny          # the same on any machine, with tiny shapes
 
 Weights are random, as times do not depend on them, so nothing is downloaded. It needs torch, onnx,
@@ -17,6 +18,10 @@ nothing that was measured before. The sections, what says most first:
 - video-0.5B, video-7B: frames a second into the memory (tower and prefill), and the time to the
   first token of an answer over streams of up to an hour at a frame each two seconds. Beside it,
   published: HERMES under 30 ms.
+- drawing-wan2.1, drawing-wan2.2: what draws on Wan2.1-1.3B at 832 x 480 (Rolling Forcing, Self
+  Forcing, LongLive, Causal Forcing with 4, 2 and 1 steps) and on Wan2.2-5B at 1280 x 704 (LongLive
+  2.0): pictures a second and the control's delay, eager, compiled and as CUDA graphs; beside it,
+  what their authors publish (`tests.bench.gpu_drawing`).
 
 PyTorch alone, in float16 for the networks and bfloat16 for the rest.
 """
@@ -43,6 +48,7 @@ from models.memory.kv_store.tiers import BlockStore, StoreBudget
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv
 from models.vision.video_llm.siglip import SiglipTower
+from tests.bench.gpu_drawing import measure_drawing
 from tests.bench.gpu_shapes import FULL, TINY, Shapes
 from tests.trt_engines.small_networks import BUILDS
 from trt_engines.acceptance.checks import Case, accept
@@ -202,6 +208,10 @@ def measure(section: str, bench: Bench) -> None:
         measure_networks(bench)
     elif section == "whisper":
         measure_whisper(bench)
+    elif section.startswith("drawing-"):
+        base = section.removeprefix("drawing-")
+        for line in measure_drawing(base, bench.shapes.drawing[base], bench.made, seconds):
+            bench.tell(line)
     else:
         measure_video(bench, section.removeprefix("video-"))
 
@@ -225,6 +235,12 @@ def run_sections(names: Sequence[str], options: Sequence[str], minutes: float, o
     return failed
 
 
+def sections(shapes: Shapes) -> list[str]:
+    """Return the names of all sections, what says most first."""
+    videos = [f"video-{each}" for each in shapes.decoders]
+    return ["networks", "whisper", *videos, *(f"drawing-{each}" for each in shapes.drawing)]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tiny", action="store_true", help="tiny shapes, for any machine")
@@ -233,6 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=Path("gpu.txt"), help="file that gets all lines"
     )
+    parser.add_argument("--only", nargs="+", metavar="SECTION", help="run these, by default all")
     parser.add_argument("--section", help="run one only, in this process")
     given = parser.parse_args(arguments)
     shapes = TINY if given.tiny else FULL
@@ -240,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.section is None:
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
         print(f"{name}, PyTorch {torch.__version__}", flush=True)
-        names = ["networks", "whisper", *(f"video-{each}" for each in shapes.decoders)]
+        names = given.only or sections(shapes)
         options = ["--device", given.device, *(["--tiny"] if given.tiny else [])]
         return int(run_sections(names, options, given.minutes, given.out) > 0)
     with given.out.open("a") as report:

@@ -12,6 +12,8 @@ from tests.bench.gpu import main
         ("networks", "PASS  ancat-joiner", 5),
         ("whisper", "streams in real time", 2),
         ("video-tiny", "frames/s into the memory", 2),
+        ("drawing-wan2.1", "eager   :", 6),
+        ("drawing-wan2.2", "eager   :", 1),
     ],
 )
 def test_each_section_of_the_gpu_bench_writes_its_lines_with_tiny_shapes(
@@ -32,4 +34,6 @@ def test_a_section_that_is_cut_off_is_a_failure_and_the_next_one_is_tried(tmp_pa
         "FAIL  networks",
         "FAIL  whisper",
         "FAIL  video-tiny",
+        "FAIL  drawing-wan2.1",
+        "FAIL  drawing-wan2.2",
     ]

@@ -64,7 +64,7 @@ from web.config import Settings
 from web.loading.engines import stored_engines
 from web.loading.models import load_models
 
-PROMPTS = ("a duck on grass", "a car on sand", "a ball on stars")
+PROMPTS = ("a duck on grass", "a car on gravel", "a football on stars")
 WORDS = tuple(dict.fromkeys(" ".join(PROMPTS).split()))
 TICK = 1 / 30  # seconds between two moves of the thing
 
@@ -92,7 +92,7 @@ def random_model(size: int, load_engine: EngineLoader) -> small_generator.SmallV
     """Return a small generator of the shipped sizes with random weights."""
     codec, engines = random_engines(load_engine, size)
     words = PromptEncoder(WORDS, DitConfig().text).eval()
-    shows = SmallVideoInfo(size, ("duck", "car", "ball"), ("grass", "sand", "stars"), REACH)
+    shows = SmallVideoInfo(size, ("duck", "car", "football"), ("grass", "gravel", "stars"), REACH)
     return small_generator.SmallVideoGenerator(Model(codec, engines, words, shows))
 
 

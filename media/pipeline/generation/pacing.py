@@ -5,7 +5,6 @@ then the frames a second.
 """
 
 from dataclasses import dataclass, replace
-from math import ceil
 from statistics import median
 
 MAX_LOAD = 0.9  # of the time that a chunk is shown; a chunk that takes longer is behind
@@ -13,7 +12,8 @@ TARGET_LOAD = 0.75  # the same, estimated for more steps or frames before they a
 CALM_CHUNKS = 16  # chunks in time before more is tried: 4 s
 MEDIAN_OF = 3  # chunks; a single slow one changes nothing
 RATE_STEP = 1.25  # factor by which the rate grows again
-LEAD_MARGIN = 1.5  # times the cost of a chunk: how early it starts
+LEAD_MARGIN = 1.25  # times the slowest of the last chunks: how early the next one starts
+LEAD_SLACK = 0.01  # seconds more: until a timer wakes its task on a busy machine
 MIN_RATE = 1.0  # frames a second
 
 
@@ -80,12 +80,12 @@ def _faster(pace: Pace, target: PaceTarget, cost: float) -> Pace:
     return Pace(steps=more, rate=pace.rate) if fits else replace(pace, calm=0)
 
 
-def lead_frames(pace: Pace, chunk: int) -> int:
-    """Return how many frames may still wait when the next chunk starts.
+def lead_time(pace: Pace, chunk: int) -> float:
+    """Return how many seconds before its first frame is due a chunk of `chunk` frames starts.
 
-    The later it starts, the newer its controls are. It must be complete one frame after those that
-    wait.
+    The later it starts, the newer its controls are. The slowest of the last chunks counts.
     """
-    if pace.cost is None:
-        return chunk
-    return min(chunk, max(1, ceil(LEAD_MARGIN * pace.cost * pace.rate) - 1))
+    shown = chunk / pace.rate
+    if not pace.durations:
+        return shown
+    return min(shown, LEAD_MARGIN * max(pace.durations) + LEAD_SLACK)

@@ -8,7 +8,7 @@ from media.pipeline.generation.pacing import (
     Pace,
     PaceTarget,
     initial_pace,
-    lead_frames,
+    lead_time,
     update_pace,
 )
 
@@ -73,11 +73,13 @@ def test_the_pace_stays_within_its_target(costs: list[float]) -> None:
         pace = update_pace(pace, TARGET, cost)
         assert TARGET.min_steps <= pace.steps <= TARGET.steps
         assert MIN_RATE <= pace.rate <= TARGET.rate
-        assert 0 < lead_frames(pace, TARGET.chunk) <= TARGET.chunk
+        assert 0 < lead_time(pace, TARGET.chunk) <= TARGET.chunk / pace.rate
 
 
-def test_a_chunk_starts_early_enough() -> None:
-    assert lead_frames(initial_pace(TARGET), 4) == 4  # nothing is known yet
+def test_a_chunk_starts_early_enough_for_the_slowest_of_the_last_ones() -> None:
+    assert lead_time(initial_pace(TARGET), 4) == 4 / TARGET.rate  # nothing is known yet
     for cost in (0.01, 0.05, 0.1, 0.15):
-        waiting = lead_frames(after(initial_pace(TARGET), cost, MEDIAN_OF), 4)
-        assert (waiting + 1) / 16 > cost
+        pace = after(initial_pace(TARGET), cost, MEDIAN_OF)
+        assert cost < lead_time(pace, 4) <= 1.25 * cost + 0.011
+    slow = update_pace(pace, TARGET, 0.16)
+    assert 0.16 < lead_time(slow, 4) <= 0.25

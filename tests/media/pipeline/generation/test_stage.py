@@ -52,14 +52,14 @@ async def test_a_chunk_starts_late_and_at_most_one_waits() -> None:
         for tenth in range(1, 40):
             await stage.clock.go(tenth / 10)
             made, shown = len(stage.generator.requests) * CHUNK, len(stage.shown)
-            assert made - shown <= CHUNK + 2  # one waits, and the next starts 2 frames early
+            assert made - shown <= CHUNK + 1  # one waits, and the next starts a frame early
             assert stage.waiting <= CHUNK
 
 
 async def test_a_new_prompt_replaces_waiting_frames_and_no_others() -> None:
     async with running_stage(0.05) as stage:
         await stage.enable("a duck")
-        await stage.clock.go(1.0)
+        await stage.clock.go(0.9)
         before = colors_of(stage)
         waiting = stage.waiting
         await stage.put(prompt("a car on sand"))
@@ -70,7 +70,7 @@ async def test_a_new_prompt_replaces_waiting_frames_and_no_others() -> None:
     first = next(n for n, (_, green, _) in enumerate(after) if green == len("a car on sand"))
     delay = stage.counters.draw_delay
     assert delay is not None
-    assert stage.shown[first][0] - 1.0 == pytest.approx(delay)
+    assert stage.shown[first][0] - 0.9 == pytest.approx(delay)
     assert delay <= 2 * 0.05 + PERIOD
     assert after[first][0] - after[first - 1][0] > 1  # pictures that waited were passed over
     assert all(green == len("a car on sand") for _, green, _ in after[first:])
@@ -233,7 +233,7 @@ async def test_a_chunk_starts_from_the_camera_frames_of_the_last_quarter_second(
         means = [int(pixels.mean()) for pixels in last.start]
         assert stage.reports[-1].notices == ("read a duck",)
     assert all(b - a == 2 for a, b in pairwise(means))  # 32 a second came, 16 are generated
-    assert means[-1] > 56
+    assert means[-1] >= 55  # of 64, as the last chunk has started before 1.8 s
 
 
 async def test_only_so_many_sessions_generate_and_the_next_starts_when_one_ends() -> None:
@@ -307,7 +307,7 @@ async def test_a_client_that_stops_reading_stops_generation_and_not_the_controls
         held = len(stage.shown)
         stage.reading.set()
         await stage.clock.go(6.0)
-    assert colors_of(stage)[held + CHUNK + 1][1] == 201
+    assert colors_of(stage)[held + 2 * CHUNK][1] == 201  # replaced once in a chunk's time at most
 
 
 async def test_frames_are_encoded_as_files_only_on_request() -> None:

@@ -15,6 +15,7 @@ from models.language.head_set import read_head_set
 from models.memory.kv_store.tiers import StoreBudget
 from models.memory.rekv import RekvConfig
 from models.memory.retrieved_context import SPARE_TOKENS
+from models.vision.video_llm.assembly import ModelFolder
 from models.vision.video_llm.families import read_video_llm
 
 SLOT_STEP = 64  # slots of a cache of a fixed size are a multiple of it
@@ -42,7 +43,7 @@ def load(
     """
     config = config or VideoLlmConfig()
     kind = str(read_config(folder).get("model_type"))
-    model = read_video_llm(folder, device=device, dtype=dtype, load_engine=load_engine)
+    model = read_video_llm(ModelFolder(folder, device, dtype, load_engine))
     heads = read_head_set(folder, model.decoder.config)
     config = replace(config, rekv=replace(config.rekv, heads=heads))
     opening = len(model.opening)

@@ -13,6 +13,7 @@ from models.language import smollm2
 from models.language.decoder import Decoder
 from models.vision.class_names import NAMES
 from models.vision.colors import COLORS
+from models.vision.video_llm.assembly import ModelFolder
 from models.vision.video_llm.families import read_video_llm
 
 CODES = 4  # in a text, and asked for at its end
@@ -114,7 +115,7 @@ def load_samples(
         WeightsError: its files are missing, or of another model.
     """
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    model = read_video_llm(folder, device=device, dtype=dtype)
+    model = read_video_llm(ModelFolder(folder, device, dtype))
 
     def sample(number: int) -> RetrievalSample:
         return code_sample(

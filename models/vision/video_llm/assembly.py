@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.engine import EngineLoader, EngineSpec, ExportableNetwork
+from models.engine import EngineLoader, EngineSpec, ExportableNetwork, load_in_torch
 from models.huggingface_files import fill, read_tensors, renamed
 from models.language.decoder import Decoder, DecoderConfig
 from models.language.huggingface import decoder_state
@@ -20,38 +20,33 @@ from models.vision.video_llm.frame_networks import FrameEncoder, load_frames
 from models.vision.video_llm.model import VideoLlm, linear_positions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ModelFolder:
     """A folder in the hub's format, and where its model runs.
 
-    `frame_tensors` is a pattern of the names of those tensors that make tokens of frames.
+    `frame_tensors` below is a pattern of the names of those tensors that make tokens of frames.
     """
 
     path: Path
-    template: ChatTemplate
-    frame_tensors: str
-    device: str
-    dtype: torch.dtype
-    load_engine: EngineLoader
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float32
+    load_engine: EngineLoader = load_in_torch
 
-    def tokenizer(self) -> ChatTokenizer:
+    def tokenizer(self, template: ChatTemplate) -> ChatTokenizer:
         """Return the tokenizer.
 
         Raises:
             WeightsError: its file is missing or cannot be read.
         """
-        file = self.path / "tokenizer.json"
-        return load_tokenizer(file, device=self.device, end=self.template.end)
+        return load_tokenizer(self.path / "tokenizer.json", device=self.device, end=template.end)
 
-    def language_tensors(self) -> dict[str, Tensor]:
+    def language_tensors(self, frame_tensors: str) -> dict[str, Tensor]:
         """Return the tensors of the language model, under their names in the files.
 
         Raises:
             WeightsError: a file is missing or cut short.
         """
-        return read_tensors(
-            self.path, device=self.device, dtype=self.dtype, without=self.frame_tensors
-        )
+        return read_tensors(self.path, device=self.device, dtype=self.dtype, without=frame_tensors)
 
     def assemble(
         self,
@@ -60,6 +55,8 @@ class ModelFolder:
         spec: EngineSpec,
         build: Callable[[Mapping[str, Tensor]], ExportableNetwork],
         *,
+        frame_tensors: str,
+        template: ChatTemplate,
         tokenizer: ChatTokenizer,
         positions: Callable[[float], VideoPositions] = linear_positions,
         located_in: tuple[int, int] | None = None,
@@ -72,7 +69,7 @@ class ModelFolder:
         """
 
         def frame_network() -> ExportableNetwork:
-            return build(read_tensors(self.path, dtype=self.dtype, only=self.frame_tensors))
+            return build(read_tensors(self.path, dtype=self.dtype, only=frame_tensors))
 
         with torch.device("meta"):
             decoder = Decoder(sizes)
@@ -81,7 +78,7 @@ class ModelFolder:
             frames=FrameEncoder(engine, read_normalization(self.path), self.device),
             decoder=fill(decoder, decoder_state(tensors, sizes), f"the decoder of {self.path}"),
             tokenizer=tokenizer,
-            template=self.template,
+            template=template,
             positions=positions,
             located_in=located_in,
         )

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.engine import EngineLoader, EngineSpec, load_in_torch
+from models.engine import EngineSpec
 from models.errors import WeightsError
 from models.huggingface_files import fill, read_config
 from models.language.decoder import DecoderConfig
@@ -35,38 +35,28 @@ FRAME_TENSORS = r"vision_tower\.|multi_modal_projector\."  # those of what makes
 
 
 def read_llava_onevision(
-    folder: Path,
-    *,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    load_engine: EngineLoader = load_in_torch,
+    source: ModelFolder,
 ) -> VideoLlm:
-    """Return the model in `folder`, in the hub's format.
+    """Return the model in a folder in the hub's format.
 
     Raises:
         WeightsError: a file is missing, cut short, or of another kind of model.
         EngineError: an engine cannot be built or loaded.
     """
-    config = read_config(folder, "llava_onevision")
-    vision, text = _sizes(folder, config)
-    source = ModelFolder(
-        path=folder,
-        template=TEMPLATE,
-        frame_tensors=FRAME_TENSORS,
-        device=device,
-        dtype=dtype,
-        load_engine=load_engine,
-    )
+    config = read_config(source.path, "llava_onevision")
+    vision, text = _sizes(source.path, config)
     size = (vision.side, vision.side)
     tokens = pooled(vision.grid) ** 2
-    spec = frame_spec("llava-onevision-frames", size, tokens, text.width, dtype)
+    spec = frame_spec("llava-onevision-frames", size, tokens, text.width, source.dtype)
     biased = bool(config.get("multimodal_projector_bias", True))
     return source.assemble(
         text,
-        source.language_tensors(),
+        source.language_tensors(FRAME_TENSORS),
         spec,
         partial(_build_frames, vision, text.width, biased, spec),
-        tokenizer=source.tokenizer(),
+        frame_tensors=FRAME_TENSORS,
+        template=TEMPLATE,
+        tokenizer=source.tokenizer(TEMPLATE),
     )
 
 

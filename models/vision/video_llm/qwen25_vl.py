@@ -8,12 +8,11 @@ Source: Bai et al. 2025 (Qwen2.5-VL).
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from models.engine import EngineLoader, EngineSpec, load_in_torch
+from models.engine import EngineSpec
 from models.errors import WeightsError
 from models.huggingface_files import fill, read_config
 from models.language.huggingface import read_decoder_config
@@ -43,15 +42,12 @@ TEMPLATE = ChatTemplate(
 
 
 def read_qwen25_vl(
-    folder: Path,
+    source: ModelFolder,
     *,
     rows: int = 10,
     columns: int = 18,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    load_engine: EngineLoader = load_in_torch,
 ) -> VideoLlm:
-    """Return the model in `folder`, in the hub's format.
+    """Return the model in a folder in the hub's format.
 
     Frames are resized to `rows` by `columns` tokens of 28 pixels: by default 280 x 504.
 
@@ -59,7 +55,7 @@ def read_qwen25_vl(
         WeightsError: a file is missing, cut short, or of another kind of model.
         EngineError: an engine cannot be built or loaded.
     """
-    config = read_config(folder, "qwen2_5_vl")
+    config = read_config(source.path, "qwen2_5_vl")
     text = {
         **(config.get("text_config") or config)
     }  # early files have the sizes of the text model at the top level
@@ -69,24 +65,18 @@ def read_qwen25_vl(
     try:
         vision = qwen_tower_config(config["vision_config"])
     except KeyError as error:
-        raise WeightsError(f"{folder}: config.json has no {error}") from error
-    source = ModelFolder(
-        path=folder,
-        template=TEMPLATE,
-        frame_tensors=f"^{FRAME_TENSORS}",
-        device=device,
-        dtype=dtype,
-        load_engine=load_engine,
-    )
+        raise WeightsError(f"{source.path}: config.json has no {error}") from error
     size = (rows * vision.cell, columns * vision.cell)
-    spec = frame_spec("qwen2.5-vl-frames", size, rows * columns, vision.out_width, dtype)
+    spec = frame_spec("qwen2.5-vl-frames", size, rows * columns, vision.out_width, source.dtype)
     rate = config["vision_config"].get("tokens_per_second", 4)
     return source.assemble(
-        read_decoder_config(folder, text),
-        source.language_tensors(),
+        read_decoder_config(source.path, text),
+        source.language_tensors(f"^{FRAME_TENSORS}"),
         spec,
         partial(_build_frames, vision, rows, columns, spec),
-        tokenizer=source.tokenizer(),
+        frame_tensors=f"^{FRAME_TENSORS}",
+        template=TEMPLATE,
+        tokenizer=source.tokenizer(TEMPLATE),
         positions=lambda interval: GridPositions(rows=rows, columns=columns, step=rate * interval),
         located_in=(columns * vision.cell, rows * vision.cell),
     )

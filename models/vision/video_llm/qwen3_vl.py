@@ -8,12 +8,11 @@ Source: Bai et al. 2025 (Qwen3-VL).
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from models.engine import EngineLoader, EngineSpec, load_in_torch
+from models.engine import EngineSpec
 from models.errors import WeightsError
 from models.huggingface_files import fill, read_config
 from models.language.huggingface import read_decoder_config
@@ -47,15 +46,12 @@ TEMPLATE = ChatTemplate(
 
 
 def read_qwen3_vl(
-    folder: Path,
+    source: ModelFolder,
     *,
     rows: int = 10,
     columns: int = 18,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    load_engine: EngineLoader = load_in_torch,
 ) -> VideoLlm:
-    """Return the model in `folder`, in the hub's format.
+    """Return the model in a folder in the hub's format.
 
     Frames are resized to `rows` by `columns` tokens of 32 pixels: by default 320 x 576.
 
@@ -63,34 +59,28 @@ def read_qwen3_vl(
         WeightsError: a file is missing, cut short, or of another kind of model.
         EngineError: an engine cannot be built or loaded.
     """
-    config = read_config(folder, "qwen3_vl")
+    config = read_config(source.path, "qwen3_vl")
     try:
         text = dict(config["text_config"])
         vision = qwen3_tower_config(config["vision_config"])
     except KeyError as error:
-        raise WeightsError(f"{folder}: config.json has no {error}") from error
+        raise WeightsError(f"{source.path}: config.json has no {error}") from error
     text["tie_word_embeddings"] = config.get("tie_word_embeddings", False)
-    source = ModelFolder(
-        path=folder,
-        template=TEMPLATE,
-        frame_tensors=f"^{FRAME_TENSORS}",
-        device=device,
-        dtype=dtype,
-        load_engine=load_engine,
-    )
     size = (rows * vision.cell, columns * vision.cell)
     width = vision.out_width * (1 + len(vision.deep))
-    spec = frame_spec("qwen3-vl-frames", size, rows * columns, width, dtype)
-    tokenizer = source.tokenizer()
+    spec = frame_spec("qwen3-vl-frames", size, rows * columns, width, source.dtype)
+    tokenizer = source.tokenizer(TEMPLATE)
     before, after = (
         len(tokenizer.encode_template(each)) for each in (label(0.0), TEMPLATE.frame_end)
     )
     places = LabelledGridPositions(rows=rows, columns=columns, before=before, after=after)
     return source.assemble(
-        read_decoder_config(folder, text),
-        source.language_tensors(),
+        read_decoder_config(source.path, text),
+        source.language_tensors(f"^{FRAME_TENSORS}"),
         spec,
         partial(_build_frames, vision, rows, columns, spec),
+        frame_tensors=f"^{FRAME_TENSORS}",
+        template=TEMPLATE,
         tokenizer=tokenizer,
         positions=lambda _interval: places,
         located_in=(1000, 1000),

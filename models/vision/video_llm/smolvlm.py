@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.engine import EngineLoader, EngineSpec, load_in_torch
+from models.engine import EngineSpec
 from models.errors import WeightsError
 from models.huggingface_files import fill, read_config
 from models.language.decoder import DecoderConfig
@@ -62,38 +62,30 @@ TEMPLATE = ChatTemplate(
 
 
 def read_smolvlm(
-    folder: Path,
-    *,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    load_engine: EngineLoader = load_in_torch,
+    source: ModelFolder,
 ) -> VideoLlm:
-    """Return the model in `folder`, in the hub's format.
+    """Return the model in a folder in the hub's format.
 
     Raises:
         WeightsError: a file is missing, cut short, or of another kind of model.
         EngineError: an engine cannot be built or loaded.
     """
-    config = read_config(folder, "smolvlm")
-    source = ModelFolder(
-        path=folder,
-        template=TEMPLATE,
-        frame_tensors=FRAME_TENSORS,
-        device=device,
-        dtype=dtype,
-        load_engine=load_engine,
-    )
-    tensors = source.language_tensors()
+    config = read_config(source.path, "smolvlm")
+    tensors = source.language_tensors(FRAME_TENSORS)
     tied = not any(name.endswith("lm_head.weight") for name in tensors)
-    vision, text, shuffle = _sizes(folder, config, tied=tied)
+    vision, text, shuffle = _sizes(source.path, config, tied=tied)
     tokens = (vision.grid // shuffle) ** 2
-    spec = frame_spec("smolvlm-frames", (vision.side, vision.side), tokens, text.width, dtype)
+    spec = frame_spec(
+        "smolvlm-frames", (vision.side, vision.side), tokens, text.width, source.dtype
+    )
     return source.assemble(
         text,
         tensors,
         spec,
         partial(_build_frames, vision, text.width, shuffle, spec),
-        tokenizer=source.tokenizer(),
+        frame_tensors=FRAME_TENSORS,
+        template=TEMPLATE,
+        tokenizer=source.tokenizer(TEMPLATE),
     )
 
 

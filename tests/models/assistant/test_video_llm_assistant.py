@@ -20,6 +20,7 @@ from models.language.head_set import write_head_set
 from models.language.tokenizer import ChatTokenizer
 from models.memory.rekv import Rekv, RekvConfig
 from models.memory.retrieved_context import RetrievedContext
+from models.vision.video_llm.assembly import ModelFolder
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from tests.models.assistant.test_small_model import DOG, Reading
 from tests.models.assistant.test_small_model import picture as drawn
@@ -170,7 +171,7 @@ def test_the_answer_is_that_of_the_memory_it_is_made_of(tmp_path: Path) -> None:
     assistant = load(tmp_path, Reading(), SMALL)
     state = assistant.init_state(None)
     shown(assistant, state, 6)
-    model = read_llava_onevision(tmp_path)
+    model = read_llava_onevision(ModelFolder(tmp_path))
     rekv = Rekv(model.decoder, model.opening, SMALL.rekv)
     plain = rekv.init_state()
     for second in (0, 2, 4):

@@ -15,6 +15,7 @@ import torch
 from models.errors import WeightsError
 from models.generation.wan import model as wan
 from models.huggingface_files import read_config
+from models.vision.video_llm.assembly import ModelFolder
 from models.vision.video_llm.families import read_video_llm
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from models.weights.hub import SCRATCH, download_model, installed_commit, model_folder, verify_model
@@ -109,7 +110,9 @@ def test_a_pulled_llava_onevision_loads_and_sees_as_before(tmp_path: Path, shard
     with hub_served({MODEL.repository: files}) as small:
         pulled(small, tmp_path)
     pixels = torch.arange(2 * 45 * 45 * 3).reshape(2, 45, 45, 3).to(torch.uint8)
-    ours, theirs = (read_llava_onevision(at) for at in (model_folder(NAME, tmp_path), made))
+    ours, theirs = (
+        read_llava_onevision(ModelFolder(at)) for at in (model_folder(NAME, tmp_path), made)
+    )
     assert torch.equal(ours.frames.encode_frames(pixels), theirs.frames.encode_frames(pixels))
 
 
@@ -124,7 +127,7 @@ def test_pulled_models_of_other_families_load(tmp_path: Path, name: str, family:
         download_model(
             find_release(HUB_MODELS[name], small.hub, revision="main"), tmp_path / name, small.hub
         )
-    model = read_video_llm(model_folder(name, tmp_path))
+    model = read_video_llm(ModelFolder(model_folder(name, tmp_path)))
     assert model.template.end in ("<|im_end|>", "<end_of_utterance>")
     assert HUB_MODELS[name].kind == read_config(model_folder(name, tmp_path))["model_type"]
 

@@ -8,6 +8,7 @@ import torch
 
 from models.engine import Engine, EngineLoader, ExportableNetwork, NetworkSource, TorchEngine
 from models.vision.preprocessing import Normalization
+from models.vision.video_llm.assembly import ModelFolder
 from models.vision.video_llm.frame_networks import FrameEncoder
 from models.vision.video_llm.llava_onevision import read_llava_onevision
 from models.vision.video_llm.qwen3_vl import read_qwen3_vl
@@ -67,22 +68,22 @@ def exported(tmp_path_factory: pytest.TempPathFactory, kept: list[ExportableNetw
     load = exporting(folder, kept)
     return {
         "llava-onevision-frames": (
-            read_llava_onevision(llava, load_engine=load).frames,
+            read_llava_onevision(ModelFolder(llava, load_engine=load)).frames,
             llava_tokens,
             folder / "llava-onevision-frames.onnx",
         ),
         "qwen2.5-vl-frames": (
-            read_qwen25_vl(qwen, rows=ROWS, columns=COLUMNS, load_engine=load).frames,
+            read_qwen25_vl(ModelFolder(qwen, load_engine=load), rows=ROWS, columns=COLUMNS).frames,
             qwen_tokens.view(3, CELLS, -1),
             folder / "qwen2.5-vl-frames.onnx",
         ),
         "qwen3-vl-frames": (
-            read_qwen3_vl(qwen3, rows=ROWS, columns=COLUMNS, load_engine=load).frames,
+            read_qwen3_vl(ModelFolder(qwen3, load_engine=load), rows=ROWS, columns=COLUMNS).frames,
             qwen3_tokens,
             folder / "qwen3-vl-frames.onnx",
         ),
         "smolvlm-frames": (
-            read_smolvlm(smol, load_engine=load).frames,
+            read_smolvlm(ModelFolder(smol, load_engine=load)).frames,
             smol_tokens,
             folder / "smolvlm-frames.onnx",
         ),

@@ -13,6 +13,7 @@ from models.errors import WeightsError
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
 from models.vision.preprocessing import Normalization, preprocess, read_normalization
+from models.vision.video_llm.assembly import ModelFolder
 from models.vision.video_llm.llava_onevision import TEMPLATE, read_llava_onevision
 from models.vision.video_llm.model import VideoLlm
 from tests.models.memory.answering import rekv_answer
@@ -65,7 +66,7 @@ def test_scores_after_a_video_are_those_of_the_reference(
     tmp_path: Path, tied: bool, newline: bool
 ) -> None:
     reference = checkpoints.llava_onevision(tmp_path, tied=tied)
-    model = read_llava_onevision(tmp_path)
+    model = read_llava_onevision(ModelFolder(tmp_path))
     pictures = video(3)
     x = torch.cat(
         [
@@ -85,7 +86,7 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
     tmp_path: Path, newline: bool
 ) -> None:
     reference = checkpoints.llava_onevision(tmp_path)
-    model = read_llava_onevision(tmp_path)
+    model = read_llava_onevision(ModelFolder(tmp_path))
     pictures = video(5)
     rekv = Rekv(model.decoder, model.opening, RekvConfig(window=1000, blocks=64))
     state = rekv.init_state()
@@ -100,7 +101,7 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
 
 def test_the_newline_changes_the_answer_so_that_the_switch_matters(tmp_path: Path) -> None:
     reference = checkpoints.llava_onevision(tmp_path)
-    model = read_llava_onevision(tmp_path)
+    model = read_llava_onevision(ModelFolder(tmp_path))
     with_it, without = (
         reference_scores(reference, model, video(3), newline=newline) for newline in (True, False)
     )
@@ -109,7 +110,7 @@ def test_the_newline_changes_the_answer_so_that_the_switch_matters(tmp_path: Pat
 
 def test_frames_become_tokens_as_in_the_reference(tmp_path: Path) -> None:
     reference = checkpoints.llava_onevision(tmp_path)
-    model = read_llava_onevision(tmp_path)
+    model = read_llava_onevision(ModelFolder(tmp_path))
     with torch.no_grad():
         expected = reference.get_video_features(video(4)[None]).pooler_output[0, :-1]
     found = model.frames.encode_images(video(4))
@@ -137,9 +138,9 @@ def test_all_names_that_such_files_have_had_are_read(
     tmp_path: Path, prefixes: tuple[tuple[str, str], ...], tied: bool
 ) -> None:
     checkpoints.llava_onevision(tmp_path, tied=tied)
-    before = read_llava_onevision(tmp_path)
+    before = read_llava_onevision(ModelFolder(tmp_path))
     checkpoints.rename(tmp_path, *prefixes)
-    after = read_llava_onevision(tmp_path)
+    after = read_llava_onevision(ModelFolder(tmp_path))
     for name, tensor in before.decoder.state_dict().items():
         assert torch.equal(tensor, after.decoder.state_dict()[name])
     found = (model.frames.encode_images(video(1)) for model in (before, after))
@@ -148,7 +149,7 @@ def test_all_names_that_such_files_have_had_are_read(
 
 def test_a_question_cannot_end_its_own_turn(tmp_path: Path) -> None:
     checkpoints.llava_onevision(tmp_path)
-    model = read_llava_onevision(tmp_path)
+    model = read_llava_onevision(ModelFolder(tmp_path))
     tokens = model.tokenizer.encode_user_text("<|im_end|> now")
     assert model.tokenizer.end not in tokens.tolist()
     assert model.tokenizer.special.decode(tokens.tolist()) == "<|im_end|> now"
@@ -161,7 +162,7 @@ def test_a_question_cannot_end_its_own_turn(tmp_path: Path) -> None:
 
 def test_text_comes_in_pieces_that_are_whole_characters(tmp_path: Path) -> None:
     checkpoints.llava_onevision(tmp_path)
-    model = read_llava_onevision(tmp_path)
+    model = read_llava_onevision(ModelFolder(tmp_path))
     tokens = model.tokenizer.encode_user_text("a cüp 🙂!").tolist()
     pieces = list(model.tokenizer.decode_stream(iter(tokens)))
     assert pieces == ["a", " ", "c", "ü", "p", " ", "🙂", "!"]
@@ -195,7 +196,7 @@ def test_normal_is_read_from_the_file_for_video_first(tmp_path: Path) -> None:
 
 def test_camera_frames_of_any_size_are_seen_and_answered_about(tmp_path: Path) -> None:
     checkpoints.llava_onevision(tmp_path)
-    model = read_llava_onevision(tmp_path, dtype=torch.bfloat16)
+    model = read_llava_onevision(ModelFolder(tmp_path, dtype=torch.bfloat16))
     rekv = Rekv(model.decoder, model.opening, RekvConfig(window=200, blocks=2))
     state = rekv.init_state()
     for second, size in enumerate([(48, 64), (90, 45), (45, 45), (1, 1)]):
@@ -227,7 +228,7 @@ def test_folders_of_other_models_are_refused(tmp_path: Path) -> None:
     def refused(match: str, **change: Any) -> None:
         (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
         with pytest.raises(WeightsError, match=match):
-            read_llava_onevision(tmp_path)
+            read_llava_onevision(ModelFolder(tmp_path))
 
     refused("not 'llava_onevision'", model_type="llava")
     refused("features of layers", vision_feature_layer=[-2, -1])
@@ -239,4 +240,4 @@ def test_folders_of_other_models_are_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(WeightsError, match="no readable tokenizer"):
-        read_llava_onevision(tmp_path)
+        read_llava_onevision(ModelFolder(tmp_path))

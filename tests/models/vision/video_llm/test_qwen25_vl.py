@@ -10,6 +10,7 @@ from models.errors import WeightsError
 from models.memory.positions import GridPositions, LinearPositions
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
+from models.vision.video_llm.assembly import ModelFolder
 from models.vision.video_llm.model import VideoLlm
 from models.vision.video_llm.qwen25_vl import read_qwen25_vl
 from tests.bench.research.eviction import Salient
@@ -24,7 +25,7 @@ F32 = 1e-4  # float32 through six layers, in another order; scores are around 1
 
 
 def read(folder: Path, **more: Any) -> VideoLlm:
-    return read_qwen25_vl(folder, rows=ROWS, columns=COLUMNS, **more)
+    return read_qwen25_vl(ModelFolder(folder, **more), rows=ROWS, columns=COLUMNS)
 
 
 def pictures(count: int) -> Tensor:

@@ -14,6 +14,7 @@ from models.language.engine_decoder import layered_decoder
 from models.memory.positions import LabelledGridPositions
 from models.memory.prefill import Frame
 from models.memory.rekv import Rekv, RekvConfig
+from models.vision.video_llm.assembly import ModelFolder
 from models.vision.video_llm.model import VideoLlm
 from models.vision.video_llm.qwen3_vl import read_qwen3_vl
 from tests.models.language import plain
@@ -28,7 +29,7 @@ F32 = 1e-4  # float32 through seven layers, in another order; scores are around 
 
 
 def read(folder: Path, **more: Any) -> VideoLlm:
-    return read_qwen3_vl(folder, rows=ROWS, columns=COLUMNS, **more)
+    return read_qwen3_vl(ModelFolder(folder, **more), rows=ROWS, columns=COLUMNS)
 
 
 def pictures(count: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from models.errors import WeightsError
 from models.memory.rekv import Rekv, RekvConfig
+from models.vision.video_llm.assembly import ModelFolder
 from models.vision.video_llm.model import VideoLlm
 from models.vision.video_llm.smolvlm import TEMPLATE, read_smolvlm
 from tests.models.memory.tiny_memory import kv_caches
@@ -51,7 +52,7 @@ def reference_scores(reference: Any, model: VideoLlm, count: int) -> Tensor:
 @pytest.mark.parametrize("side", [56, 84])
 def test_frames_become_tokens_as_in_the_reference(tmp_path: Path, side: int) -> None:
     reference = checkpoints.smolvlm(tmp_path, side=side)
-    model = read_smolvlm(tmp_path)
+    model = read_smolvlm(ModelFolder(tmp_path))
     with torch.no_grad():
         (expected,) = reference.get_image_features(video(3, side)[None]).pooler_output
     found = model.frames.encode_images(video(3, side))
@@ -64,7 +65,7 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
     tmp_path: Path, tied: bool
 ) -> None:
     reference = checkpoints.smolvlm(tmp_path, tied=tied)
-    model = read_smolvlm(tmp_path)
+    model = read_smolvlm(ModelFolder(tmp_path))
     assert model.decoder.config.tied is tied
     rekv = Rekv(model.decoder, model.opening, RekvConfig(window=1000, blocks=64))
     state = rekv.init_state()
@@ -81,7 +82,7 @@ def test_a_remembered_video_is_asked_about_as_the_reference_reads_it(
 
 def test_camera_frames_are_seen_with_their_times(tmp_path: Path) -> None:
     checkpoints.smolvlm(tmp_path)
-    model = read_smolvlm(tmp_path)
+    model = read_smolvlm(ModelFolder(tmp_path))
     frame = model.read_frame(torch.zeros(48, 64, 3, dtype=torch.uint8), 754.0)
     label = model.tokenizer.encode_template(
         "\nFrame from 12:34:<fake_token_around_image><global-img>"
@@ -99,7 +100,7 @@ def test_sizes_that_its_files_leave_out_are_those_of_transformers(tmp_path: Path
     del config["vision_config"]["num_hidden_layers"]
     file.write_text(json.dumps(config))
     with pytest.raises(WeightsError, match=r"no layers\.2\."):
-        read_smolvlm(tmp_path)  # twelve layers
+        read_smolvlm(ModelFolder(tmp_path))  # twelve layers
 
 
 def test_folders_that_do_not_fit_are_refused(tmp_path: Path) -> None:
@@ -115,5 +116,5 @@ def test_folders_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     ):
         file.write_text(json.dumps({**config, **change}))
         with pytest.raises(WeightsError, match=match):
-            read_smolvlm(tmp_path)
+            read_smolvlm(ModelFolder(tmp_path))
     assert TEMPLATE.end == "<end_of_utterance>"

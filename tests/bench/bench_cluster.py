@@ -53,6 +53,8 @@ def simulate(nodes: int, load: float, rng: random.Random) -> tuple[float, float]
         if chosen is None or sum(end > now for end in ends) >= CAPACITY:
             refused += 1
         else:
+            directory.add("s", chosen.id)  # it has arrived, and is counted by the next report
+            directory.remove("s", chosen.id)
             ends.append(now + rng.expovariate(1 / 60.0))
             seconds += min(ends[-1], total) - now
     return seconds / total, refused / came

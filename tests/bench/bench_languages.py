@@ -24,7 +24,15 @@ from models.asr.whisper.decode import DecodeConfig
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE, join_words
 from tests.bench import language_clips
-from tests.bench.language_clips import PICO, PROMPTS, SENTENCES, LanguageClip, errors, normal
+from tests.bench.language_clips import (
+    PICO,
+    PROMPTS,
+    SENTENCES,
+    STAMPS,
+    LanguageClip,
+    errors,
+    normal,
+)
 from web.config import read_settings
 from web.loading.engines import stored_engines
 
@@ -39,6 +47,8 @@ def sources(folder: Path, language: str, limit: int) -> Iterator[tuple[str, list
     """Yield the speech that there is of `language`, with the name of its source."""
     if language in PROMPTS:
         yield "people", language_clips.prompts(folder, language, limit)
+    if language in STAMPS and (folder / "usr/share/tuxpaint").is_dir():
+        yield "stamps", language_clips.stamps(folder, language, limit)
     if language in PICO:
         yield "pico", list(language_clips.spoken_by_pico(language))[:limit]
 

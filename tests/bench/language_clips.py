@@ -3,6 +3,8 @@
 - Debian asterisk-core-sounds-LANGUAGE-g722 with asterisk-core-sounds-LANGUAGE (es, fr, it, ru):
   prompts of a telephone exchange, unpacked into one folder by `dpkg-deb -x`; the English text of a
   prompt with the same name is its translation.
+- Debian tuxpaint-stamps-default (bg, ca, da, el, ro, ru), unpacked likewise: people name what a
+  picture shows, in a few words.
 - PyPI py-nanotts: the Pico voices (de, es, fr, it) say the sentences of languages.json.
 
 A formant synthesizer (espeak-ng) tells nothing: base hears half of its German words wrong.
@@ -34,6 +36,8 @@ PROMPTS = {
     "en": "en_US_f_Allison",
 }
 PICO = {"de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT", "en": "en-GB"}
+STAMPS = ("bg", "ca", "da", "el", "ro", "ru")
+MIN_STAMP_WORDS = 3
 MIN_WORDS = 4
 SECONDS = (1.5, 20.0)  # of a prompt: shorter ones are parts of sentences
 
@@ -67,6 +71,20 @@ def prompts(folder: Path, language: str, limit: int) -> list[LanguageClip]:
             found.append((file, text, english.get(name, "")))
     chosen = found[:: max(1, len(found) // limit)][:limit]
     return [LanguageClip(file.stem, read_sound(file), text, en) for file, text, en in chosen]
+
+
+def stamps(folder: Path, language: str, limit: int) -> list[LanguageClip]:
+    """Return `limit` descriptions of pictures of at least three words, evenly from all."""
+    found = []
+    for file in sorted((folder / "usr/share/tuxpaint/stamps").rglob(f"*_desc_{language}.ogg")):
+        texts = file.with_name(file.name.replace(f"_desc_{language}.ogg", ".txt"))
+        lines = texts.read_text(encoding="utf-8").splitlines() if texts.is_file() else []
+        text = next((line for line in lines if line.startswith(f"{language}.utf8=")), "")
+        text = text.partition("=")[2].strip()
+        if len(normal(text).split()) >= MIN_STAMP_WORDS:
+            found.append((file, text))
+    chosen = found[:: max(1, len(found) // limit)][:limit]
+    return [LanguageClip(file.stem, read_sound(file), text) for file, text in chosen]
 
 
 @cache

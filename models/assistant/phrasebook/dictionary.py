@@ -11,6 +11,7 @@ from models.assistant.talk.wording import plural
 LANGUAGES = ("de", "es", "fr", "it")  # in the order of the columns of the tables
 TABLES = Path(__file__).parent / "tables"
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+DOUBLED = re.compile(r"([bcdfglmnptvz])\1")  # as often misheard; not s: rosso is not rosa
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,13 @@ def lines(table: str) -> list[str]:
 
 
 def folded(text: str, language: str) -> str:
-    """Return `text` in lower-case words of a to z, as they are also typed without accents."""
+    """Return `text` in lower-case words of a to z, without accents and double consonants."""
     text = text.lower()
     if language == "de":
         text = unicodedata.normalize("NFC", text).translate(UMLAUTS)
     letters = unicodedata.normalize("NFKD", text)
     plain = "".join(each for each in letters if not unicodedata.combining(each))
-    return " ".join(re.findall(r"[a-z0-9]+", plain))
+    return DOUBLED.sub(r"\1", " ".join(re.findall(r"[a-z0-9]+", plain)))
 
 
 @cache
@@ -79,7 +80,7 @@ def small_words(language: str, kind: str) -> tuple[str, ...]:
     """Return the fillers or determiners of a language, folded, the longest first."""
     head = f"{language} {kind} "
     found = (line.removeprefix(head) for line in lines("words") if line.startswith(head))
-    words = (word.replace("_", " ") for line in found for word in line.split())
+    words = (folded(word.replace("_", " "), language) for line in found for word in line.split())
     return tuple(sorted(words, key=len, reverse=True))
 
 

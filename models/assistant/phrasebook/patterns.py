@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from models.assistant.phrasebook.dictionary import folded, lines, shared
+from models.assistant.phrasebook.dictionary import DOUBLED, folded, lines, shared
 
 CLAUSE = ":clause "
 SLOT = re.compile(r"<(\w+)>")
@@ -39,7 +39,8 @@ def phrases(language: str, *, clauses: bool) -> tuple[Phrasing, ...]:
 
 def expression(line: str, language: str) -> str:
     """Return the regular expression of a line, for words that begin with a space."""
-    return "^" + "".join(_token(token, language) for token in line.split()) + "$"
+    tokens = DOUBLED.sub(r"\1", line).split()
+    return "^" + "".join(_token(token, language) for token in tokens) + "$"
 
 
 def _token(token: str, language: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.assistant.interface import NOTHING_YET, AssistantAnswer, FrameAnalysis
+from models.assistant.interface import NOTHING_YET, AssistantAnswer, Exchange, FrameAnalysis
 from models.assistant.requests.phrases import NOTHING_STANDS, STOPPED
 from models.assistant.scene.log_file import LOG_FILE
 from models.assistant.small_assistant import MAX_QUESTION_WORDS, SmallAssistant
@@ -240,3 +240,22 @@ def test_frames_of_several_streams_at_once_give_what_each_gives_alone(
             assistant.answer(each, "When did you see the dog?", 9.0) for each in (state, alone)
         ]
         assert text(asked[0]) == text(asked[1])
+
+
+def test_questions_requests_and_follow_ups_in_german_are_answered_in_german(
+    assistant: SmallAssistant,
+) -> None:
+    state = assistant.init_state(None)
+    state, confirmed = assistant.note_request(state, "Sag mir, wenn du einen Hund siehst.", 0.0)
+    assert text(confirmed) == "Ich sage Bescheid, sobald ich das sehe: ein Hund."
+    assert assistant.standing_requests(state) == ("Sag mir, wenn du einen Hund siehst.",)
+    analyses = shown(assistant, state, [CUP, CUP, DOG, DOG])
+    met = [each for seen in analyses for each in seen.met_requests]
+    assert [(each.text, each.language) for each in met] == [
+        ("Das ist ins Bild gekommen: ein Hund.", "de")
+    ]
+    seen = assistant.answer(state, "Was siehst du?", 5.0)
+    assert (text(seen), seen.language) == ("Ich sehe einen Hund.", "de")
+    assert text(assistant.answer(state, "Siehst du eine Tasse?", 5.0)).startswith("Nein, ")
+    said = (Exchange("Was siehst du?", "Ich sehe einen Hund."),)
+    assert "Tasse" in text(assistant.answer(state, "Und davor?", 5.0, said))

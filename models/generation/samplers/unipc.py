@@ -62,13 +62,12 @@ def _move(state: UniPcState, level: float, ahead: Tensor | None) -> Tensor:
     h = log_ratio(level) - log_ratio(start)
     grown = math.expm1(-h)
     change = last
-    slopes = []
+    slopes: list[Tensor] = []
+    weights: tuple[float, ...] = () if ahead is None else (0.5,)
     if len(state.clean) == ORDER:
         ratio = (log_ratio(state.levels[0]) - log_ratio(start)) / h
         slopes.append((state.clean[0] - last) / ratio)
         weights = _corrector_weights(h, ratio) if ahead is not None else (0.5,)
-    else:
-        weights = (0.5,) if ahead is not None else ()
     if ahead is not None:
         slopes.append(ahead - last)
     for weight, slope in zip(weights, slopes, strict=True):
@@ -76,7 +75,7 @@ def _move(state: UniPcState, level: float, ahead: Tensor | None) -> Tensor:
     return level / start * state.latents - (1 - level) * grown * change
 
 
-def _corrector_weights(h: float, ratio: float) -> tuple[float, float]:
+def _corrector_weights(h: float, ratio: float) -> tuple[float, ...]:
     """Return the weights of the earlier slope and of the one ahead."""
     grown = math.expm1(-h)
     second = grown / -h - 1

@@ -45,7 +45,7 @@ class UpLevel(nn.Module):
 
 def _through(layers: nn.Sequential, x: Tensor, cache: CausalCache) -> Tensor:
     for layer in layers:
-        x = layer.run(x, cache)
+        x = layer.run(x, cache) if hasattr(layer, "run") else layer(x)
     return x
 
 
@@ -55,22 +55,23 @@ def average(x: Tensor, after: int, space: int, time: int) -> Tensor:
     A first frame that stands alone is averaged with one of zeros before it.
     """
     x = F.pad(x, (0, 0, 0, 0, -x.shape[2] % time, 0))
-    cut = x.unflatten(4, (-1, space)).unflatten(3, (-1, space)).unflatten(2, (-1, time))
+    cut = torch.unflatten(torch.unflatten(x, 4, (-1, space)), 3, (-1, space))
+    cut = torch.unflatten(cut, 2, (-1, time))
     parts = cut.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
-    return parts.unflatten(1, (after, -1)).mean(2)
+    return torch.unflatten(parts, 1, (after, -1)).mean(2)
 
 
 def repeat(x: Tensor, after: int, space: int, time: int) -> Tensor:
     """Return (batch, channels, time, height, width), larger and of `after` channels."""
     count = after * time * space * space // x.shape[1]
-    parts = x.repeat_interleave(count, 1).unflatten(1, (after, time, space, space))
+    parts = torch.unflatten(x.repeat_interleave(count, 1), 1, (after, time, space, space))
     moved = parts.permute(0, 1, 5, 2, 6, 3, 7, 4)
     return moved.flatten(6, 7).flatten(4, 5).flatten(2, 3)
 
 
 def to_patches(pixels: Tensor, side: int) -> Tensor:
     """Return (batch, 3, time, height, width) with patches of `side` x `side` pixels as channels."""
-    cut = pixels.unflatten(4, (-1, side)).unflatten(3, (-1, side))
+    cut = torch.unflatten(torch.unflatten(pixels, 4, (-1, side)), 3, (-1, side))
     return cut.permute(0, 1, 6, 4, 2, 3, 5).flatten(1, 3)
 
 

@@ -102,10 +102,11 @@ def test_a_scene_begins_with_the_first_chunk_of_its_prompt_only(weights: Path) -
     assert wan.shows("a duck", begins=True) == ("a duck", False)
     assert loaded(weights, "longlive").shows(scene, begins=True) == (scene, False)
     made = make_generator(wan, "longlive-2")
-    state, texts = made.init_state("motion-stream", 3), []
+    state, texts, frames = made.init_state("motion-stream", 3), [], list[Pixels]()
     for asked in ("grass", scene, scene):
         request = ChunkRequest(prompt=((asked, 1.0),), steps=4)
-        state, frames = made.step(state, request)
+        state, new = made.step(state, request)
+        frames = list(new)
         texts.append(state.texts[0][0])
     assert texts == ["grass", scene, "a duck"]
     assert state.stream.sampler.context.pinned

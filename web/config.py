@@ -180,6 +180,9 @@ class Settings(
     for an eighth of a core at 16 frames a second"""
     drawing_side: int = Field(288, ge=16, le=4096)
     """minimum shorter side of generated frames in pixels; smaller frames are interpolated"""
+    drawing_rows: int = Field(0, ge=0)
+    """rows of each layer that the decoder of a Wan model computes at once, or all (0): fewer take
+    less memory and a little more time"""
     prompt_length: int = Field(1000, ge=1)
     """maximum length of a generation prompt in characters"""
     track_points: int = Field(2000, ge=1)

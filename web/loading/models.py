@@ -236,8 +236,8 @@ def load_wan_generator(settings: Settings) -> VideoGenerator:
 
     fetch(generating(settings), settings)
     logger.info("loading %s on %s", name, device)
-    dtype = _dtype(settings, device)
-    wan = model.load(name, settings.weights, device=str(device), dtype=dtype)
+    wan = model.load(name, settings.weights, device=str(device), dtype=_dtype(settings, device))
+    wan.codec.rows = settings.drawing_rows
     return WanVideoGenerator(wan, name)
 
 

@@ -138,6 +138,7 @@ def start_generation(
         wan = wan_video.load_on_gpu(
             name, settings.weights, tracked=request.has_tracks, steps=request.steps
         )
+        wan.codec.rows = settings.drawing_rows
         count = request.frames(wan.base.rate)
         frames = wan_video.generate_frames(wan, request.prompts, count, request.seed)
         return [wan_video.notice(name)], frames, 1

@@ -95,9 +95,11 @@ def test_on_a_gpu_the_weights_decide_how_it_is_sampled(
     monkeypatch.setattr(wan_video, "pulled_problems", problems)
     monkeypatch.setattr(wan_video.generate_frames, "__kwdefaults__", SIDES)
     request = VideoRequest(prompts=parse_prompts("a duck", (), 2.0), seconds=2.0, seed=3)
+    monkeypatch.setattr(model.codec, "rows", 0)
     messages, frames, scale = start_generation(
-        Settings(weights=weights), request, Path("self-forcing")
+        Settings(weights=weights, drawing_rows=3), request, Path("self-forcing")
     )
+    assert model.codec.rows == 3
     assert verified == ["wan2.1", "self-forcing"]
     assert "832 x 480" in messages[0]
     assert scale == 1

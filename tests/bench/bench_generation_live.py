@@ -7,8 +7,9 @@
 
 A live session draws while a thing is moved 30 times a second, and every two seconds the prompt
 changes. The model is the one that ships, or that in `--model`, or one with random weights for
-`--random` pixels, which changes no time. With `--service` the models of the service run beside it:
-somebody speaks, a camera shows 15 pictures a second, and a question is asked every ten seconds.
+`--random` pixels, which changes no time. `--no-enlarger` leaves frames as the codec makes them.
+With `--service` the models of the service run beside it: somebody speaks, a camera shows 15
+pictures a second, and a question is asked every ten seconds.
 With `--sessions`, as many draw at once; the first of them speaks.
 
 For each sampler: the seconds to the first picture, pictures a second (of the slowest session), the
@@ -201,6 +202,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--random", type=int, metavar="PIXELS")
     parser.add_argument("--model", type=Path, help="a folder, as `ship --to` writes it")
+    parser.add_argument("--no-enlarger", dest="enlarged", action="store_false")
     parser.add_argument("--service", action="store_true")
     parser.add_argument("--sessions", type=int, default=1, help="that draw at once")
     parser.add_argument("--threads", type=int, default=1)
@@ -212,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         made = (
             random_model(options.random, load_engine)
             if options.random
-            else small_generator.load(options.model, load_engine)
+            else small_generator.load(options.model, load_engine, enlarged=options.enlarged)
         )
     print("| sampler | first, s | frames/s | gap, s | delay, ms | cores | MB | steps |")
     print("|---|---|---|---|---|---|---|---|")

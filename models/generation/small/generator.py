@@ -208,15 +208,18 @@ class SmallVideoGenerator:
 
 
 def load(
-    folder: Path | None = None, load_engine: EngineLoader = load_in_torch
+    folder: Path | None = None,
+    load_engine: EngineLoader = load_in_torch,
+    *,
+    enlarged: bool = True,
 ) -> SmallVideoGenerator:
-    """Return the generator in `folder`, or else the one that ships.
+    """Return the generator in `folder`, or else the one that ships, with its enlarger or without.
 
     Raises:
         WeightsError: files are missing, damaged, or do not belong together.
         EngineError: an engine cannot be built or loaded.
     """
-    files = loading.find_files(folder)
+    files = loading.find_files(folder, enlarged=enlarged)
     return SmallVideoGenerator(loading.load_files(files, load_engine))
 
 

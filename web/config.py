@@ -177,7 +177,7 @@ class Settings(
     """generated frames per second"""
     drawing_enlarged: bool = True
     """whether a small network makes the small video generation model's frames larger and clearer,
-    for an eighth of a core at 16 frames a second"""
+    for a sixth of a core at 16 frames a second"""
     drawing_side: int = Field(288, ge=16, le=4096)
     """minimum shorter side of generated frames in pixels; smaller frames are interpolated"""
     drawing_rows: int = Field(0, ge=0)

@@ -227,10 +227,8 @@ def load_wan_generator(settings: Settings) -> VideoGenerator:
     if device.type == "cpu" and settings.device != "auto":
         raise WeightsError(f"{name} needs a CUDA GPU, and {PREFIX}DEVICE is {settings.device}")
     if device.type == "cpu":
-        raise WeightsError(
-            f"{name} needs a CUDA GPU, and PyTorch finds none on this machine: set "
-            f"{PREFIX}DRAWING_MODEL to {SMALL}"
-        )
+        small = f"set {PREFIX}DRAWING_MODEL to {SMALL}"
+        raise WeightsError(f"{name} needs a CUDA GPU, and PyTorch finds none here: {small}")
     from models.generation.wan import model  # slow to import
     from models.generation.wan.generator import WanVideoGenerator
 

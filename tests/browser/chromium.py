@@ -120,15 +120,15 @@ def microphone_file(folder: Path, *, lead: float) -> Path:
     speech = np.concatenate(parts)[: round(SPOKEN_END * RATE)]
     silence = np.zeros(round(lead * RATE), np.int16)
     path = folder / f"microphone-{lead}.wav"
-    return _sound_file(path, np.concatenate([silence, speech, np.zeros(RATE, np.int16)]))
+    return sound_file(path, np.concatenate([silence, speech, np.zeros(RATE, np.int16)]))
 
 
 def silent_microphone(folder: Path) -> Path:
     """Return a WAV of a second of silence."""
-    return _sound_file(folder / "silence.wav", np.zeros(RATE, np.int16))
+    return sound_file(folder / "silence.wav", np.zeros(RATE, np.int16))
 
 
-def _sound_file(path: Path, samples: NDArray[np.int16]) -> Path:
+def sound_file(path: Path, samples: NDArray[np.int16]) -> Path:
     with wave.open(str(path), "wb") as sink:
         sink.setnchannels(1)
         sink.setsampwidth(2)

@@ -108,6 +108,12 @@ def slides_file(folder: Path, pictures: Sequence[Path], *, seconds: float, fps: 
     return path
 
 
+def still_file(folder: Path) -> Path:
+    """Return a Y4M of a grey picture, few times a second: it takes the machine little."""
+    Image.new("RGB", (640, 360), "grey").save(folder / "grey.png")
+    return slides_file(folder, [folder / "grey.png"], seconds=2)
+
+
 def microphone_file(folder: Path, *, lead: float) -> Path:
     """Return a WAV of `lead` seconds of silence, then SPOKEN, then a second of silence."""
     resampler = AudioResampler(format="s16", layout="mono", rate=RATE)

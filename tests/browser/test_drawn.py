@@ -6,11 +6,10 @@ from pathlib import Path
 
 import av
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from models.generation.small.generator import load
-from tests.browser.chromium import Devices, chromium, microphone_file, new_page, slides_file
+from tests.browser.chromium import Devices, chromium, microphone_file, new_page, still_file
 from tests.models.generation import tiny
 from tests.web.served import scripted_models, served
 from web.config import Settings
@@ -31,7 +30,8 @@ MOUNTED = """async () => {
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("model")
     tiny.files(folder)
-    settings = Settings(call_timeout=60, connect_timeout=60)  # a busy machine is no broken call
+    # A busy machine is no broken call; a page that is closed leaves no call that draws.
+    settings = Settings(call_timeout=60, connect_timeout=60, resume_timeout=0)
     with (
         scripted_models(generator=load(folder)) as models,
         served(settings, models) as service,
@@ -42,8 +42,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("devices")
-    camera = slides_file(folder, [_grey(folder)], seconds=2)
-    with chromium(Devices(camera, microphone_file(folder, lead=30), repeat=True)) as browser:
+    with chromium(
+        Devices(still_file(folder), microphone_file(folder, lead=30), repeat=True)
+    ) as browser:
         yield browser
 
 
@@ -63,11 +64,6 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     page.context.close()
     assert witness.errors == []
     assert witness.hosts == {"127.0.0.1"}
-
-
-def _grey(folder: Path) -> Path:
-    Image.new("RGB", (640, 360), "grey").save(folder / "grey.png")
-    return folder / "grey.png"
 
 
 def part(page: Page, name: str) -> Locator:

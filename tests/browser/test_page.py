@@ -34,7 +34,7 @@ normalize = EnglishTextNormalizer()
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with service(busy="0") as running:
+    with service(busy="0", resume_timeout="0") as running:  # a closed page leaves nothing behind
         yield running.url
 
 

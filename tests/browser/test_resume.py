@@ -1,4 +1,4 @@
-"""Chromium loses the path to the service, and the page gets back to its session by itself."""
+"""The page gets back to its session, or says why not: a broken path, a reload, a killed service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from aioice.ice import StunProtocol
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from rtc.aiortc_patches.datagrams import GuardedProtocol
-from tests.browser.chromium import Devices, camera_file, chromium, microphone_file, new_page
+from tests.browser.chromium import Devices, chromium, microphone_file, new_page, still_file
+from tests.chaos.scripted_service import running
 from tests.patience import PATIENCE
 from tests.web.served import Served, scripted_models, served
 from web.config import Settings
@@ -25,21 +26,35 @@ def service() -> Iterator[Served]:
         yield service
 
 
-@pytest.fixture
-def page(service: Served, tmp_path: Path) -> Iterator[Page]:
-    devices = Devices(camera_file(tmp_path), microphone_file(tmp_path, lead=0.5), repeat=True)
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    folder = tmp_path_factory.mktemp("devices")
+    devices = Devices(still_file(folder), microphone_file(folder, lead=0.5), repeat=True)
     with chromium(devices) as browser:
-        page, witness = new_page(browser, allowed=True, base_url=service.http)
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, service: Served) -> Iterator[Page]:
+    page, witness = new_page(browser, allowed=True, base_url=service.http)
+    mount(page)
+    yield page
+    page.context.close()
+    assert [each for each in witness.errors if "409" not in each] == []  # of a call that is over
+
+
+def mount(page: Page, *, again: bool = False) -> None:
+    """Show the page, also `again` in the same tab, as F5 does."""
+    if again:
+        page.reload()
+    else:
         page.goto("/static/index.html")
-        page.evaluate(
-            """async () => {
-                document.body.innerHTML = await (await fetch("page.html")).text();
-                (await import("./page.js")).mount(document.body);
-            }"""
-        )
-        yield page
-        page.context.close()
-        assert witness.errors == []
+    page.evaluate(
+        """async () => {
+            document.body.innerHTML = await (await fetch("page.html")).text();
+            (await import("./page.js")).mount(document.body);
+        }"""
+    )
 
 
 class Network:
@@ -91,7 +106,8 @@ def state(page: Page, expected: str) -> None:
 
 
 def session(page: Page) -> dict[str, Any]:
-    [found] = page.request.get("/sessions").json()["sessions"]
+    sessions = page.request.get("/sessions").json()["sessions"]
+    [found] = [each for each in sessions if each["state"] == "live"]
     return found  # type: ignore[no-any-return]
 
 
@@ -141,3 +157,143 @@ def test_a_call_can_be_stopped_while_it_is_interrupted(page: Page, network: Netw
         state(page, "reconnecting")
         expect(page.locator("[data-part=stop]")).to_be_enabled()
         page.unroute("**/v1/realtime/calls/*")
+
+
+REQUEST = "tell me when 999"  # which no picture is
+QUESTION = "what is there?"
+
+
+def ask(page: Page, question: str) -> None:
+    page.locator("[data-part=question]").fill(question)
+    page.locator("[data-part=question]").press("Enter")
+
+
+def answers(page: Page) -> list[str]:
+    """Return what was asked and answered so far, once everything is answered."""
+    expect(page.locator(".exchange[aria-busy=true]")).to_have_count(0)
+    return page.locator(".exchange").all_inner_texts()
+
+
+def moments(page: Page) -> int:
+    words = page.locator("[data-part=moments-count]").inner_text()
+    return int(words.split()[0]) if words else 0
+
+
+def what_the_person_has(page: Page) -> dict[str, Any]:
+    lines = page.locator(".caption.final")
+    return {
+        "captions": lines.all_inner_texts(),
+        "answers": answers(page),
+        "requests": page.locator(".requests li").all_inner_texts(),
+        "moments": moments(page),
+    }
+
+
+def assert_kept(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Check that nothing of `before` is lost, and nothing is there twice."""
+    count = len(before["captions"])
+    assert after["captions"][:count] == before["captions"]
+    assert after["answers"] == before["answers"]
+    assert after["requests"] == before["requests"]
+    assert after["moments"] >= before["moments"] > 0
+
+
+def test_a_page_that_is_loaded_again_goes_on_with_its_call_and_shows_all_that_was_there(
+    page: Page,
+) -> None:
+    with live(page):
+        ask(page, REQUEST)
+        ask(page, QUESTION)
+        page.locator(".requests li").wait_for()
+        id, before = session(page)["id"], what_the_person_has(page)
+        assert len(before["answers"]) == 2
+        page.locator("[data-part=mute]").click()
+        mount(page, again=True)
+        state(page, "muted")  # as it was
+        assert_kept(before, what_the_person_has(page))
+        found = session(page)
+        assert (found["id"], found["state"], found["client"]) == (id, "live", "connected")
+        assert page.locator(".notice", has_text="A new call").count() == 0
+        page.locator("[data-part=mute]").click()
+        ask(page, "and now?")
+        assert "seen" in answers(page)[-1]  # by the memory of before
+        page.wait_for_function(
+            "n => document.querySelectorAll('.caption.final').length > n",
+            arg=len(before["captions"]),
+        )
+
+
+def test_a_closed_tab_leaves_a_call_that_the_next_one_goes_on_with_or_ends(page: Page) -> None:
+    page.locator("[data-part=start]").click()
+    state(page, "live")
+    page.locator(".caption.final").first.wait_for()
+    before, id = page.locator(".caption.final").all_inner_texts(), session(page)["id"]
+    page = another_tab(page)
+    problem = page.locator("[data-part=problem]")
+    expect(problem).to_contain_text("The server keeps it for")
+    page.locator("[data-part=resume]").click()
+    state(page, "live")
+    assert page.locator(".caption.final").all_inner_texts()[: len(before)] == before
+    assert session(page)["id"] == id
+    page = another_tab(page, shown=False)
+    page.request.delete(f"/v1/realtime/calls/{id}")
+    mount(page, again=True)  # there is nothing to go on with
+    state(page, "failed")
+    problem = page.locator("[data-part=problem]")
+    expect(problem).to_contain_text(
+        "The server has ended the call. The conversation so far is kept."
+    )
+    assert page.locator(".caption.final").all_inner_texts()[: len(before)] == before
+    page.locator("[data-part=reconnect]").click()
+    state(page, "live")
+    page.locator(".notice", has_text="A new call").wait_for()
+    page = another_tab(page)
+    page.locator("[data-part=decline]").click()
+    expect(page.locator("[data-part=problem]")).to_be_hidden()
+    page.wait_for_function(
+        """async () => (await (await fetch("/sessions")).json()).sessions.every(
+            (session) => session.state === "ended")"""
+    )
+
+
+def another_tab(page: Page, *, shown: bool = True) -> Page:
+    """Close the tab of `page`, and return another one of the same browser."""
+    context = page.context
+    page.close()
+    another = context.new_page()
+    if shown:
+        mount(another)
+    else:
+        another.goto("/static/index.html")
+    return another
+
+
+def test_a_service_that_is_killed_and_started_again_leaves_the_transcript_and_says_what_is_lost(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with running(tmp_path, resume_timeout=PATIENCE, call_timeout=PATIENCE) as service:
+        page, _ = new_page(browser, allowed=True, base_url=service.http)
+        mount(page)
+        page.locator("[data-part=start]").click()
+        state(page, "live")
+        page.locator(".caption.final").first.wait_for()
+        ask(page, QUESTION)
+        before = what_the_person_has(page)
+        service.process.kill()
+        problem = page.locator("[data-part=problem]")
+        state(page, "reconnecting")
+        expect(problem).to_contain_text("Trying to get back to it for")
+        assert page.locator(".exchange").all_inner_texts() == before["answers"]
+        port = int(service.address.rpartition(":")[2])
+        service.process.wait(PATIENCE)
+        with scripted_models() as models, served(Settings(port=port), models):
+            state(page, "lost")
+            expect(problem).to_contain_text("The server was started again and does not know")
+            expect(problem).to_contain_text("The conversation so far is kept.")
+            page.locator("[data-part=reconnect]").click()
+            state(page, "live")
+            page.locator(".notice", has_text="what was seen before is not remembered").wait_for()
+            after = page.locator(".caption.final").all_inner_texts()
+            assert after[: len(before["captions"])] == before["captions"]
+            assert answers(page) == before["answers"]
+            page.context.close()

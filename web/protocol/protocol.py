@@ -135,15 +135,17 @@ class RealtimeProtocol:
         self._open(notices)
 
     @classmethod
-    def resumed(cls, state: ConversationState, capabilities: Capabilities) -> Self:
-        """Return the protocol of a conversation that another process has begun.
+    def resumed(
+        cls, state: ConversationState, capabilities: Capabilities, *, why: str = resumption.MOVED
+    ) -> Self:
+        """Return the protocol of a conversation that another process has begun; `why` is for users.
 
         The caller then gives it the outputs of `resumption.unfinished`.
         """
         protocol = cls.__new__(cls)
         protocol.state = state
         state.capabilities = capabilities
-        resumption.resume(state)
+        resumption.resume(state, why)
         return protocol
 
     def events_to_send(self) -> list[Event]:

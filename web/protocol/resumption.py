@@ -20,7 +20,7 @@ MOVED = "the session has moved to another machine"
 PASSED_OVER = 1000  # ids that the client may have from events that are not kept
 
 
-def resume(state: ConversationState) -> None:
+def resume(state: ConversationState, why: str) -> None:
     """Go on with the conversation: the session that runs now knows nothing of it yet."""
     state.last_id += PASSED_OVER
     state.speech_input.decoder = None
@@ -31,7 +31,7 @@ def resume(state: ConversationState) -> None:
     if state.generation is not None:
         state.inputs.append(replace(state.generation, time=state.media_time))
     state.path_times.clear()
-    state.send_notice(MOVED)
+    state.send_notice(why)
     clear_speech(state)
     _ask_again(state)
 

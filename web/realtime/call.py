@@ -31,18 +31,23 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CallMedia:
-    """Whether a call's client is a publisher, hears answers, and gets video or shares it."""
+    """Whether a call's client is a publisher, hears answers, and gets video or shares it.
+
+    One that is `resumable` may come back although it has closed its connection in the orderly way.
+    """
 
     publisher: bool
     hears: bool
     returns_video: bool
+    resumable: bool
 
     @classmethod
-    def of(cls, peer: Peer, kind: SessionKind) -> "CallMedia":
+    def of(cls, peer: Peer, kind: SessionKind, *, resumable: bool) -> "CallMedia":
         """Return the media of a call that starts with `peer`."""
         publisher = kind == "whip"  # which neither hears answers nor reads them
         hears = peer.receives_audio and not publisher
-        return cls(publisher, hears, publisher or peer.receives_video)  # it may have viewers
+        returns_video = publisher or peer.receives_video  # it may have viewers
+        return cls(publisher, hears, returns_video, resumable)
 
     def limited(self, capabilities: Capabilities) -> Capabilities:
         """Return what the session can use of `capabilities`."""
@@ -118,7 +123,13 @@ class Call(ResumableSession[PeerLine]):
     def line(self, peer: Peer) -> PeerLine:
         """Return `peer` as a connection of this call."""
         peer.media.on_drop = self._record.counters.audio_dropped
-        line = PeerLine(peer, self.bridge, self._record.id, on_frame=self._steering.see)
+        line = PeerLine(
+            peer,
+            self.bridge,
+            self._record.id,
+            on_frame=self._steering.see,
+            resumable=self.media.resumable,
+        )
         peer.on_silence = lambda silent: self._visits.hear(line, silent)
         return line
 

@@ -39,6 +39,7 @@ from web.signaling.offers import (
     read_sdp,
     session_of,
 )
+from web.signaling.reviving import revive
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -65,6 +66,9 @@ async def call(request: Request) -> Response:
 @router.post(CALLS + "/{id}")
 async def resume(request: Request, id: str) -> Response:
     """Go on with a call over a new connection."""
+    context, caller = service_context(request), caller_of(request)
+    if context.sessions.find(id, caller) is None:
+        await revive(context, caller, id, _last_event(request) or 0)
     return await resume_call(request, session_of(request, "call", id))
 
 
@@ -133,7 +137,7 @@ def _create_call(
     patch: Mapping[str, Any],
     query: Mapping[str, str],
 ) -> Call:
-    media = CallMedia.of(peer, record.kind)
+    media = CallMedia.of(peer, record.kind, resumable=query.get("resumable") == "1")
     try:
         protocol = RealtimeProtocol(
             record.id,

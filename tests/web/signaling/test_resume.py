@@ -165,3 +165,19 @@ async def test_another_client_does_not_take_a_session_over() -> None:
                     }
                     answer = await web.post(caller.location, content="v=0", headers=headers)
                     assert answer.status_code == status
+
+
+async def test_a_resumable_call_outlives_a_connection_that_its_client_closes(
+    service: Served,
+) -> None:
+    async with calling(service, Sound(0.5), path=f"{PATH}&resumable=1") as first:
+        await first.until("eyeline.connection")
+        await first.connection.close()  # in the orderly way, as a page does that is loaded again
+        waits = await session_until(service, first.location, client="away")
+        assert waits["state"] == "live"
+        async with returning(service, first.location, last="event_0") as second:
+            await second.until("session.created")  # events of before are sent again
+            await second.until("eyeline.connection", client="connected", returns=1)
+            async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
+                assert (await web.delete(first.location)).status_code == 200
+    await no_session_left(service)

@@ -3,17 +3,15 @@
 import { FilmStrip } from "./draw/film.js";
 import { Palette } from "./draw/palette.js";
 import { HandPaths } from "./draw/paths.js";
+import { DrawSettings } from "./draw/settings.js";
 import { PictureRecorder } from "./recorder.js";
 import { UNAVAILABLE, drawOffer, drawReport, drawThings, nameThings } from "./drawing_view.js";
 
-const SOON_MS = 100; // interval of the events of a dragged slider
 const EVENT = "drawing_"; // prefix of our event ids: errors refer to them
-const PERCENT = 100;
 
 /** @typedef {import("./eyeline.js").EyelineClient} EyelineClient */
 /** @typedef {import("./types.js").Draws} Draws */
 /** @typedef {import("./types.js").DrawingStatus} DrawingStatus */
-/** @typedef {{text: string, weight: number}} Part of a prompt */
 
 /** Generation on the page: the controls keep their values from call to call. */
 export class DrawingBoard {
@@ -25,7 +23,7 @@ export class DrawingBoard {
   /** @type {EyelineClient | null} */ #client = null;
   /** @type {Draws | null | undefined} undefined: not known yet */ #draws;
   /** @type {DrawingStatus | null} */ #status = null;
-  /** @type {Map<string, number>} delayed events by name */ #soon = new Map();
+  #settings;
   #enabled = false;
   #paused = false;
   #reason = ""; // why no video is generated
@@ -47,9 +45,12 @@ export class DrawingBoard {
       choose: (thing) => this.#choose(thing),
       clear: (thing) => this.#clear(thing),
     });
+    this.#settings = new DrawSettings(page, {
+      set: (changes) => this.#enabled && this.#update(changes), // before the start they are sent with it
+      say: () => this.#enabled && this.#say(),
+    });
     this.#recorder = new PictureRecorder((recording) => this.#showRecording(recording));
-    this.#listenToPrompts();
-    this.#listenToSettings();
+    this.#listen();
     page.record.onclick = () => this.#record();
     page["track-clear"].onclick = () => this.#clear();
     page["thing-first"].onchange = () => this.#choose(0);
@@ -67,10 +68,10 @@ export class DrawingBoard {
   /** The call is over. */
   detach() {
     this.#recorder.stop();
-    for (const timer of this.#soon.values()) clearTimeout(timer);
-    this.#soon.clear();
+    this.#settings.stop();
     this.#client = this.#status = null;
     this.#draws = undefined;
+    this.#settings.offer(undefined);
     this.#enabled = this.#paused = false;
     this.#reason = this.#refusal = "";
     this.#film.stop();
@@ -100,7 +101,7 @@ export class DrawingBoard {
     return true;
   }
 
-  #listenToPrompts() {
+  #listen() {
     const page = this.#page;
     page["draw-form"].onsubmit = (event) => {
       event.preventDefault();
@@ -108,56 +109,19 @@ export class DrawingBoard {
     };
     page["draw-end"].onclick = () => this.#update({ enabled: false });
     page.prompt.oninput = () => drawThings(page, this.#draws, page.prompt.value);
-    page["prompt-second"].onchange = () => this.#second();
-    page.blend.oninput = () => {
-      page["blend-value"].textContent = `${page.blend.value} %`;
-      this.#later("prompt", () => this.#say());
-    };
-  }
-
-  #listenToSettings() {
-    const page = this.#page;
-    page.sampler.onchange = () => this.#sample();
-    page.steps.onchange = () => page.steps.reportValidity() && this.#set({ steps: this.#steps });
-    page.seed.onchange = () => page.seed.reportValidity() && this.#set({ seed: Number(page.seed.value) });
-    page["from-camera"].onchange = () => {
-      page.strength.disabled = !page["from-camera"].checked;
-      this.#set({ source: this.#source });
-    };
-    page.strength.oninput = () => {
-      page["strength-value"].textContent = `${page.strength.value} %`;
-      this.#later("strength", () => this.#set({ strength: this.#strength }));
-    };
     page.pause.onclick = () => this.#update({ paused: !this.#paused });
     page["step-once"].onclick = () => this.#update({ paused: true, step: true });
     page.reset.onclick = () => this.#restart();
   }
 
-  get #source() {
-    return this.#page["from-camera"].checked ? "camera" : "none";
-  }
-
-  get #strength() {
-    return Number(this.#page.strength.value) / PERCENT;
-  }
-
-  /** The number of steps; null is the default of the sampler. */
-  get #steps() {
-    const { value } = this.#page.steps;
-    return value === "" ? null : Number(value);
-  }
-
   /** Start generation with the prompt, or change the prompt. */
   #begin() {
-    const page = this.#page;
-    const text = page.prompt.value.trim();
-    if (!text || !page.steps.reportValidity() || !page.seed.reportValidity()) return;
+    const text = this.#page.prompt.value.trim();
+    if (!text || !this.#settings.valid) return;
     this.#prompt = text;
-    const settings = { sampler: page.sampler.value, steps: this.#steps, seed: Number(page.seed.value) };
-    const camera = { source: this.#source, strength: this.#strength };
     if (!this.#enabled) {
       if (!this.#film.playing) this.#film.begin();
-      this.#update({ enabled: true, paused: false, ...settings, ...camera });
+      this.#update({ enabled: true, paused: false, ...this.#settings.values });
     }
     this.#film.prompt(text);
     this.#say();
@@ -179,28 +143,7 @@ export class DrawingBoard {
 
   /** Send the prompt, or two prompts with their weights. */
   #say() {
-    const page = this.#page;
-    const [text, second, share] = [this.#prompt, page["prompt-second"].value.trim(), Number(page.blend.value) / PERCENT];
-    if (!text) return;
-    /** @type {Part[]} */
-    const blend = [{ text, weight: 1 - share }, { text: second, weight: share }];
-    this.#send({ type: "eyeline.prompt.set", ...(second ? { blend } : { text }) });
-  }
-
-  #second() {
-    const page = this.#page;
-    const second = page["prompt-second"].value.trim();
-    if (Boolean(second) === page.blend.disabled) page.blend.value = second ? "50" : "0"; // the second prompt was added or removed
-    page.blend.disabled = !second;
-    page["blend-value"].textContent = `${page.blend.value} %`;
-    if (this.#enabled) this.#say();
-  }
-
-  #sample() {
-    const page = this.#page;
-    page.steps.value = "";
-    page.steps.placeholder = this.#draws?.samplers[page.sampler.value] ?? "";
-    this.#set({ sampler: page.sampler.value, steps: null });
+    if (this.#prompt) this.#send({ type: "eyeline.prompt.set", ...this.#settings.blended(this.#prompt) });
   }
 
   #choose(thing) {
@@ -212,11 +155,6 @@ export class DrawingBoard {
   #clear(thing) {
     this.#paths.forget(thing);
     this.#send({ type: "eyeline.track.clear", ...(thing === undefined ? {} : { thing }) });
-  }
-
-  /** Send changed settings; before the start they are sent with it. */
-  #set(changes) {
-    if (this.#enabled) this.#update(changes);
   }
 
   #update(changes) {
@@ -232,19 +170,11 @@ export class DrawingBoard {
     this.#client.send({ ...event, event_id: `${EVENT}${(this.#events += 1)}` });
   }
 
-  #later(name, act) {
-    if (this.#soon.has(name)) return;
-    const send = () => {
-      this.#soon.delete(name);
-      act();
-    };
-    this.#soon.set(name, setTimeout(send, SOON_MS));
-  }
-
   #offered(session) {
     const draws = session.eyeline?.generation ?? null;
     if (JSON.stringify(draws) === JSON.stringify(this.#draws)) return;
     this.#draws = draws;
+    this.#settings.offer(draws);
     this.#offer();
     this.#palette.offer(draws).then(() => this.#offer()); // with pictures
     drawThings(this.#page, draws, this.#page.prompt.value);
@@ -265,7 +195,12 @@ export class DrawingBoard {
     this.#offer();
   }
 
-  #updated({ enabled, paused, readings }) {
+  #updated(generation) {
+    const { enabled, paused, prompt, readings } = generation;
+    if (this.#client.restoring && prompt[0]) {
+      this.#page.prompt.value = this.#prompt = prompt[0].text;
+      this.#settings.show(generation);
+    }
     if (this.#enabled && !enabled) {
       this.#film.stop();
       this.#paths.forget();
@@ -298,7 +233,6 @@ export class DrawingBoard {
   #show() {
     const page = this.#page;
     const possible = Boolean(this.#client && this.#draws);
-    const steps = this.#steps ?? this.#draws?.samplers[page.sampler.value] ?? null;
     const shown = this.#enabled && ["drawing", "paused"].includes(this.#status?.state);
     page["draw-controls"].disabled = !possible;
     page.record.disabled = !possible || !PictureRecorder.possible;
@@ -310,6 +244,6 @@ export class DrawingBoard {
     page.draw.dataset.drawing = page.stage.dataset.generated = shown ? "on" : "off";
     page["generated-what"].textContent = shown ? "generated live by a small model" : "returned with captions";
     this.#paths.show(shown);
-    drawReport(page, this.#enabled ? this.#status : null, { steps, rate: this.#draws?.rate ?? 0, refusal: this.#refusal });
+    drawReport(page, this.#enabled ? this.#status : null, { steps: this.#settings.steps, rate: this.#draws?.rate ?? 0, refusal: this.#refusal });
   }
 }

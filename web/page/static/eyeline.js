@@ -7,23 +7,23 @@
  *     await client.connect({ stream: await navigator.mediaDevices.getUserMedia({ audio: true, video: true }) });
  *     video.srcObject = client.remote;
  *
- * It needs no build step, loads what it needs from its own folder, and does not touch the page. For
- * a page on another site, add its origin to the server's setting EYELINE_ORIGINS. When the connection
- * breaks, it makes another one, and the session goes on: the server keeps it for a while.
+ * It needs no build step, loads what it needs from its own folder, and does not touch the page. For a page on another
+ * site, add its origin to the server's setting EYELINE_ORIGINS. A connection that breaks is made again: the session goes on.
  */
 
 import { readStats } from "./browser_stats.js";
 import { Connection, KINDS, trackOf } from "./connection.js";
 import { Emitter } from "./events.js";
+import { answerTo, newQuestion, numberOf, opening, questionOf } from "./messages.js";
+import { isFinal, isOver, pauseBefore, stopped, whyLost } from "./retrying.js";
 import { CallError, request } from "./signaling.js";
 
 export { CallError };
 
 const WAIT_MS = 60000; // for which a server keeps a session, unless it says so
-const PAUSES_MS = [0, 500, 1000, 2000, 4000]; // before each try to continue a call, then the last
-const FINAL = [401, 403, 404, 409, 410]; // statuses after which there is nothing to continue
 
 /** @typedef {import("./types.js").ClientEvents} ClientEvents */
+/** @typedef {import("./types.js").Received} Received */
 
 /**
  * State of the client: `reconnecting` while an interrupted call is continued, `lost` if that failed,
@@ -45,12 +45,14 @@ export class EyelineClient extends Emitter {
   #waits = WAIT_MS;
   /** @type {import("./types.js").SteeringEvent | null} the newest */ #steering = null;
   #muted = false;
-  #questions = 0;
+  #repeated = 0; // when the event arrived that is handled again; 0: none is
   #leave = () => this.#hangUp();
 
   /** @type {CallState} */ state = "idle";
   /** The returned video and audio; tracks are added when the call connects. */
   remote = new MediaStream();
+  /** When the call became live, in ms since 1970; 0 before. */
+  began = 0;
 
   /**
    * Connect, and return when the call is live.
@@ -59,31 +61,73 @@ export class EyelineClient extends Emitter {
    * @param {string} [options.url] URL of the service; by default the origin of this module
    * @param {string} [options.key] the server's API key, if it needs one
    * @param {object} [options.session] fields of the first `session.update`
+   * @param {boolean} [options.resumable] the call outlives this page, which does not end it: another one `restore`s it
    * @throws {CallError} the server refused, did not answer, or could not be connected
    * @throws {DOMException} AbortError: `stop` was called meanwhile
    */
-  async connect({ stream, url = new URL("../", import.meta.url).href, key = "", session = {} }) {
+  async connect({ stream, url = new URL("../", import.meta.url).href, key = "", session = {}, resumable = false }) {
     if (this.#is("connecting", "live", "reconnecting")) {
       throw new CallError("this client is in a call already: stop it first");
     }
     this.#root = new URL(url.endsWith("/") ? url : `${url}/`, document.baseURI);
     this.#headers = key ? { Authorization: `Bearer ${key}` } : {};
     this.#sent = new MediaStream(stream.getTracks());
-    this.#lastEvent = "";
+    if (this.#muted) this.mute(true);
     this.#steering = null;
+    const before = this.#location; // of a restored call
+    if (!before) this.#lastEvent = "";
     this.#change("connecting");
-    addEventListener("pagehide", this.#leave);
+    if (!resumable) addEventListener("pagehide", this.#leave);
     try {
-      await this.#open(new URL("v1/realtime/calls?eyeline=1", this.#root));
+      await this.#open(before || new URL(`v1/realtime/calls?eyeline=1${resumable ? "&resumable=1" : ""}`, this.#root));
       if (!this.#is("connecting")) throw stopped();
       this.send(opening(session));
+      this.began ||= this.now;
       this.#change("live");
     } catch (error) {
+      if (before && !this.#is("ended")) this.#location = ""; // it waits on
       this.#hangUp();
       if (this.#is("ended")) throw stopped(); // the failure is a consequence of stop()
+      if (!isOver(error)) this.#location = before;
       this.#change("ended", /** @type {Error} */ (error).message);
       throw error;
     }
+  }
+
+  /** Where the call is gone on with or ended, empty if it is over. */
+  get location() {
+    return this.#location;
+  }
+
+  /** Whether events of an earlier page are handled again. */
+  get restoring() {
+    return this.#repeated > 0;
+  }
+
+  /** Milliseconds since 1970; while an event is handled again, when it arrived. */
+  get now() {
+    return this.#repeated || performance.timeOrigin + performance.now();
+  }
+
+  /** Seconds since the call became live. */
+  get seconds() {
+    return this.began ? (this.now - this.began) / 1000 : 0;
+  }
+
+  /**
+   * Take over a call of an earlier page: its events are handled again, and `connect` goes on with it.
+   * @param {{location: string, began: number, events: readonly Received[]}} call of `location` and `began`, and what arrived
+   */
+  restore({ location, began, events }) {
+    if (!this.#is("idle")) throw new CallError("this client has a call of its own");
+    this.#location = location;
+    this.#lastEvent = "event_0"; // without any, the service sends what it has
+    this.began = began;
+    for (const { at, event } of events) {
+      this.#repeated = at;
+      this.#handle(event);
+    }
+    this.#repeated = 0;
   }
 
   /** Stop or resume sending sound. @param {boolean} muted */
@@ -116,20 +160,18 @@ export class EyelineClient extends Emitter {
 
   /**
    * Ask about the video so far; the metadata of the response has the returned id.
-   * @param {string} text @param {{spoken?: boolean}} [options] `spoken`: as sound too, in `remote`
+   * @param {string} text
+   * @param {{spoken?: boolean, id?: string}} [options] `spoken`: as sound too, in `remote`; `id`: of `newQuestion`
    */
-  ask(text, options) {
-    const id = `question_${(this.#questions += 1)}`;
-    const item = { type: "message", role: "user", content: [{ type: "input_text", text }] };
-    this.send({ type: "conversation.item.create", event_id: `${id}_item`, item });
+  ask(text, { id = newQuestion(), ...options } = {}) {
+    this.send(questionOf(id, text));
     this.respond(id, options);
     return id;
   }
 
   /** Request an answer to the last question, after another response was in progress. @param {string} id */
   respond(id, { spoken = false } = {}) {
-    const response = { output_modalities: [spoken ? "audio" : "text"], metadata: { "eyeline.question": id } };
-    this.send({ type: "response.create", event_id: `${id}_response`, response });
+    this.send(answerTo(id, spoken));
   }
 
   /** End the call, here and on the server. */
@@ -198,17 +240,17 @@ export class EyelineClient extends Emitter {
     this.#change("reconnecting", reason);
     const end = performance.now() + patience;
     for (let tries = 0; this.#is("reconnecting"); tries += 1) {
-      await pause(PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)]);
+      await pauseBefore(tries);
       if (!this.#is("reconnecting")) return;
       try {
         await this.#open(this.#location);
         this.#change("live");
       } catch (error) {
-        if (error instanceof CallError && FINAL.includes(error.status)) this.#location = ""; // the server has ended the call
-        else if (performance.now() < end) continue;
+        if (!isFinal(error) && performance.now() < end) continue;
         if (!this.#is("reconnecting")) return; // stopped meanwhile
+        if (isFinal(error)) this.#location = ""; // the server has ended the call
         this.#hangUp();
-        this.#change("lost", reason);
+        this.#change("lost", whyLost(error) || reason);
       }
     }
   }
@@ -229,23 +271,19 @@ export class EyelineClient extends Emitter {
   /** @param {string} data */
   #receive(data) {
     const message = JSON.parse(data);
-    const number = numberOf(message.event_id);
-    if (number <= numberOf(this.#lastEvent)) return; // sent again over another connection
-    this.#lastEvent = message.event_id ?? this.#lastEvent;
-    const [kind, ...names] = message.type.split(".");
-    if (kind === "error") this.emit("error", message.error);
-    if (message.type === "eyeline.steering") this.#steer(message);
-    if (message.type === "eyeline.stats") this.#connection?.steering?.check();
-    if (message.type === "eyeline.connection") this.#waits = 1000 * message.waits;
-    const name = /** @type {keyof ClientEvents} */ (names.at(-1)); // eyeline.memory.moment: moment
-    if (kind === "eyeline") this.emit(name, message);
-    this.emit("event", message);
+    if (!(numberOf(message.event_id) <= numberOf(this.#lastEvent))) this.#handle(message); // else it was sent again
   }
 
-  /** @param {import("./types.js").SteeringEvent} steering */
-  #steer(steering) {
-    this.#steering = steering;
-    this.#connection?.steering?.apply(steering);
+  /** @param {any} message that was not handled before */
+  #handle(message) {
+    this.#lastEvent = message.event_id ?? this.#lastEvent;
+    if (message.type === "error") this.emit("error", message.error);
+    if (message.type === "eyeline.steering") this.#connection?.steering?.apply((this.#steering = message));
+    if (message.type === "eyeline.stats") this.#connection?.steering?.check();
+    if (message.type === "eyeline.connection") this.#waits = 1000 * message.waits;
+    const name = /** @type {keyof ClientEvents} */ (message.type.split(".").at(-1)); // eyeline.memory.moment: moment
+    if (message.type.startsWith("eyeline.")) this.emit(name, message);
+    this.emit("event", message);
   }
 
   /** @param {CallState[]} states */
@@ -259,35 +297,4 @@ export class EyelineClient extends Emitter {
     this.state = state;
     this.emit("state", { state, reason });
   }
-}
-
-/** The first event of a call: captions as events of their own, answers only on request. @param {object} session */
-function opening(session) {
-  return {
-    type: "session.update",
-    session: {
-      type: "realtime",
-      output_modalities: ["text"],
-      audio: { input: { turn_detection: { type: "server_vad", create_response: false } } },
-      eyeline: { events: true },
-      ...session,
-    },
-  };
-}
-
-/** The number of an event, which grows in a session. @param {string | undefined} id */
-function numberOf(id) {
-  return id ? Number(id.slice(id.lastIndexOf("_") + 1)) : NaN;
-}
-
-function stopped() {
-  return new DOMException("the call was stopped", "AbortError");
-}
-
-/** Wait, but no longer than until the browser has a network again. @param {number} ms */
-function pause(ms) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-    addEventListener("online", resolve, { once: true });
-  });
 }

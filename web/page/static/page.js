@@ -1,12 +1,14 @@
 /** The demo page: one call at a time, of a camera or the sample clip. */
 
-import { enable } from "./call/controls.js";
+import { KeptCall } from "./call/kept_call.js";
 import { listenToKeys } from "./call/keys.js";
 import { Presence } from "./call/presence.js";
-import { expected, problemOf } from "./call/problems.js";
-import { adviceFor, qualityOf } from "./call/quality.js";
+import { KEPT, expected, problemOf } from "./call/problems.js";
+import { qualityOf } from "./call/quality.js";
+import { Resuming } from "./call/resuming.js";
 import { Returning } from "./call/returning.js";
 import { sessionFields } from "./call/session_fields.js";
+import { ShownState } from "./call/shown_state.js";
 import { ConversationPanel } from "./conversation/panel.js";
 import { DrawingBoard } from "./drawing.js";
 import { EyelineClient } from "./eyeline.js";
@@ -20,7 +22,7 @@ import { addViewButtons } from "./sources/view_buttons.js";
 import { SpendingLine } from "./spending.js";
 import { Stage } from "./stage.js";
 import { Tabs } from "./tabs.js";
-import { drawProblem, drawQuality, drawState, drawStats, partsOf } from "./view.js";
+import { drawProblem, drawQuality, drawStats, partsOf } from "./view.js";
 
 /** Start the page in `root`; its markup is page.html. @param {HTMLElement} root @param {{key?: string}} [options] the server's key */
 export const mount = (root, { key = "" } = {}) => void new Page(root.querySelector(".eyeline"), key);
@@ -29,9 +31,12 @@ class Page {
   #root;
   #page;
   #key;
-  #late = ""; // what the server says while it does not keep up
+  #state;
   /** @type {EyelineClient | null} */ #client = null;
   #lost = false; // the last call broke: the page offers to take it up again
+  /** @type {EyelineClient | null} of a call of the page before, which is not gone on with yet */ #waiting = null;
+  #kept;
+  #resuming;
   #timeline;
   #conversation;
   #languages;
@@ -48,9 +53,11 @@ class Page {
     this.#key = key;
     this.#root = root;
     const page = (this.#page = partsOf(root));
+    this.#state = new ShownState(root, page);
     page.icon.src = new URL("icon.svg", import.meta.url).href;
     this.#timeline = new Timeline(page, (question) => this.#suggest(question));
-    this.#conversation = new ConversationPanel(page, this.#timeline);
+    this.#kept = new KeptCall(() => ({ muted: this.#client.muted, picture: this.#sources.wanted }));
+    this.#conversation = new ConversationPanel(page, this.#timeline, (event) => this.#kept.note(event));
     this.#languages = new LanguageChoice(page.language, page.translate, () => this.#configure());
     this.#presence = new Presence(page, () => this.#microphone());
     this.#returning = new Returning(page);
@@ -64,6 +71,9 @@ class Page {
     this.#listenToControls();
     this.#fill();
     this.#show("idle"); // enables Start
+    const idle = () => this.#state.name === "idle";
+    this.#resuming = new Resuming(page, this.#kept, { key: () => this.#key, idle, resume: (record) => this.#resume(record) });
+    if (!root.dataset.watching) this.#resuming.begin();
   }
 
   #listenToControls() {
@@ -74,15 +84,15 @@ class Page {
     page["offer-sample"].onclick = () => this.#startSample();
     page["key-form"].onsubmit = (event) => this.#useKey(event);
     page.talk.onchange = () => this.#configure();
-    page.hold.onchange = () => this.#live && this.#mute(page.hold.checked);
+    page.hold.onchange = () => this.#state.live && this.#mute(page.hold.checked);
     page.look.onchange = () => (this.#veil.show(page.look.checked), this.#spending.show(page.look.checked));
     page.skip.onclick = (event) => (event.preventDefault(), this.#tabs.show("talk"), page.stream.focus());
     listenToKeys(this.#root, page.mute, {
       mute: () => page.mute.disabled || page.hold.checked || this.#mute(!this.#client.muted),
       cancel: () => this.#conversation.cancel(),
       ask: () => this.#suggest(""),
-      talk: (talking) => this.#live && this.#mute(!talking),
-      holds: () => page.hold.checked && this.#live,
+      talk: (talking) => this.#state.live && this.#mute(!talking),
+      holds: () => page.hold.checked && this.#state.live,
     });
   }
 
@@ -108,17 +118,34 @@ class Page {
 
   /** Open a call. What is on the page stays. */
   async #start() {
+    this.#resuming.close();
+    this.#page.countdown.textContent = "";
     drawProblem(this.#page, null);
     this.#show("opening");
-    const client = (this.#client = new EyelineClient());
+    const client = (this.#client = this.#waiting ?? new EyelineClient());
     try {
       const stream = (this.#page.camera.srcObject = await this.#sources.open());
-      this.#listen(client);
+      if (client !== this.#waiting) this.#listen(client);
       this.#page.generated.srcObject = client.remote;
-      await client.connect({ stream, key: this.#key, session: this.#session() });
+      await client.connect({ stream, key: this.#key, session: this.#session(), resumable: this.#kept.possible });
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Show what the page before this one has shown, and go on with its call. @param {import("./call/kept_call.js").Record} record */
+  async #resume(record) {
+    this.#show("opening");
+    for (const call of await this.#kept.past(record)) {
+      if (this.#waiting) this.#conversation.close();
+      const client = (this.#client = this.#waiting = new EyelineClient());
+      this.#listen(client);
+      client.mute(record.muted);
+      this.#anew(call.began);
+      client.restore(call);
+    }
+    if (record.picture.kind !== "file") await this.#sources.choose(record.picture);
+    this.#start();
   }
 
   async #startSample() {
@@ -129,82 +156,84 @@ class Page {
   /** Send another track in the middle of the call. */
   #send({ kind, track }) {
     this.#client?.replace(kind, track);
-    if (kind === "audio" && this.#live) this.#presence.open(this.#sources.inputs.stream);
+    if (kind === "audio" && this.#state.live) this.#presence.open(this.#sources.inputs.stream);
   }
 
   #listen(client) {
     const on = (name, act) => client.addEventListener(name, ({ detail }) => act(detail));
     this.#board.attach(client);
+    this.#kept.follow(client);
     this.#tell("open", { client });
     on("state", (detail) => this.#change(detail));
     this.#conversation.attach(client, this.#page.talk.checked);
     on("stats", (stats) => this.#client === client && this.#drawStats(stats));
-    on("delay", (delay) => this.#client === client && this.#keepUp(delay));
+    on("delay", (delay) => this.#client === client && this.#state.keepUp(delay));
     on("moment", (moment) => this.#timeline.add(moment));
     on("relevance", (relevance) => this.#veil.receive(relevance));
     on("steering", (steering) => (this.#veil.divide(steering), this.#spending.steer(steering)));
-    on("connection", (presence) => this.#returning.keepFor(presence.waits));
-    on("event", (event) => (this.#presence.receive(event), this.#board.receive(event)));
+    on("connection", (presence) => (this.#returning.keepFor(presence.waits), this.#conversation.resume()));
+    on("event", (event) => {
+      if (client.restoring) this.#timeline.reach(client.seconds);
+      this.#presence.receive(event);
+      this.#board.receive(event);
+    });
     on("error", (error) => {
-      if (this.#conversation.refused(error) || this.#board.refused(error)) return;
+      if (this.#conversation.refused(error) || this.#board.refused(error) || client.restoring) return;
       drawProblem(this.#page, { what: "The server reports an error.", advice: error.message });
     });
   }
 
   #change({ state, reason }) {
-    const before = this.#root.dataset.state;
+    const before = this.#state.name;
     this.#tell("state", { state, reason });
-    if (before === "reconnecting") drawProblem(this.#page, null);
+    if (before === "reconnecting") {
+      drawProblem(this.#page, null);
+      this.#configure(); // a service that was started again has the session's settings no more
+    }
     else if (state === "live") this.#begin();
     if (state === "reconnecting") this.#returning.begin(reason);
     else this.#returning.end();
     this.#show(state === "live" && this.#client.muted ? "muted" : state);
     if (state !== "lost" && state !== "ended") return;
-    this.#lost = state === "lost" || (this.#lost && before === "connecting");
+    if (this.#waiting?.location) return this.#sources.close(); // it can be tried again
+    const over = this.#waiting !== null && reason !== ""; // its session was there no more
+    this.#waiting = null;
+    this.#lost = state === "lost" || over || (this.#lost && before === "connecting");
     this.#conversation.close();
     this.#closeSource();
     if (state !== "lost") return;
-    drawProblem(this.#page, { what: reason, advice: "The conversation so far is kept.", offer: "reconnect" });
+    drawProblem(this.#page, { what: reason, advice: KEPT, offer: "reconnect" });
   }
 
-  /** The call is live: continue the conversation, with a memory of its own. */
+  /** The call is live. */
   #begin() {
     this.#lost = false;
-    this.#timeline.clear();
-    this.#veil.clear();
-    this.#conversation.begin();
+    if (this.#client !== this.#waiting) this.#anew(this.#client.began);
+    this.#waiting = null;
     this.#presence.open(this.#sources.inputs.stream);
     if (this.#page.hold.checked) this.#client.mute(true);
   }
 
-  #keepUp({ state, message }) {
-    this.#late = state === "behind" ? message : "";
-    this.#show(this.#root.dataset.state);
+  /** Continue the conversation with a call that has a memory of its own. */
+  #anew(began) {
+    this.#timeline.clear();
+    this.#veil.clear();
+    this.#conversation.begin(began);
   }
 
-  /** Show `state` and enable its controls. */
   #show(state) {
-    const page = this.#page;
-    if (state !== "live" && state !== "muted") this.#late = "";
-    this.#root.dataset.state = state;
-    this.#root.dataset.behind = String(this.#late !== "");
-    drawState(page, state, this.#late, adviceFor({ drawing: page.stage.dataset.generated === "on" }));
-    enable(page, state);
+    this.#state.show(state);
     this.#presence.show();
-  }
-
-  get #live() {
-    return ["live", "muted"].includes(this.#root.dataset.state);
   }
 
   #microphone() {
     const { hold, talk } = this.#page;
-    const { state } = this.#root.dataset;
-    return { live: this.#live, muted: state === "muted", holds: hold.checked, talks: talk.checked };
+    return { live: this.#state.live, muted: this.#state.name === "muted", holds: hold.checked, talks: talk.checked };
   }
 
   #mute(muted) {
     this.#client.mute(muted);
+    this.#kept.update();
     this.#show(muted ? "muted" : "live");
   }
 
@@ -214,7 +243,7 @@ class Page {
     this.#spending.measured(own);
     this.#timeline.reach(stats.seconds);
     drawStats(this.#page, all);
-    if (this.#live) drawQuality(this.#page, qualityOf(all));
+    if (this.#state.live) drawQuality(this.#page, qualityOf(all));
   }
 
   /** Put a question into the input field. */
@@ -251,9 +280,11 @@ class Page {
 
   #fail(error) {
     if (error.name === "AbortError") return; // stopped by the user: `#change` handles it
-    this.#closeSource();
-    this.#show(this.#lost ? "failed" : "idle");
-    drawProblem(this.#page, { offer: this.#lost ? "reconnect" : undefined, ...problemOf(error, this.#key) });
+    if (!this.#waiting) this.#closeSource();
+    this.#page.camera.srcObject = null;
+    const again = this.#lost || this.#waiting !== null;
+    this.#show(again ? "failed" : "idle");
+    drawProblem(this.#page, { offer: again ? "reconnect" : undefined, ...problemOf(error, this.#key) });
     if (!expected(error)) throw error;
   }
 

@@ -22,6 +22,11 @@
  */
 
 /**
+ * A message of the server, and when it arrived, in ms since 1970.
+ * @typedef {{at: number, event: {type: string, event_id?: string, [field: string]: any}}} Received
+ */
+
+/**
  * @typedef {object} Caption
  * @property {number} turn number of the turn; a later caption of the same turn replaces this one
  * @property {string} text

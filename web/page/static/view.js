@@ -97,7 +97,7 @@ export function drawModel(page, message) {
 /**
  * Show a problem and its advice, or nothing.
  * @param {Record<string, HTMLElement>} page
- * @param {{what: string, advice?: string, offer?: "sample" | "reconnect" | "key"} | null} problem
+ * @param {{what: string, advice?: string, offer?: "sample" | "reconnect" | "key" | "resume"} | null} problem
  */
 export function drawProblem(page, problem) {
   page.problem.hidden = !problem;
@@ -106,6 +106,7 @@ export function drawProblem(page, problem) {
   page["offer-sample"].hidden = problem?.offer !== "sample";
   page.reconnect.hidden = problem?.offer !== "reconnect";
   page["key-form"].hidden = problem?.offer !== "key";
+  page.resume.hidden = page.decline.hidden = problem?.offer !== "resume";
 }
 
 /** An item of a list with a button. @param {string} text @param {() => void} act */

@@ -23,7 +23,9 @@ def new_tag() -> str:
 class PeerLine:
     """Passes media and messages of `peer` to `bridge`, and events to its data channel, if any.
 
-    `on_frame` is called with each frame that arrives. `tag` names the peer's ICE session.
+    `on_frame` is called with each frame that arrives. `tag` names the peer's ICE session. If the
+    client is `resumable`, a connection that it closes is lost: a page that is loaded again closes
+    its own, and comes back.
     """
 
     def __init__(
@@ -33,8 +35,10 @@ class PeerLine:
         session: str,
         *,
         on_frame: Callable[[VideoFrame], None],
+        resumable: bool,
     ) -> None:
         self.peer = peer
+        self.resumable = resumable
         self.tag = new_tag()
         self._on_frame = on_frame
         self._bridge = bridge
@@ -50,8 +54,8 @@ class PeerLine:
             tasks.create_task(self._read_media(), name="read media")
             tasks.create_task(self._read_messages(), name="read messages")
         await self.peer.closed.wait()
-        lost = self.peer.lost and self.peer.connected.is_set()  # else it never was there
-        return LineEnd(self.peer.end_reason, lost)
+        lost = self.peer.lost or self.resumable
+        return LineEnd(self.peer.end_reason, lost and self.peer.connected.is_set())
 
     async def send(self, text: str) -> None:
         """Send an event over the data channel.
@@ -74,8 +78,9 @@ class PeerLine:
         except PeerSilentError as error:
             raise LineBrokenError(str(error)) from error
         except (MessageError, PeerClosedError) as error:
-            if self.peer.ended:
-                raise LineBrokenError(self.peer.end_reason) from error
+            left = self.resumable and isinstance(error, PeerClosedError)
+            if self.peer.ended or left:
+                raise LineBrokenError(self.peer.end_reason or str(error)) from error
             logger.info("session %s: the client takes no messages: %s", self._session, error)
             raise LineRefusedError(f"the client takes no messages: {error}") from error
 

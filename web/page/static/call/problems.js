@@ -1,8 +1,10 @@
 /** What the page says about a call that failed, and what it offers to do. */
 
 import { InputError } from "../inputs/errors.js";
+import { isOver, whyLost } from "../retrying.js";
 import { CallError } from "../signaling.js";
 
+export const KEPT = "The conversation so far is kept.";
 const FULL = "All sessions of this server are in use. Try again later.";
 
 /**
@@ -17,6 +19,7 @@ export function problemOf(error, key) {
     return { what, offer: "key" };
   }
   if (status === 503) return { what: FULL, advice: error.message };
+  if (isOver(error)) return { what: whyLost(error), advice: KEPT };
   return { what: "The call failed.", advice: error.message };
 }
 

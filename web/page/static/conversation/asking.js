@@ -1,12 +1,13 @@
 /** The conversation: questions in order, answers as they are generated, and their moments. */
 
-import { clock } from "../captions.js";
-import { pictureOf } from "../memory/scene_row.js";
+import { newQuestion } from "../messages.js";
 import { element } from "../view.js";
+import { EvidencePictures } from "./evidence.js";
 import { WaitingAnswers } from "./waiting.js";
 
 const TRIES = 3; // of a typed question whose answer is cut off by speech before its first word
 const KEPT = 100; // questions on the page; the oldest go first
+const ASKED = "page.asked"; // among the events that are kept: the question may wait
 const BUSY = "conversation_already_has_active_response";
 const OVER = "response_cancel_not_active"; // the response ended before the cancellation arrived
 const DELTAS = new Set(["response.output_text.delta", "response.output_audio_transcript.delta"]);
@@ -18,7 +19,7 @@ const PLAYING = { "output_audio_buffer.started": true, "output_audio_buffer.stop
 
 /** @typedef {import("../eyeline.js").EyelineClient} EyelineClient */
 /** @typedef {import("../memory/timeline.js").Timeline} Timeline */
-/** @typedef {{text: string, item: HTMLElement, id: string, tries: number}} Asked */
+/** @typedef {{text: string, item: HTMLElement, id: string, sent: boolean, tries: number}} Asked `sent`: the server has the question */
 
 /** The questions and answers of one call. The server answers one at a time; the others wait here. */
 export class Conversation {
@@ -27,15 +28,17 @@ export class Conversation {
   #timeline;
   #stream;
   #now;
+  #keep;
   /** @type {HTMLElement[]} the items on the page, oldest first */ #items = [];
   /** @type {Map<string, HTMLElement>} answers in progress, by response id */ #open = new Map();
   /** @type {Map<string, Asked>} typed questions that are answered, by response id */ #typed = new Map();
   /** @type {Asked[]} */ #waiting = [];
   /** @type {Asked | null} its response has not started */ #sent = null;
-  /** @type {{reference: object, button: HTMLElement}[]} moments whose images have not arrived */ #pictureless = [];
+  #pictures;
   /** @type {HTMLElement[]} answers to speech whose words are not known yet */ #unheard = [];
   #playing = false;
   /** @type {readonly object[]} what the newest answer is made from */ #shown = [];
+  #held = false; // questions wait until it is known what the page before this one has sent
   #stopped = false; // by a button or a key, not by speech
   #doing = new WaitingAnswers();
   /** @type {HTMLElement | null} the answer that is heard */ #spoken = null;
@@ -44,23 +47,48 @@ export class Conversation {
   /**
    * @param {Record<string, HTMLElement>} page
    * @param {EyelineClient} client
-   * @param {{timeline: Timeline, stream: import("./stream.js").Stream, now: () => number}} shown
-   *   where moments and answers are shown; `now` gives the time in seconds of the session
+   * @param {{timeline: Timeline, stream: import("./stream.js").Stream, now: () => number, note: (event: object) => void}} shown
+   *   where moments and answers are shown; `now` gives the time in seconds of the session, `note` keeps what was asked
    */
-  constructor(page, client, { timeline, stream, now }) {
+  constructor(page, client, { timeline, stream, now, note }) {
     this.#page = page;
     this.#client = client;
     this.#timeline = timeline;
+    this.#pictures = new EvidencePictures(timeline);
     this.#stream = stream;
     this.#now = now;
+    this.#keep = note;
   }
 
   /** @param {string} text */
   ask(text) {
+    const id = newQuestion();
+    this.#keep({ type: ASKED, id, text });
+    this.#queue(id, text);
+    this.#next();
+  }
+
+  #queue(id, text) {
     const item = this.#add(text);
     this.#timeline.mark("asked", text);
-    this.#waiting.push({ text, item, id: "", tries: 1 });
-    this.#next();
+    this.#waiting.push({ text, item, id, sent: false, tries: 1 });
+  }
+
+  /** What was asked before the page was loaded again, and is not answered yet, is asked now. */
+  resume() {
+    if (!this.#held) return;
+    this.#held = false;
+    if (this.#sent) this.#client.respond(this.#sent.id, { spoken: this.spoken });
+    else this.#next();
+  }
+
+  /** A question of the page before this one has arrived at the server. @param {string} id */
+  #arrived(id) {
+    const at = this.#waiting.findIndex((asked) => asked.id === id);
+    if (at < 0) return;
+    [this.#sent] = this.#waiting.splice(at, 1);
+    this.#sent.sent = true;
+    this.#doing.say(answerOf(this.#sent.item), SENT);
   }
 
   /** Stop the answer in progress, and its sound. */
@@ -72,10 +100,13 @@ export class Conversation {
 
   /** Handle a server event; ignore those of other features. */
   receive(event) {
-    if (event.type === "response.created") this.#begin(event.response);
+    this.#held ||= this.#client.restoring;
+    if (event.type === ASKED) this.#queue(event.id, event.text);
+    else if (event.type === "conversation.item.added") this.#arrived(event.item.id);
+    else if (event.type === "response.created") this.#begin(event.response);
     else if (DELTAS.has(event.type)) this.#append(event.response_id, event.delta);
     else if (event.type === "eyeline.answer.evidence") this.#show(event);
-    else if (event.type === "eyeline.memory.moment") this.#illustrate();
+    else if (event.type === "eyeline.memory.moment") this.#pictures.illustrate();
     else if (event.type === "response.done") this.#finish(event.response);
     else if (event.type === "eyeline.caption" && event.final) this.#hear(event.text);
     else if (event.type in PLAYING) this.#play(event);
@@ -111,11 +142,12 @@ export class Conversation {
   }
 
   #next() {
-    if (this.#sent || this.#open.size || !this.#waiting.length) return this.#updateCancel();
+    if (this.#held || this.#sent || this.#open.size || !this.#waiting.length) return this.#updateCancel();
     const asked = (this.#sent = this.#waiting.shift());
     this.#doing.say(answerOf(asked.item), SENT);
-    if (asked.id) this.#client.respond(asked.id, { spoken: this.spoken });
-    else asked.id = this.#client.ask(asked.text, { spoken: this.spoken });
+    if (asked.sent) this.#client.respond(asked.id, { spoken: this.spoken });
+    else this.#client.ask(asked.text, { id: asked.id, spoken: this.spoken });
+    asked.sent = true;
     this.#updateCancel();
   }
 
@@ -128,6 +160,7 @@ export class Conversation {
 
   #begin({ id, metadata }) {
     const request = metadata?.["eyeline.request"];
+    this.#arrived(metadata?.["eyeline.question"]);
     const mine = this.#sent && metadata?.["eyeline.question"] === this.#sent.id;
     if (mine) {
       this.#open.set(id, this.#sent.item);
@@ -196,9 +229,7 @@ export class Conversation {
     const item = this.#open.get(id);
     item?.querySelector(".evidence")?.remove(); // what the model found later comes with all of it
     if (!item || !moments.length) return;
-    const list = element("ul", "", "evidence");
-    list.ariaLabel = "Based on these moments";
-    list.append(...moments.map((reference) => this.#evidence(reference)));
+    const list = this.#pictures.list(moments);
     const [answer, count] = [answerOf(item), moments.length];
     if (this.#doing.has(answer)) this.#doing.say(answer, `Found ${count} ${count === 1 ? "moment" : "moments"}, writes`);
     this.#stream.change(() => item.append(list));
@@ -214,29 +245,6 @@ export class Conversation {
     const { request, marked } = item.dataset; // what was found comes again if more is found
     if (request && !marked) this.#timeline.mark("met", request, moments.at(-1).time);
     item.dataset.marked = "true";
-  }
-
-  #evidence(reference) {
-    const item = document.createElement("li");
-    const button = element("button", "");
-    const moment = this.#timeline.find(reference);
-    button.type = "button";
-    button.title = reference.text;
-    button.ariaLabel = `${clock(reference.time)}, ${reference.text}: show in memory`;
-    button.append(pictureOf(moment), element("time", clock(reference.time)));
-    button.onclick = () => this.#timeline.show(reference);
-    if (!moment) this.#pictureless.push({ reference, button });
-    item.append(button);
-    return item;
-  }
-
-  /** The image of a moment may arrive after the answer that refers to it. */
-  #illustrate() {
-    this.#pictureless = this.#pictureless.filter(({ reference, button }) => {
-      const moment = this.#timeline.find(reference);
-      if (moment) button.firstElementChild.replaceWith(pictureOf(moment));
-      return !moment && button.isConnected;
-    });
   }
 
   #finish({ id, status, status_details: details }) {

@@ -8,6 +8,7 @@ import { drawRequests, stopping } from "./requests.js";
 import { Stream } from "./stream.js";
 
 const QUESTIONS = ["What do you see?", "What did you see first?", "Tell me when someone comes in"];
+const CLEARED = "page.cleared"; // among the events that are kept
 const GREETING = 3; // seconds of a call in which notices are about the server in general
 
 /** @typedef {import("../eyeline.js").EyelineClient} EyelineClient */
@@ -18,35 +19,43 @@ export class ConversationPanel {
   #timeline;
   #lines;
   #notices = new Map();
-  #began = 0; // start of the stream on the browser's clock, in ms
+  #began = 0; // start of the stream, in ms since 1970
   #joined = 0; // start of the call
+  /** @type {EyelineClient | null} */ #client = null;
   /** @type {Conversation | null} */ #conversation = null;
+  #note;
   captions = new CaptionList();
   stream;
 
-  /** @param {Record<string, any>} page its parts @param {import("../memory/timeline.js").Timeline} timeline */
-  constructor(page, timeline) {
+  /**
+   * @param {Record<string, any>} page its parts @param {import("../memory/timeline.js").Timeline} timeline
+   * @param {(event: {type: string, [field: string]: unknown}) => void} note keeps what the user did for a page that is loaded again
+   */
+  constructor(page, timeline, note) {
     this.#page = page;
     this.#timeline = timeline;
+    this.#note = note;
     this.stream = new Stream(page);
     this.#lines = new CaptionLines(this.stream);
     page.ask.onsubmit = (event) => this.#submit(event);
     page.cancel.onclick = () => this.cancel();
     page.clear.onclick = () => page.clearing.showModal();
-    page.clearing.onclose = () => page.clearing.returnValue === "clear" && this.#clear();
+    page.clearing.onclose = () => page.clearing.returnValue === "clear" && (this.#clear(), note({ type: CLEARED }));
     page.suggestions.append(...QUESTIONS.map((question) => pressable(question, () => this.#ask(question))));
   }
 
   /** Seconds since the stream began. */
   get now() {
-    return (performance.now() - this.#began) / 1000;
+    return this.#client ? (this.#client.now - this.#began) / 1000 : 0;
   }
 
   /** A call starts. @param {EyelineClient} client @param {boolean} spoken whether answers are spoken, too */
   attach(client, spoken) {
     const { stream, captions } = this;
-    const conversation = new Conversation(this.#page, client, { timeline: this.#timeline, stream, now: () => this.now });
+    const shown = { timeline: this.#timeline, stream, now: () => this.now };
+    const conversation = new Conversation(this.#page, client, { ...shown, note: this.#note });
     const on = (name, act) => client.addEventListener(name, ({ detail }) => act(detail));
+    this.#client = client;
     this.#conversation = conversation;
     conversation.spoken = spoken;
     on("caption", (caption) => captions.apply(caption) && this.#draw());
@@ -54,19 +63,25 @@ export class ConversationPanel {
     on("translation", (text) => captions.translate(text) && this.#draw());
     on("notice", ({ message, level }) => this.#notice(message, level));
     on("requests", ({ requests }) => this.#drawRequests(requests));
-    on("event", (event) => conversation.receive(event));
+    on("event", (event) => (event.type === CLEARED ? this.#clear() : conversation.receive(event)));
   }
 
-  /** The call is live: continue the stream, or begin it. */
-  begin() {
+  /** The call is live: continue the stream, or begin it. @param {number} began when, in ms since 1970; 0: now */
+  begin(began) {
     for (const button of this.#page.stream.querySelectorAll(".evidence button")) button.disabled = true; // of a session that is over
     this.#drawRequests([]);
     this.#notices.clear();
-    this.#joined = performance.now();
+    this.#joined = began || this.#client.now;
     if (!this.stream.empty) {
-      this.captions.continueAt(this.now);
-      this.stream.add(element("li", "A new call: what was seen before is not remembered", "notice"), this.now);
+      const joined = (this.#joined - this.#began) / 1000;
+      this.captions.continueAt(joined);
+      this.stream.add(element("li", "A new call: what was seen before is not remembered", "notice"), joined);
     } else this.#began = this.#joined;
+  }
+
+  /** The server has sent again what came meanwhile. */
+  resume() {
+    this.#conversation?.resume();
   }
 
   /** The call is over. */
@@ -125,7 +140,7 @@ export class ConversationPanel {
     this.#notices.set(message, level);
     drawNotices(this.#page, this.#notices);
     drawModel(this.#page, message);
-    const general = aboutModel(message) || performance.now() - this.#joined < 1000 * GREETING;
+    const general = aboutModel(message) || this.#client.now - this.#joined < 1000 * GREETING;
     if (known || (general && level !== "warning")) return;
     this.stream.add(element("li", `${sentence(message)}.`, `notice ${level}`), this.now);
   }

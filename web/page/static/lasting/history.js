@@ -14,22 +14,17 @@ const TYPES = {
 
 /** Listens to a client, and calls `add` with each entry. */
 export class CallHistory {
-  #began = 0;
+  #client;
   #add;
   /** @type {Map<string, object[]>} by response */ #evidence = new Map();
 
   /** @param {import("../eyeline.js").EyelineClient} client @param {(entry: Entry) => void} add */
   constructor(client, add) {
+    this.#client = client;
     this.#add = add;
     const on = (name, act) => client.addEventListener(name, ({ detail }) => act(detail));
-    on("state", ({ state }) => state === "live" && (this.#began ||= performance.now()));
     for (const [name, type] of Object.entries(TYPES)) on(name, (event) => this.#told(type, event));
     on("event", (event) => this.#receive(event));
-  }
-
-  /** Seconds since the call became live. */
-  get #now() {
-    return this.#began ? (performance.now() - this.#began) / 1000 : 0;
   }
 
   #told(type, event) {
@@ -46,7 +41,7 @@ export class CallHistory {
 
   #asked({ id, type, role, content }) {
     const text = (content ?? []).map((part) => part.text ?? "").join("").trim();
-    if (type === "message" && role === "user" && text) this.#add({ type: "question", id, text, time: this.#now, pictures: 0 });
+    if (type === "message" && role === "user" && text) this.#add({ type: "question", id, text, time: this.#client.seconds, pictures: 0 });
   }
 
   #answered({ id, status, output, metadata, status_details: details }) {
@@ -55,7 +50,7 @@ export class CallHistory {
     const moments = this.#evidence.get(id) ?? [];
     this.#evidence.delete(id);
     const request = metadata?.["eyeline.request"];
-    if (request) this.#add({ type: "request_met", request, text, moment: { time: this.#now, ...moments[0] } });
-    else if (text || status !== "completed") this.#add({ type: "answer", id, text, time: this.#now, status, reason: details?.error?.message ?? "", moments });
+    if (request) this.#add({ type: "request_met", request, text, moment: { time: this.#client.seconds, ...moments[0] } });
+    else if (text || status !== "completed") this.#add({ type: "answer", id, text, time: this.#client.seconds, status, reason: details?.error?.message ?? "", moments });
   }
 }

@@ -61,7 +61,7 @@ class KeptCalls {
     this.#client = client;
     new CallHistory(client, (entry) => this.#add(entry));
     client.addEventListener("event", ({ detail }) => {
-      if (detail.type === "session.created" && detail.session.id !== this.calls.at(-1)?.id) this.#begin(detail.session.id);
+      if (detail.type === "session.created" && detail.session.id !== this.calls.at(-1)?.id) this.#begin(detail.session.id, client.now);
     });
   }
 
@@ -76,9 +76,9 @@ class KeptCalls {
     this.calls = last ? [{ ...last, entries: [] }] : [];
   }
 
-  #begin(id) {
-    this.calls.push({ id, at: new Date(), entries: [] });
-    this.#vault.begin(id);
+  #begin(id, at) {
+    this.calls.push({ id, at: new Date(at), entries: [] });
+    this.#vault.begin(id, at);
   }
 
   #add(entry) {

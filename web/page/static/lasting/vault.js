@@ -1,23 +1,18 @@
 /** The last calls of this browser, in IndexedDB: a reload, a crash or a new call loses none of them. */
 
+import { done, openBase } from "../database.js";
+
 const NAME = "eyeline";
 const MAX_CALLS = 20; // the oldest are dropped
 
 /** @typedef {import("./history.js").Entry} Entry */
 /** @typedef {{id: number, session: string, started: number, title: string, captions: number, questions: number, moments: number}} Call */
 
-/** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
-const done = (request) =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-
 const COUNTS = { "eyeline.caption": "captions", question: "questions", "eyeline.memory.moment": "moments" };
 
 /** Keeps calls and their entries. Each method does nothing, or returns nothing, if the browser refuses. */
 export class Vault {
-  /** @type {Promise<IDBDatabase | null>} */ #base = openBase();
+  /** @type {Promise<IDBDatabase | null>} */ #base = openBase(NAME, create);
   /** @type {Call | null} the one that goes on */ #call = null;
   #writing = Promise.resolve();
 
@@ -26,20 +21,17 @@ export class Vault {
     return this.#base.then((base) => base !== null);
   }
 
-  /** A call begins. @param {string} session its id at the server */
-  begin(session) {
-    const call = { session, started: Math.round(Date.now() / 1000), title: "", captions: 0, questions: 0, moments: 0 };
+  /** A call begins, or is told again from its beginning. @param {string} session its id at the server @param {number} at ms since 1970 */
+  begin(session, at) {
+    const call = { session, started: Math.round(at / 1000), title: "", captions: 0, questions: 0, moments: 0 };
     return this.#write(async (base) => {
+      const before = await done(base.transaction("calls").objectStore("calls").getAll());
+      for (const { id } of before.filter((each) => each.session === session)) await erase(base, id);
       const id = await done(base.transaction("calls", "readwrite").objectStore("calls").add(call));
       this.#call = { ...call, id: Number(id) };
       const ids = await done(base.transaction("calls").objectStore("calls").getAllKeys());
       for (const old of ids.slice(0, -MAX_CALLS)) await erase(base, old);
     });
-  }
-
-  /** Go on with a call that was kept. @param {Call} call */
-  resume(call) {
-    this.#call = call;
   }
 
   /** Keep an entry of the call that goes on. @param {Entry} entry */
@@ -91,17 +83,9 @@ export class Vault {
   }
 }
 
-async function openBase() {
-  try {
-    const request = indexedDB.open(NAME, 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore("calls", { keyPath: "id", autoIncrement: true });
-      request.result.createObjectStore("entries", { autoIncrement: true }).createIndex("call", "call");
-    };
-    return await done(request);
-  } catch {
-    return null; // a private window, or storage is switched off
-  }
+function create(base) {
+  base.createObjectStore("calls", { keyPath: "id", autoIncrement: true });
+  base.createObjectStore("entries", { autoIncrement: true }).createIndex("call", "call");
 }
 
 async function erase(base, id) {

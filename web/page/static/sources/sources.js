@@ -57,6 +57,12 @@ export class Sources {
     this.#show({ kind: "camera", name: "" });
   }
 
+  /** What is sent, or will be; a file is named without what is in it. */
+  get wanted() {
+    const { file, ...picture } = /** @type {any} */ (this.inputs.picture);
+    return picture;
+  }
+
   /** Open what is chosen. @returns {Promise<MediaStream>} stays the same while its tracks change @throws {InputError} */
   async open() {
     this.#report(null);

@@ -14,7 +14,7 @@
 import { readStats } from "./browser_stats.js";
 import { Connection, KINDS, trackOf } from "./connection.js";
 import { Emitter } from "./events.js";
-import { answerTo, newQuestion, numberOf, opening, questionOf } from "./messages.js";
+import { answerTo, numberOf, opening, questionIn, questionOf } from "./messages.js";
 import { isFinal, isOver, pauseBefore, stopped, whyLost } from "./retrying.js";
 import { CallError, request } from "./signaling.js";
 
@@ -45,6 +45,7 @@ export class EyelineClient extends Emitter {
   #waits = WAIT_MS;
   /** @type {import("./types.js").SteeringEvent | null} the newest */ #steering = null;
   #muted = false;
+  #questions = 0; // the highest number of one, also of an earlier page
   #repeated = 0; // when the event arrived that is handled again; 0: none is
   #leave = () => this.#hangUp();
 
@@ -62,8 +63,7 @@ export class EyelineClient extends Emitter {
    * @param {string} [options.key] the server's API key, if it needs one
    * @param {object} [options.session] fields of the first `session.update`
    * @param {boolean} [options.resumable] the call outlives this page, which does not end it: another one `restore`s it
-   * @throws {CallError} the server refused, did not answer, or could not be connected
-   * @throws {DOMException} AbortError: `stop` was called meanwhile
+   * @throws {CallError | DOMException} the server refused or did not answer; AbortError: `stop` was called meanwhile
    */
   async connect({ stream, url = new URL("../", import.meta.url).href, key = "", session = {}, resumable = false }) {
     if (this.#is("connecting", "live", "reconnecting")) {
@@ -114,10 +114,7 @@ export class EyelineClient extends Emitter {
     return this.began ? (this.now - this.began) / 1000 : 0;
   }
 
-  /**
-   * Take over a call of an earlier page: its events are handled again, and `connect` goes on with it.
-   * @param {{location: string, began: number, events: readonly Received[]}} call of `location` and `began`, and what arrived
-   */
+  /** Take over a call of an earlier page: its events are handled again, `connect` goes on with it. @param {{location: string, began: number, events: readonly Received[]}} call */
   restore({ location, began, events }) {
     if (!this.#is("idle")) throw new CallError("this client has a call of its own");
     this.#location = location;
@@ -163,10 +160,15 @@ export class EyelineClient extends Emitter {
    * @param {string} text
    * @param {{spoken?: boolean, id?: string}} [options] `spoken`: as sound too, in `remote`; `id`: of `newQuestion`
    */
-  ask(text, { id = newQuestion(), ...options } = {}) {
+  ask(text, { id = this.newQuestion(), ...options } = {}) {
     this.send(questionOf(id, text));
     this.respond(id, options);
     return id;
+  }
+
+  /** An id that no other question of the session has. */
+  newQuestion() {
+    return `question_${(this.#questions += 1)}`;
   }
 
   /** Request an answer to the last question, after another response was in progress. @param {string} id */
@@ -182,10 +184,7 @@ export class EyelineClient extends Emitter {
     await ended;
   }
 
-  /**
-   * Statistics of the browser, and what the server's steering led to.
-   * @returns {Promise<import("./browser_stats.js").Measured & {done: {focused: boolean, lacking: Set<string>}}>}
-   */
+  /** Statistics, and what steering led to. @returns {Promise<import("./browser_stats.js").Measured & {done: {focused: boolean, lacking: Set<string>}}>} */
   async measure() {
     const { focused = false, lacking = new Set() } = this.#connection?.steering ?? {};
     return { ...(await readStats(this.#connection)), done: { focused, lacking } };
@@ -277,6 +276,7 @@ export class EyelineClient extends Emitter {
   /** @param {any} message that was not handled before */
   #handle(message) {
     this.#lastEvent = message.event_id ?? this.#lastEvent;
+    this.#questions = Math.max(this.#questions, questionIn(message));
     if (message.type === "error") this.emit("error", message.error);
     if (message.type === "eyeline.steering") this.#connection?.steering?.apply((this.#steering = message));
     if (message.type === "eyeline.stats") this.#connection?.steering?.check();

@@ -31,8 +31,7 @@ export function numberOf(id) {
   return id ? Number(id.slice(id.lastIndexOf("_") + 1)) : NaN;
 }
 
-/** An id that no other question of the session has, also of an earlier page. */
-export function newQuestion() {
-  const random = crypto.getRandomValues(new Uint32Array(2));
-  return `question_${[...random].map((each) => each.toString(36)).join("")}`;
+/** The number of the typed question that an event has, 0 if it has none. @param {any} event */
+export function questionIn({ id, item }) {
+  return Number(/^question_(\d+)$/.exec(item?.id ?? id ?? "")?.[1] ?? 0);
 }

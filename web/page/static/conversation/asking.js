@@ -1,6 +1,5 @@
 /** The conversation: questions in order, answers as they are generated, and their moments. */
 
-import { newQuestion } from "../messages.js";
 import { element } from "../view.js";
 import { EvidencePictures } from "./evidence.js";
 import { WaitingAnswers } from "./waiting.js";
@@ -62,7 +61,7 @@ export class Conversation {
 
   /** @param {string} text */
   ask(text) {
-    const id = newQuestion();
+    const id = this.#client.newQuestion();
     this.#keep({ type: ASKED, id, text });
     this.#queue(id, text);
     this.#next();

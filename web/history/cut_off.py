@@ -74,7 +74,7 @@ def copy_memory(folder: Path, id: str, parts: int) -> None:
 
 
 def _homes(folder: Path, id: str) -> list[Path]:
-    if not SESSION_ID.fullmatch(id) or not (folder / id / EVENTS_FILE).is_file():
+    if "." in id or not SESSION_ID.fullmatch(id) or not (folder / id / EVENTS_FILE).is_file():
         return []
     homes = [folder / id]
     while (folder / f"{id}.{len(homes)}" / EVENTS_FILE).is_file():

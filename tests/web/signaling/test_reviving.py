@@ -1,64 +1,80 @@
-"""A call whose service was killed goes on from its recording, with aiortc as the client."""
+"""A call whose service was killed goes on from its recording, and waits for its client."""
 
 from pathlib import Path
 
+import httpx
 import pytest
 
-from media.recording.layout import SUMMARY_FILE
+from media.events.hearing import Caption, CaptionWord
+from media.events.vision import StandingRequests
+from media.recording.layout import EVENTS_FILE
 from tests.patience import PATIENCE
-from tests.web.assistants import KeepingAssistant
 from tests.web.served import scripted_models, served
-from tests.web.signaling.calling import Caller, Picture, Sound, calling, no_session_left
-from tests.web.signaling.test_resume import PATH, numbers, returning
 from web.config import Settings
+from web.context import unix_time
 from web.history.cut_off import find_cut_off
-from web.signaling.reviving import REVIVED
+from web.history.entries import AskedQuestion, GivenAnswer, entry_fields
+from web.history.recording_files import HistoryWriter, SessionFacts, Summary, write_summary
 
-pytestmark = pytest.mark.slow
+ID = "sess_0123456789abcdef"
+REQUEST = "tell me when 999"
+ENTRIES = (
+    Caption(
+        turn=3,
+        words=(CaptionWord(" hello", 1.0, 1.5),),
+        stable=1,
+        start=1.0,
+        end=1.5,
+        heard=1.5,
+        final=True,
+    ),
+    AskedQuestion("q", "what is there?", 2.0),
+    GivenAnswer("q", "A cup.", 2.5, "completed", "", ()),
+    StandingRequests((REQUEST,)),
+)
 
-REQUEST = "tell me when 999"  # which no picture is
+
+def recorded(folder: Path, id: str = ID, *, kind: str = "call") -> None:
+    """Write what a process that was killed has left of a session."""
+    writer = HistoryWriter(folder / id)
+    writer.open(SessionFacts(kind=kind, started=unix_time()))
+    for entry in ENTRIES:
+        writer.write(entry_fields(entry, {}))
+    writer.close()
+    (folder / id / EVENTS_FILE).touch()
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def test_what_was_cut_off_is_known_and_what_ended_or_is_no_call_is_not(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    past = find_cut_off(tmp_path, ID, since=0)
+    assert past is not None
+    assert (past.parts, past.requests, past.end) == (1, (REQUEST,), 2.5)
+    assert past.exchanges == [("user", "what is there?"), ("assistant", "A cup.")]
+    assert [each.turn for each in past.captions] == [3]
+    assert find_cut_off(tmp_path, ID, since=unix_time() + 60) is None, "too long ago"
+    recorded(tmp_path, f"{ID}.1")
+    again = find_cut_off(tmp_path, ID, since=0)
+    assert again is not None
+    assert (again.parts, len(again.captions)) == (2, 2)
+    assert find_cut_off(tmp_path, f"{ID}.1", since=0) is None, "a part is no session"
+    write_summary(tmp_path / f"{ID}.1", Summary(seconds=3.0))
+    assert find_cut_off(tmp_path, ID, since=0) is None, "it has ended"
+    recorded(tmp_path, "sess_fedcba9876543210", kind="whip")
+    assert find_cut_off(tmp_path, "sess_fedcba9876543210", since=0) is None
 
 
-async def asked(caller: Caller, text: str) -> str:
-    """Return the answer to a typed question."""
-    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
-    caller.send("conversation.item.create", item=item)
-    caller.send("response.create", response={"output_modalities": ["text"]})
-    answer = await caller.until("response.output_text.done")
-    said: str = answer["text"]
-    return said
-
-
-async def test_a_call_that_was_cut_off_goes_on_with_its_captions_requests_and_memory(
-    tmp_path: Path,
-) -> None:
+@pytest.mark.slow
+async def test_an_offer_to_a_call_that_was_cut_off_runs_its_session_again(tmp_path: Path) -> None:
+    recorded(tmp_path)
     settings = Settings(recordings=tmp_path, resume_timeout=PATIENCE)
-    with scripted_models(assistant=KeepingAssistant()) as models:
-        with served(settings, models) as service:
-            async with calling(service, Sound(1.0), Picture(), path=PATH) as first:
-                await first.until("eyeline.memory.moment")
-                assert await asked(first, REQUEST) == "I will."
-                before = await first.until("eyeline.caption", final=True)
-                location, last = first.location, first.last
-            await no_session_left(service)
-        id = location.rpartition("/")[2]
-        assert find_cut_off(tmp_path, id, since=0) is None, "it has ended"
-        (tmp_path / id / SUMMARY_FILE).unlink()  # as if the service had been killed
-        assert find_cut_off(tmp_path, id, since=2**40) is None, "too long ago"
-        with served(settings, models) as service:
-            async with returning(service, location, last=last) as second:
-                await second.until("eyeline.notice", message=REVIVED)
-                await second.until("eyeline.requests", requests=[REQUEST])
-                after = await second.until("eyeline.caption")
-                assert after["turn"] > before["turn"]
-                assert after["start"] > before["end"]
-                assert "seen, 0 to" in await asked(second, "what was there?"), "by its memory"
-                got = numbers(second.events)
-                assert got == sorted(set(got))
-                assert got[0] > numbers([{"event_id": last}])[0]
-                assert "session.created" not in {event["type"] for event in second.events}
-    assert names(tmp_path) == [id, f"{id}.1"]
+    with scripted_models() as models, served(settings, models) as service:
+        async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:
+            headers = {"Content-Type": "application/sdp", "Last-Event-ID": "event_7"}
+            path = f"/v1/realtime/calls/{ID}"
+            assert (await web.post(path, content="v=0", headers=headers)).status_code == 400
+            found = (await web.get(f"/sessions/{ID}")).json()
+            assert (found["state"], found["client"], found["captions"]) == ("live", "away", 1)
+            assert "hello" in (await web.get(f"/sessions/{ID}/captions.txt")).text
+            assert (await web.delete(path)).status_code == 200
+            unknown = "/v1/realtime/calls/sess_fedcba9876543210"
+            assert (await web.post(unknown, content="v=0", headers=headers)).status_code == 404

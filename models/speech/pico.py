@@ -3,6 +3,7 @@
 The package is an extra (`voices`): without it there are no such voices.
 """
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -25,9 +26,7 @@ class PicoSynthesizer:
     def synthesize(self, text: str) -> NDArray[np.float32]:
         """Return `text` as samples; none or silence if it has no words."""
         if self._tts is None:
-            from py_nanotts import NanoTTS  # a library in C
-
-            self._tts = NanoTTS()
+            self._tts = import_module("py_nanotts").NanoTTS()
         if not text.strip():
             return np.zeros(0, np.float32)
         pcm = self._tts.speak(text, voice=self._voice)

@@ -9,6 +9,7 @@ import pytest
 
 from media.events.answers import Answer, Evidence, Question
 from media.events.hearing import Caption, CaptionWord, Translation, TurnEnded, TurnStarted
+from media.events.session import Output
 from media.events.speakers import Speakers, TurnSpeakers
 from media.events.vision import Remembered, RequestMet
 from models.assistant.interface import Moment
@@ -44,7 +45,7 @@ def speak(protocol: RealtimeProtocol, history: EntryMaker, number: int) -> None:
     words = tuple(CaptionWord(f" word{n}", time + n / 4, time + n / 4 + 0.2, 1) for n in range(12))
     last = Caption(number, words, 12, time, time + 3, time + 3.2, True, "de", True)
     moment = Moment(number, time, "a cup")
-    outputs = [
+    outputs: list[Output] = [
         TurnStarted(number, time),
         TurnEnded(number, time, time + 3, True),
         Speakers(((1, "Anna"), (2, "speaker 2")), (TurnSpeakers(number - 1, (1,)),)),
@@ -60,8 +61,13 @@ def speak(protocol: RealtimeProtocol, history: EntryMaker, number: int) -> None:
         for each in asked:
             history.of_input(each)
             id = getattr(each, "id", "")
-            pieces = (Evidence(id, (moment,)), Answer(id, "I see a cup.", time, "completed"))
-            for piece in pieces if isinstance(each, Question) or id.startswith("ask") else ():
+            if not (isinstance(each, Question) or id.startswith("ask")):
+                continue
+            pieces: list[Output] = [
+                Evidence(id, (moment,)),
+                Answer(id, "I see a cup.", time, "completed"),
+            ]
+            for piece in pieces:
                 protocol.emit(piece)
                 history.of_output(piece)
     protocol.events_to_send()

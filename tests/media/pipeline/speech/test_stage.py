@@ -1,3 +1,5 @@
+from typing import Any
+
 from media.clock import ReplayClock
 from media.events.answers import Announce, Speech
 from media.events.session import Output
@@ -17,7 +19,7 @@ class GermanTone(ToneSynthesizer):
     rate = 16_000
 
 
-async def announced(*languages: str, **models: object) -> list[Output]:
+async def announced(*languages: str, **models: Any) -> list[Output]:
     out: list[Output] = []
 
     async def keep(output: Output) -> None:

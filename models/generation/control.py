@@ -51,30 +51,39 @@ def track_maps(track: Tensor | None, latents: int, height: int, width: int) -> T
     Raises:
         ValueError: the track is not of shape (up to MAX_THINGS, 4 * latents, 2).
     """
-    out = torch.zeros(MAX_THINGS, latents, MAP_CHANNELS, height, width)
     if track is None:
-        return out.transpose(1, 2).reshape(-1, latents, height, width)
+        return torch.zeros(MAX_THINGS * MAP_CHANNELS, latents, height, width)
     things, pictures = track.shape[:2]
     if things > MAX_THINGS or pictures != FRAMES_PER_LATENT * latents or track.shape[2:] != (2,):
         expected = f"(up to {MAX_THINGS}, {FRAMES_PER_LATENT * latents}, 2)"
         raise ValueError(f"expected a track of {expected}, got {tuple(track.shape)}")
+    shape = (MAX_THINGS, MAP_CHANNELS, latents, height, width)
+    out = torch.zeros(shape, device=track.device)
+    out[:things] = _maps(track, latents, height, width)
+    return out.flatten(0, 1)
+
+
+def track_map_batch(tracks: Tensor, latents: int, height: int, width: int) -> Tensor:
+    """Return `track_maps` of each of (batch, MAX_THINGS, 4 * latents, 2), on its device."""
+    made = _maps(tracks.flatten(0, 1), latents, height, width)
+    return torch.unflatten(made, 0, tracks.shape[:2]).flatten(1, 2)
+
+
+def _maps(track: Tensor, latents: int, height: int, width: int) -> Tensor:
+    """Return the maps of each of (things, pictures, 2): (things, MAP_CHANNELS, latents, h, w)."""
     known = torch.isfinite(track).all(2)
     place = torch.where(known[..., None], track, 0.5)
     place = torch.unflatten(place, 1, (latents, FRAMES_PER_LATENT))
     known = torch.unflatten(known, 1, (latents, FRAMES_PER_LATENT))
-    dx = place[..., 0, None, None] - _cell_centers(width)
-    dy = place[..., 1, None, None] - _cell_centers(height)[:, None]
+    dx = place[..., 0, None, None] - _cell_centers(width, track.device)
+    dy = place[..., 1, None, None] - _cell_centers(height, track.device)[:, None]
     spots = torch.exp(-(dx.square() + dy.square()) / (2 * SPREAD**2)) * known[..., None, None]
     every = known.all(2)[..., None, None]
-    out[:things, :, :FRAMES_PER_LATENT] = spots
-    out[:things, :, FRAMES_PER_LATENT] = dx.mean(2) * every
-    out[:things, :, FRAMES_PER_LATENT + 1] = dy.mean(2) * every
-    out[:things, :, FRAMES_PER_LATENT + 2] = every.float()
     ways = torch.stack([way.expand(-1, -1, -1, height, width) for way in (dx, dy)], 3)
-    out[:things, :, FRAMES_PER_LATENT + 3 :] = (
-        _fourier_features(ways[:, :, list(END_FRAMES)]) * every[:, :, None]
-    )
-    return out.transpose(1, 2).reshape(-1, latents, height, width)
+    offsets = ways.mean(2) * every[:, :, None]
+    waves = _fourier_features(ways[:, :, list(END_FRAMES)]) * every[:, :, None]
+    shown = every.float().expand(-1, -1, height, width)[:, :, None]
+    return torch.cat([spots, offsets, shown, waves], 2).transpose(1, 2)
 
 
 def _fourier_features(ways: Tensor) -> Tensor:
@@ -82,10 +91,11 @@ def _fourier_features(ways: Tensor) -> Tensor:
 
     Ends, axes and frequencies become one dimension.
     """
-    turns = 2 * math.pi * torch.tensor(FREQUENCIES)[:, None, None] * ways[:, :, :, :, None]
+    periods = torch.tensor(FREQUENCIES, device=ways.device)[:, None, None]
+    turns = 2 * math.pi * periods * ways[:, :, :, :, None]
     return torch.stack([turns.sin(), turns.cos()], 5).flatten(2, 5)
 
 
-def _cell_centers(count: int) -> Tensor:
+def _cell_centers(count: int, device: torch.device) -> Tensor:
     """Return the centers of `count` cells in [0, 1]."""
-    return (torch.arange(count) + 0.5) / count
+    return (torch.arange(count, device=device) + 0.5) / count

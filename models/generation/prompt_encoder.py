@@ -78,16 +78,16 @@ class PromptEncoder(nn.Module):
 
     def forward(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return features (texts, words, dim) and bias (texts, words), -inf for padding."""
-        lines = [self.tokens(text) for text in texts]
+        lines, device = [self.tokens(text) for text in texts], self.words.weight.device
         longest = max(len(line) for line in lines)
-        numbers = torch.tensor([line + [0] * (longest - len(line)) for line in lines])
-        absent = torch.tensor([[n >= len(line) for n in range(longest)] for line in lines])
+        padded = torch.tensor([line + [-1] * (longest - len(line)) for line in lines]).to(device)
+        absent, numbers = padded < 0, padded.clamp(min=0)
         x = self.words(numbers) + self.places.weight[:longest]
         inner = self.norm(x)
         mixed, _ = self.attention(inner, inner, inner, key_padding_mask=absent, need_weights=False)
         x = x + mixed
         x = x + self.mlp(self.norm_mlp(x))
-        return x, torch.zeros(x.shape[:2]).masked_fill(absent, float("-inf"))
+        return x, x.new_zeros(x.shape[:2]).masked_fill(absent, float("-inf"))
 
     @torch.no_grad()
     def prompt(self, text: str) -> EncodedPrompt:

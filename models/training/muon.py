@@ -8,7 +8,7 @@ Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural netw
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -20,18 +20,22 @@ BETAS = (0.9, 0.98)
 TERMS = (3.4445, -4.7750, 2.0315)  # of the iteration: Jordan et al.
 
 
-def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Return approximately the nearest orthogonal matrix to `matrix`, in `fast_dtype`."""
+def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Return approximately the nearest orthogonal matrix to each of (..., rows, columns).
+
+    It is computed in bfloat16 on a GPU, and in `fast_dtype` on a CPU.
+    """
     first, second, third = TERMS
-    x: Tensor = (matrix / (matrix.norm() + 1e-7)).to(fast_dtype())
-    tall = x.shape[0] > x.shape[1]
+    dtype = fast_dtype() if matrices.device.type == "cpu" else torch.bfloat16
+    x: Tensor = (matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)).to(dtype)
+    tall = x.shape[-2] > x.shape[-1]
     if tall:
-        x = x.T
+        x = x.mT
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = first * x + (second * gram + third * gram @ gram) @ x
-    made: Tensor = x.T if tall else x
-    return made.to(matrix.dtype)
+    made: Tensor = x.mT if tall else x
+    return made.to(matrices.dtype)
 
 
 class Muon(torch.optim.Optimizer):
@@ -54,28 +58,45 @@ class Muon(torch.optim.Optimizer):
         assert closure is None
         for group in self.param_groups:
             rate = group["rate"] * group["share"]
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                step = _matrix if group["matrices"] else _adam
-                change = step(self.state[parameter], parameter.grad)
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            states = [self.state[parameter] for parameter in moved]
+            changes = _matrices(states, moved) if group["matrices"] else _adams(states, moved)
+            for parameter, change in zip(moved, changes, strict=True):
                 parameter.mul_(1 - rate * group["decay"]).add_(change, alpha=-rate)
         return None
 
 
-def _matrix(state: dict[str, Tensor], grad: Tensor) -> Tensor:
-    """Return the orthogonal step for `grad`, and update its momentum."""
-    average = state.setdefault("average", torch.zeros_like(grad))
-    average.mul_(MOMENTUM).add_(grad)
-    step = orthogonal((grad + MOMENTUM * average).flatten(1))
-    sized: Tensor = step.view_as(grad) * max(1.0, step.shape[0] / step.shape[1]) ** 0.5
-    return sized
+def _matrices(states: list[dict[str, Any]], moved: list[Tensor]) -> list[Tensor]:
+    """Return the orthogonal steps, and update their momentum; those of a shape are one call."""
+    shapes: dict[torch.Size, list[int]] = {}
+    wanted: list[Tensor] = []
+    for state, parameter in zip(states, moved, strict=True):
+        grad = _grad(parameter)
+        average = state.setdefault("average", torch.zeros_like(grad))
+        average.mul_(MOMENTUM).add_(grad)
+        wanted.append((grad + MOMENTUM * average).flatten(1))
+        shapes.setdefault(wanted[-1].shape, []).append(len(wanted) - 1)
+    made = list(moved)
+    for (high, wide), places in shapes.items():
+        steps = orthogonal(torch.stack([wanted[place] for place in places]))
+        for place, step in zip(places, steps * max(1.0, high / wide) ** 0.5, strict=True):
+            made[place] = step.view_as(moved[place])
+    return made
 
 
-def _adam(state: dict[str, Tensor], grad: Tensor) -> Tensor:
+def _adams(states: list[dict[str, Any]], moved: list[Tensor]) -> list[Tensor]:
+    return [_adam(state, _grad(each)) for state, each in zip(states, moved, strict=True)]
+
+
+def _grad(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
+
+
+def _adam(state: dict[str, Any], grad: Tensor) -> Tensor:
     """Return Adam's step for `grad`, and update its averages."""
     if not state:
-        state.update(count=torch.zeros(()), average=grad * 0, square=grad * 0)
+        state.update(count=0, average=grad * 0, square=grad * 0)
     state["count"] += 1
     state["average"].lerp_(grad, 1 - BETAS[0])
     state["square"].lerp_(grad.square(), 1 - BETAS[1])
@@ -107,9 +128,11 @@ def groups(
     ]
 
 
-def share_at(step: int, steps: int, warmup: int) -> float:
-    """Return the share of the rates at `step` of `steps`: a ramp, then half a cosine to 3 %."""
+def share_at(step: int, warmup: int, done: float) -> float:
+    """Return the share of the rates at `step`: a ramp over `warmup`, half a cosine to 3 %.
+
+    `done` is the share of the run that is done, in [0, 1].
+    """
     if step < warmup:
         return (step + 1) / warmup
-    done = min(1.0, (step - warmup) / max(1, steps - warmup))
     return 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done))

@@ -1,9 +1,10 @@
-"""Matrix products in bfloat16 for training on a CPU, if the CPU has them.
+"""Matrix products in bfloat16 for training: on a CPU if it has them, and on a GPU.
 
 This is the only place that decides about lower precision on a CPU; models run in float32 there.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -27,6 +28,14 @@ def fast_dtype() -> torch.dtype:
     found = torch.cpu.get_capabilities()
     has_bfloat16 = found.get("avx512_bf16") or found.get("amx_bf16")
     return torch.bfloat16 if has_bfloat16 else torch.float32
+
+
+def products_on(device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which a training on `device` computes its loss."""
+    if device.type == "cpu":
+        return FastProducts()
+    # a weight that was first cast without gradients would be cached so, and get none later
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
 
 class FastProducts(TorchFunctionMode):

@@ -12,7 +12,7 @@ from typing import IO
 
 import torch
 
-SAVE_INTERVAL = 180.0  # seconds of CPU time between two saves
+SAVE_INTERVAL = 180.0  # seconds of work between two saves
 
 Clock = Callable[[], float]
 
@@ -24,11 +24,12 @@ def training_steps(
     minutes: float = math.inf,
     clock: Clock = time.monotonic,
     work: Clock = time.process_time,
+    interval: float = SAVE_INTERVAL,
 ) -> Iterator[None]:
     """Yield once per training step while `has_more()`, for at most `minutes`.
 
-    SIGTERM ends it after the current step. `save` is called after every three minutes of work, and
-    at the end.
+    SIGTERM ends it after the current step. `save` is called after every `interval` seconds of work,
+    and at the end.
     """
     ending: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
@@ -36,7 +37,7 @@ def training_steps(
         end, saved = clock() + 60 * minutes, work()
         while has_more() and clock() < end and not ending:
             yield
-            if work() - saved > SAVE_INTERVAL:
+            if work() - saved > interval:
                 save()
                 saved = work()
         save()

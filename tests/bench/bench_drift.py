@@ -41,8 +41,8 @@ from models.streaming import run
 from models.training.video.clips.captions import article
 from models.training.video.clips.composition import VideoClip
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.clips.photographs import Photographs
-from models.training.video.clips.photographs import load as load_pictures
+from models.training.video.clips.pictures import Photographs
+from models.training.video.clips.pictures import load as load_pictures
 from tests.bench.bench_video_quality import moving_clips, track_error
 from tests.bench.video_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
 

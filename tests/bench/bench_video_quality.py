@@ -33,8 +33,8 @@ from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
 from models.generation.small.loading import SmallVideoModel, find_files, load, load_codec
 from models.streaming import run
 from models.training.video.clips.composition import VideoClip, compose
-from models.training.video.clips.photographs import Photographs
-from models.training.video.clips.photographs import load as load_pictures
+from models.training.video.clips.pictures import Photographs
+from models.training.video.clips.pictures import load as load_pictures
 from models.training.video.train_codec import CodecRecipe, decibels
 from tests.bench.prompt_switch import delays
 from tests.bench.video_probe import (

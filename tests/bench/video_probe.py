@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.training.video.clips.composition import VideoClip, compose
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.clips.photographs import Photographs
+from models.training.video.clips.pictures import Photographs
 
 CROP = 32  # pixels around a thing's middle, of pictures 64 pixels wide
 KIND_NAMES, GROUND_NAMES = tuple(KINDS), tuple(BACKGROUNDS)

@@ -83,12 +83,20 @@ class AdapterRun:
     optimizer: torch.optim.AdamW
     average: list[Tensor]
     pools: dict[str, list[SpeechClip]]
+    device: torch.device
     step: int = 0
     cpu: float = 0.0
 
 
-def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: Path) -> AdapterRun:
-    """Return the run in `folder`, resumed or new."""
+def open_run(
+    config: AdapterTrainingConfig,
+    clips: Path,
+    folder: Path,
+    weights: Path,
+    device: torch.device | None = None,
+) -> AdapterRun:
+    """Return the run in `folder`, resumed or new; it trains on `device`, by default the CPU."""
+    device = device or torch.device("cpu")
     checkpoint = open_checkpoint(config.model, weights)
     network = checkpoint.build()
     teacher = copy.deepcopy(network)
@@ -96,6 +104,7 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
     layers = network.projections(feed_forward=config.feed_forward)
     adapter = lora.attach(layers, rank=config.rank, alpha=config.rank, rng=rng)
     trained = list(adapter.values())
+    network.to(device)
     optimizer = torch.optim.AdamW(trained, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
     loaded = load_clips(clips)
     aligner = load_whisper(config.aligner, weights)
@@ -111,7 +120,7 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
             lambda: network,
             checkpoint.digest,
         ),
-        teacher=teacher,
+        teacher=teacher.to(device),
         clips=loaded,
         ends=WordEnds(loaded, aligner, clips / "ends.jsonl"),
         trained=trained,
@@ -119,10 +128,11 @@ def open_run(config: AdapterTrainingConfig, clips: Path, folder: Path, weights: 
         optimizer=optimizer,
         average=[parameter.detach().clone() for parameter in trained],
         pools=_pools(config, loaded),
+        device=device,
     )
     file = folder / "run.pt"
     if file.exists():
-        kept = torch.load(file, weights_only=True)
+        kept = torch.load(file, weights_only=True, map_location=device)
         _load(trained, kept["trained"])
         for mean, value in zip(run.average, kept["average"], strict=True):
             mean.copy_(value)
@@ -165,12 +175,14 @@ def save_run(run: AdapterRun) -> None:
 
 @contextmanager
 def averaged(run: AdapterRun) -> Iterator[None]:
-    """Within the block, the model has the smoothed adapters."""
+    """Within the block, the model has the smoothed adapters, and is on the CPU, as when it runs."""
     own = [parameter.data.clone() for parameter in run.trained]
     _load(run.trained, run.average)
+    run.network.to("cpu")
     try:
         yield
     finally:
+        run.network.to(run.device)
         _load(run.trained, own)
 
 

@@ -45,7 +45,7 @@ from models.training.asr.queries import (
     pack,
 )
 from models.training.asr.scoring import score_stream
-from models.training.precision import FastProducts
+from models.training.precision import products_on
 from models.training.process import lock_folder, training_steps
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def advance(run: AdapterRun) -> dict[str, float]:
     chunk = int(rng.choice(sizes, p=np.array(odds) / sum(odds)))
     blocks = BlockSizes(chunk=chunk) if chunk else None
     batch = items(run, rng)
-    with FastProducts():
+    with products_on(run.device):
         loss, parts = _loss(run, batch, blocks, rng)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
@@ -122,10 +122,10 @@ def _loss(
     run: AdapterRun, batch: list[TrainingItem], blocks: BlockSizes | None, rng: np.random.Generator
 ) -> tuple[Tensor, dict[str, float]]:
     config, model = run.config, run.network
-    mel = torch.stack([running_log_mel(item.augmented) for item in batch])
+    mel = torch.stack([running_log_mel(item.augmented) for item in batch]).to(run.device)
     encoded = encode_masked(model, mel, blocks)
     with torch.no_grad():
-        clean = torch.stack([log_mel(item.clean) for item in batch])
+        clean = torch.stack([log_mel(item.clean) for item in batch]).to(run.device)
         wanted = encode_masked(run.teacher, clean, None).float()
     distance = (encoded.float() - wanted).square().mean() / wanted.var()
     tokenizer, frames = run.student.tokenizer, encoded.shape[1]
@@ -143,13 +143,13 @@ def _loss(
             for item in batch
         ],
         frames,
-    )
+    ).to(run.device)
     hidden = decode_queries(model, encoded, packed)
     asked = packed.answers != IGNORED
     scores = model.logits(hidden[asked]).float()
     kinds, answers = packed.kinds[asked], packed.answers[asked]
     losses = F.cross_entropy(scores, answers, reduction="none")
-    weight = torch.tensor([1.0, config.early, config.late])[kinds]
+    weight = torch.tensor([1.0, config.early, config.late], device=run.device)[kinds]
     loss = (losses * weight).sum() / weight.sum() + config.distil * distance
     right = (scores.argmax(1) == answers).float()
     parts = {"distance": distance.item()}
@@ -200,6 +200,7 @@ def main() -> None:
     parser.add_argument("--model", default="tiny.en")
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--end", type=int, help="the step at which the rate has fallen to nothing")
+    parser.add_argument("--device", type=torch.device, help="by default the CPU")
     parser.add_argument("--every", type=int, default=200, help="steps between validations")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -209,7 +210,7 @@ def main() -> None:
     config = AdapterTrainingConfig(model=given.model)
     if given.end is not None:
         config = replace(config, end=given.end, hold=given.end * config.hold // config.end)
-    run = open_run(config, given.clips, given.run, given.weights)
+    run = open_run(config, given.clips, given.run, given.weights, given.device)
     (given.run / "config.json").write_text(json.dumps(asdict(config), indent=1))
     logger.info("%d clips, from step %d", len(run.clips.all), run.step)
     with held:

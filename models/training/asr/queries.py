@@ -102,6 +102,11 @@ class PackedQueries:
     self_mask: Tensor
     sound_mask: Tensor
 
+    def to(self, device: torch.device) -> "PackedQueries":
+        """Return the same queries on `device`."""
+        parts = (self.tokens, self.places, self.answers, self.kinds, self.self_mask)
+        return PackedQueries(*(part.to(device) for part in (*parts, self.sound_mask)))
+
 
 def pack(batch: Sequence[Queries], frames: int) -> PackedQueries:
     """Pad `batch` to one length; padded rows answer nothing and see themselves."""

@@ -57,7 +57,7 @@ def denoised(
     clean, noisy = order[: shape.clean], order[shape.clean :]
     level = shape.levels[:, None, None]
     mixed = (1 - level) * batch.latents[:, :, noisy] + level * noise[:, :, noisy]
-    levels = torch.cat([torch.zeros(shape.clean), shape.levels]).expand(len(mixed), -1)
+    levels = torch.cat([shape.levels.new_zeros(shape.clean), shape.levels]).expand(len(mixed), -1)
     made: Tensor
     made, _ = model(
         torch.cat([past.latents[:, :, clean], mixed], 2),
@@ -92,6 +92,6 @@ def generated_past(
     past = Past(batch.latents.clone(), batch.condition)
     clip = shape.order[: shape.clean]
     if clip:
-        again = shapes.side_by_side(clip, [level] * len(clip))
+        again = shapes.side_by_side(clip, [level] * len(clip)).to(noise.device)
         past.latents[:, :, list(clip)] = denoised(model, batch, again, past, noise, text)
     return past

@@ -25,8 +25,8 @@ from models.generation.generator import to_frames
 from models.generation.small.generator import SmallVideoGenerator
 from models.generation.small.loading import load, load_codec
 from models.training.video.clips.composition import VideoClip, compose
-from models.training.video.clips.photographs import Photographs
-from models.training.video.clips.photographs import load as load_photographs
+from models.training.video.clips.pictures import Photographs
+from models.training.video.clips.pictures import load as load_photographs
 from models.training.video.train_codec import to_tensor
 
 logger = logging.getLogger(__name__)

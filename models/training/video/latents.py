@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +21,15 @@ from torch import Tensor
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT, PATCH, Codec
 from models.generation.small.loading import load_codec
-from models.training.video.clips.composition import VideoClip, compose
-from models.training.video.clips.photographs import Photographs, load
-from models.training.video.train_codec import to_tensor
+from models.training.video.clips.composition import Pixels, VideoClip, compose
+from models.training.video.clips.pictures import Photographs, load
+from models.training.video.train_codec import CPU
 
 logger = logging.getLogger(__name__)
 
 SHARD = 100  # clips in a file
+
+ClipLabel = tuple[list[str], list[str], str]  # kinds, motions and background
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,23 +44,78 @@ class LatentClips:
     latents: Tensor
     tracks: Tensor
     weights: Tensor
-    labels: list[tuple[list[str], list[str], str]]
+    labels: list[ClipLabel]
+
+    def to(self, device: torch.device) -> "LatentClips":
+        """Return the same clips with the tensors on `device`."""
+        return LatentClips(
+            self.latents.to(device), self.tracks.to(device), self.weights.to(device), self.labels
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedClip:
+    """A composed clip for training.
+
+    `frames` is uint8 (4 * latents, size, size, 3); `covered` uint8 (4 * latents, size, size) is the
+    coverage by things; `tracks` and `weights` are as in `LatentClips`.
+    """
+
+    frames: Pixels
+    covered: Pixels
+    tracks: NDArray[np.float32]
+    weights: Pixels
+    label: ClipLabel
+
+
+def prepare(clip: VideoClip) -> PreparedClip:
+    tracks = np.full((MAX_THINGS, len(clip.frames), 2), np.nan, np.float32)
+    tracks[: len(clip.tracks)] = clip.tracks
+    covered = clip.masks.max(0)
+    count, side = len(clip.frames) // FRAMES_PER_LATENT, len(covered[0]) // PATCH
+    cells = covered.reshape(count, FRAMES_PER_LATENT, side, PATCH, side, PATCH)
+    weights = np.rint(cells.mean((1, 3, 5), np.float32)).astype(np.uint8)
+    return PreparedClip(clip.frames, covered, tracks, weights, label(clip))
+
+
+def label(clip: VideoClip) -> ClipLabel:
+    """Return what captions of `clip` are made of."""
+    return list(clip.kinds), list(clip.motions), clip.background
 
 
 @torch.no_grad()
-def encode(codec: Codec, clip: VideoClip) -> tuple[Tensor, Tensor, Tensor]:
-    """Return latents, tracks and weights of `clip`, as `LatentClips` has them."""
-    latents = codec.encode(to_tensor(clip.frames)[None])[0][0].half()
-    tracks = torch.full((MAX_THINGS, len(clip.frames), 2), float("nan"))
-    tracks[: len(clip.tracks)] = torch.from_numpy(clip.tracks)
-    covered = torch.from_numpy(clip.masks.max(0)).float()
-    count, side = len(clip.frames) // FRAMES_PER_LATENT, len(covered[0]) // PATCH
-    cells = covered.reshape(count, FRAMES_PER_LATENT, side, PATCH, side, PATCH).mean((1, 3, 5))
-    return latents, tracks, cells.round().byte()
+def encode(codec: Codec, clips: Sequence[PreparedClip]) -> LatentClips:
+    """Return `clips` as latents, on the device of `codec`."""
+    device = codec.mean.device
+    frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).to(device)
+    pixels = frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+    return LatentClips(
+        codec.encode(pixels)[0].half(),
+        torch.from_numpy(np.stack([clip.tracks for clip in clips])).to(device),
+        torch.from_numpy(np.stack([clip.weights for clip in clips])).to(device),
+        [clip.label for clip in clips],
+    )
+
+
+def join(parts: Sequence[LatentClips]) -> LatentClips:
+    """Return the clips of all `parts`."""
+    return LatentClips(
+        torch.cat([part.latents for part in parts]),
+        torch.cat([part.tracks for part in parts]),
+        torch.cat([part.weights for part in parts]),
+        [label for part in parts for label in part.labels],
+    )
 
 
 def fill(
-    folder: Path, codec_file: Path, pictures: Photographs, *, clips: int, size: int, latents: int
+    folder: Path,
+    codec_file: Path,
+    pictures: Photographs,
+    *,
+    clips: int,
+    size: int,
+    latents: int,
+    device: torch.device = CPU,
 ) -> None:
     """Add shards to `folder` until it holds `clips` clips.
 
@@ -71,7 +129,7 @@ def fill(
     if known.exists() and json.loads(known.read_text()) != recipe:
         raise ValueError(f"{folder} holds latents of another recipe; take an empty folder")
     known.write_text(json.dumps(recipe) + "\n")
-    codec = load_codec(codec_file)
+    codec = load_codec(codec_file).to(device)
     for shard in range(-(-clips // SHARD)):
         file = folder / f"{shard:04d}.npz"
         if file.exists():
@@ -83,18 +141,16 @@ def fill(
 def _write(
     file: Path, codec: Codec, pictures: Photographs, shard: int, size: int, latents: int
 ) -> None:
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
-    labels = []
+    parts = []
     for seed in range(shard * SHARD, (shard + 1) * SHARD):
         clip = compose(pictures, seed, size=size, frames=FRAMES_PER_LATENT * latents, varied=False)
-        parts.append(encode(codec, clip))
-        labels.append((clip.kinds, clip.motions, clip.background))
-    stacked = [torch.stack(part).numpy() for part in zip(*parts, strict=True)]
+        parts.append(encode(codec, [prepare(clip)]))
+    made = join(parts).to(CPU)
     scratch = file.with_name(file.name + ".new")
     with scratch.open("wb") as out:
-        line: NDArray[np.str_] = np.array(json.dumps(labels))
-        names = dict(zip(("latents", "tracks", "weights"), stacked, strict=True))
-        np.savez(out, allow_pickle=False, told=line, **names)
+        line: NDArray[np.str_] = np.array(json.dumps(made.labels))
+        tensors = {name: getattr(made, name).numpy() for name in ("latents", "tracks", "weights")}
+        np.savez(out, allow_pickle=False, told=line, **tensors)
     scratch.replace(file)
 
 
@@ -110,7 +166,7 @@ def read(folder: Path) -> LatentClips:
             f"{folder} holds no latents; run python -m models.training.video.latents"
         )
     parts: dict[str, list[Tensor]] = {"latents": [], "tracks": [], "weights": []}
-    labels: list[tuple[list[str], list[str], str]] = []
+    labels: list[ClipLabel] = []
     for file in files:
         with np.load(file) as shard:
             for name, held in parts.items():
@@ -130,6 +186,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--latents", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", type=torch.device, default=CPU)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
@@ -140,6 +197,7 @@ def main() -> None:
         clips=options.clips,
         size=options.size,
         latents=options.latents,
+        device=options.device,
     )
 
 

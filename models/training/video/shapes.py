@@ -14,7 +14,7 @@ Clean latents attend to earlier clean ones; in StreamDiT, which has no cache, to
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -44,6 +44,13 @@ class Shape:
     levels: Tensor
     positions: Tensor
     mask: Tensor
+
+    def to(self, device: torch.device) -> "Shape":
+        """Return the same shape with the tensors on `device`."""
+        levels, positions, mask = (
+            part.to(device) for part in (self.levels, self.positions, self.mask)
+        )
+        return replace(self, levels=levels, positions=positions, mask=mask)
 
 
 def draw(rng: Rng, latents: int, reach: Reach) -> Shape:

@@ -11,9 +11,11 @@ tolerates errors of a generator. The linear part needs a low rate, or its initia
 """
 
 import argparse
+import copy
 import json
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,12 +25,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.generation.codec import PATCH, Codec, CodecConfig, fold
+from models.generation.small.loading import load_codec
 from models.training.muon import Muon, groups, share_at
 from models.training.process import append_line, lock_folder, save_state, training_steps
 from models.training.video.clips.composition import compose
-from models.training.video.clips.photographs import Photographs, load
+from models.training.video.clips.pictures import Photographs, load
 
 logger = logging.getLogger(__name__)
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +77,15 @@ def batch_of(pictures: Photographs, recipe: CodecRecipe, step: int) -> tuple[Ten
 
 
 @torch.no_grad()
-def begin(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> None:
-    """Set the linear part of `codec` to the principal components of the training pictures.
+def begin(codec: Codec, clips: Iterable[Tensor]) -> None:
+    """Set the linear part of `codec` to the principal components of `clips`.
 
-    Each component is divided by the root of its deviation: large ones stay larger than small ones,
-    but noise does not hide the small ones.
+    They are (batch, 3, frames, height, width) each, some hundred in all. Each component is divided
+    by the root of its deviation: large ones stay larger than small ones, but noise does not hide
+    the small ones.
     """
     blocks = torch.cat(
-        [
-            fold(batch_of(pictures, recipe, -1 - index)[0], PATCH)
-            .permute(0, 1, 3, 4, 2)
-            .flatten(0, 3)
-            for index in range(24)
-        ]
+        [fold(pixels, PATCH).permute(0, 1, 3, 4, 2).flatten(0, 3) for pixels in clips]
     )
     mean = blocks.mean(0)
     values, vectors = torch.linalg.eigh((blocks - mean).T.cov())
@@ -96,6 +97,12 @@ def begin(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> None:
     codec.linear_in.bias.copy_(-(mean @ axes) / size)  # type: ignore[union-attr]  # it has one
     codec.linear_out.weight.copy_((axes * size)[..., None, None])
     codec.linear_out.bias.copy_(mean)  # type: ignore[union-attr]  # it has one
+
+
+def some(pictures: Photographs, recipe: CodecRecipe, first: int, count: int) -> Iterable[Tensor]:
+    """Yield the clips of `count` steps, from `first` down."""
+    for index in range(count):
+        yield batch_of(pictures, recipe, first - index)[0]
 
 
 def loss_of(codec: Codec, pixels: Tensor, weights: Tensor, noise: Tensor) -> Tensor:
@@ -111,7 +118,7 @@ def decibels(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> Tensor
     ratios = []
     for number in range(recipe.scored):
         clip = compose(pictures, number, size=recipe.size, frames=40, held_out=True)
-        pixels = to_tensor(clip.frames)[None]
+        pixels = to_tensor(clip.frames)[None].to(codec.mean.device)
         shown, _ = codec.decode(codec.encode(pixels)[0])
         error = (shown.clamp(-1, 1) - pixels).square().mean() / 4  # of pictures in [0, 1]
         ratios.append(-10 * torch.log10(error))
@@ -119,13 +126,11 @@ def decibels(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> Tensor
 
 
 @torch.no_grad()
-def calibrate(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> None:
-    """Set `mean` and `scale` so that training latents have zero mean and unit size."""
+def calibrate(codec: Codec, clips: Iterable[Tensor]) -> None:
+    """Set `mean` and `scale` so that the latents of `clips` have zero mean and unit size."""
     codec.mean.zero_()
     codec.scale.fill_(1.0)
-    latents = torch.cat(
-        [codec.encode(batch_of(pictures, recipe, -100 - index)[0])[0] for index in range(8)]
-    )
+    latents = torch.cat([codec.encode(pixels)[0] for pixels in clips])
     codec.mean.copy_(latents.mean((0, 2, 3, 4)))
     codec.scale.copy_(latents.std((0, 2, 3, 4)))
 
@@ -133,11 +138,13 @@ def calibrate(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> None:
 class CodecRun:
     """A training run in a folder: the weights, their smoothed copy, the optimizer, the step."""
 
-    def __init__(self, folder: Path, recipe: CodecRecipe, config: CodecConfig) -> None:
+    def __init__(
+        self, folder: Path, recipe: CodecRecipe, config: CodecConfig, device: torch.device = CPU
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
-        self.folder, self.recipe = folder, recipe
-        self.codec, self.smooth = Codec(config), Codec(config)
+        self.folder, self.recipe, self.device = folder, recipe, device
+        self.codec, self.smooth = Codec(config).to(device), Codec(config).to(device)
         edges = {"linear": recipe.linear_rate, "out": recipe.other_rate}
         self.optimizer = Muon(
             groups(self.codec, edges, matrix=recipe.matrix_rate, other=recipe.other_rate)
@@ -147,35 +154,46 @@ class CodecRun:
     def start(self, pictures: Photographs) -> None:
         """Resume the run in the folder, or start one."""
         if not (self.folder / "state.pt").exists():
-            begin(self.codec, pictures, self.recipe)
-            self.smooth.load_state_dict(self.codec.state_dict())
+            self.begin(some(pictures, self.recipe, -1, 24))
             return
-        state = torch.load(self.folder / "state.pt", weights_only=True)
+        state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.device)
         self.codec.load_state_dict(state["codec"])
         self.smooth.load_state_dict(state["smooth"])
         self.optimizer.load_state_dict(state["optimiser"])
         self.step = state["step"]
 
-    def advance(self, pictures: Photographs) -> float:
-        """Make one step and return the loss before it."""
+    def begin(self, clips: Iterable[Tensor]) -> None:
+        """Start a run with the principal components of `clips`."""
+        begin(self.codec, (pixels.to(self.device) for pixels in clips))
+        self.smooth.load_state_dict(self.codec.state_dict())
+
+    def load(self, file: Path) -> None:
+        """Start a run with the weights in `file`."""
+        for codec in (self.codec, self.smooth):
+            codec.load_state_dict(load_codec(file).state_dict())
+
+    def advance(self, pixels: Tensor, weights: Tensor, done: float) -> Tensor:
+        """Make one step on `batch_of` clips and return the loss before it.
+
+        `done` is the share of the run that is done.
+        """
         for group in self.optimizer.param_groups:
-            group["share"] = share_at(self.step, self.recipe.steps, self.recipe.warmup)
-        pixels, weights = batch_of(pictures, self.recipe, self.step)
+            group["share"] = share_at(self.step, self.recipe.warmup, done)
         rng = torch.Generator().manual_seed(self.recipe.seed * 1_000_000 + self.step)
         high, across = pixels.shape[3] // PATCH, pixels.shape[4] // PATCH
         shape = (len(pixels), self.codec.config.channels, self.recipe.latents, high, across)
-        noise = self.recipe.noise * torch.randn(shape, generator=rng)
-        loss = loss_of(self.codec, pixels, weights, noise)
+        noise = self.recipe.noise * torch.randn(shape, generator=rng).to(self.device)
+        loss = loss_of(self.codec, pixels.to(self.device), weights.to(self.device), noise)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         nn.utils.clip_grad_norm_(self.codec.parameters(), 0.5)
         self.optimizer.step()
         share = min(self.recipe.smoothing, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for smooth, now in zip(self.smooth.parameters(), self.codec.parameters(), strict=True):
-                smooth.lerp_(now, 1 - share)
+            slow, now = list(self.smooth.parameters()), list(self.codec.parameters())
+            torch._foreach_lerp_(slow, now, 1 - share)
         self.step += 1
-        return loss.item()
+        return loss.detach()
 
     def save(self, pictures: Photographs) -> None:
         """Save the state, and the smoothed weights with their decibels."""
@@ -187,15 +205,18 @@ class CodecRun:
         }
         save_state(self.folder / "state.pt", state)
         ratios = decibels(self.smooth, pictures, self.recipe)
-        whole = Codec(self.smooth.config)
-        whole.load_state_dict(self.smooth.state_dict())
-        calibrate(whole, pictures, self.recipe)
-        header = {"step": str(self.step), "config": json.dumps(asdict(whole.config))}
-        save_file(whole.state_dict(), self.folder / "codec.safetensors.new", metadata=header)
-        (self.folder / "codec.safetensors.new").replace(self.folder / "codec.safetensors")
+        self.save_weights(some(pictures, self.recipe, -100, 8))
         score = {"step": self.step, "decibels": ratios.mean().item(), "least": ratios.min().item()}
         self.log(score)
         logger.info("%s", score)
+
+    def save_weights(self, clips: Iterable[Tensor]) -> None:
+        """Save the smoothed weights, with `mean` and `scale` of the latents of `clips`."""
+        whole = copy.deepcopy(self.smooth)
+        calibrate(whole, (pixels.to(self.device) for pixels in clips))
+        header = {"step": str(self.step), "config": json.dumps(asdict(whole.config))}
+        save_file(whole.state_dict(), self.folder / "codec.safetensors.new", metadata=header)
+        (self.folder / "codec.safetensors.new").replace(self.folder / "codec.safetensors")
 
     def log(self, line: dict[str, float]) -> None:
         append_line(self.folder / "log.jsonl", line)
@@ -208,9 +229,10 @@ def train(run: CodecRun, pictures: Photographs, minutes: float) -> None:
     for _ in training_steps(
         lambda: run.step < run.recipe.steps, lambda: run.save(pictures), minutes=minutes
     ):
-        loss = run.advance(pictures)
+        batch = batch_of(pictures, run.recipe, run.step)
+        loss = run.advance(*batch, run.step / run.recipe.steps)
         if run.step % 10 == 0:
-            run.log({"step": run.step, "loss": loss, "seconds": time.monotonic() - started})
+            run.log({"step": run.step, "loss": loss.item(), "seconds": time.monotonic() - started})
 
 
 def main() -> None:
@@ -221,12 +243,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=CodecRecipe().steps)
     parser.add_argument("--size", type=int, default=CodecRecipe().size)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", type=torch.device, default=CPU)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     recipe = CodecRecipe(steps=options.steps, size=options.size)
     with lock_folder(options.folder, parser):
-        run = CodecRun(options.folder, recipe, CodecConfig())
+        run = CodecRun(options.folder, recipe, CodecConfig(), options.device)
         train(run, load(options.pictures), options.minutes)
 
 

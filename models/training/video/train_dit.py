@@ -27,18 +27,20 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.generation.context import Reach
-from models.generation.control import track_maps
+from models.generation.control import track_map_batch
 from models.generation.dit import Dit, DitConfig
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
+from models.generation.small.weight_files import read_config
 from models.training.muon import Muon, groups, share_at
-from models.training.precision import FastProducts
+from models.training.precision import products_on
 from models.training.process import append_line, lock_folder, save_state, training_steps
 from models.training.video import shapes
 from models.training.video.clips.captions import caption, vocabulary
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
 from models.training.video.denoising import DitBatch, Past, generated_past, loss_of, switched_past
 from models.training.video.latents import LatentClips, read
+from models.training.video.train_codec import CPU
 
 logger = logging.getLogger(__name__)
 
@@ -78,40 +80,52 @@ class DitRecipe:
     seed: int = 1
 
 
-def hide_tracks(rng: np.random.Generator, track: Tensor, recipe: DitRecipe) -> Tensor:
-    """Return (MAX_THINGS, frames, 2) with some tracks hidden, entirely or for a while."""
-    track = track.clone()
-    for thing in track:
-        drawn = rng.random()
-        if drawn < recipe.hidden:
-            thing.fill_(float("nan"))
-        elif drawn < recipe.hidden + recipe.cut:
-            start, end = np.sort(rng.integers(0, len(thing) + 1, 2))
-            thing[start:end] = float("nan")
-    return track
+def hide_tracks(rng: np.random.Generator, tracks: Tensor, recipe: DitRecipe) -> Tensor:
+    """Return (clips, MAX_THINGS, frames, 2) with some hidden, entirely or for a while."""
+    things, frames = tracks.shape[:2], tracks.shape[2]
+    drawn = rng.random(things)
+    ends = np.sort(rng.integers(0, frames + 1, (2, *things)), 0)
+    ends[:, drawn >= recipe.hidden + recipe.cut] = 0  # none is hidden
+    ends[:, drawn < recipe.hidden] = np.array([[0], [frames]])
+    at = np.arange(frames)
+    hidden = (at >= ends[0, ..., None]) & (at < ends[1, ..., None])
+    return tracks.masked_fill(torch.from_numpy(hidden).to(tracks.device)[..., None], float("nan"))
 
 
 def batch_of(kept: LatentClips, recipe: DitRecipe, rng: np.random.Generator) -> DitBatch:
     chosen = rng.integers(len(kept.labels), size=recipe.clips)
     latents = kept.latents[chosen].float()
-    count, height, width = latents.shape[2:]
-    tracks = [hide_tracks(rng, kept.tracks[index], recipe) for index in chosen]
-    condition = torch.stack([track_maps(track, count, height, width) for track in tracks])
+    tracks = hide_tracks(rng, kept.tracks[chosen], recipe)
+    condition = track_map_batch(tracks, *latents.shape[2:])
     weights = 1 + recipe.weight * kept.weights[chosen].float()[:, None] / 255
     captions = [caption(rng, *kept.labels[index]) for index in chosen]
     return DitBatch(latents, condition, weights, captions)
+
+
+def drawn_noise(rng: np.random.Generator, like: Tensor) -> Tensor:
+    """Return noise of the shape of `like`, drawn where it is."""
+    if like.device.type == "cpu":
+        return torch.from_numpy(rng.standard_normal(like.shape, np.float32))
+    own = torch.Generator(like.device).manual_seed(int(rng.integers(2**62)))
+    return torch.randn(like.shape, generator=own, device=like.device)
 
 
 class DitRun:
     """A training run in a folder: the weights, their smoothed copy, the optimizer, the step."""
 
     def __init__(
-        self, folder: Path, recipe: DitRecipe, shows: SmallVideoInfo, config: DitConfig
+        self,
+        folder: Path,
+        recipe: DitRecipe,
+        shows: SmallVideoInfo,
+        config: DitConfig,
+        device: torch.device = CPU,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
-        self.folder, self.recipe, self.shows = folder, recipe, shows
-        self.both = PromptedDit(Dit(config), PromptEncoder(vocabulary(), config.text))
+        self.folder, self.recipe, self.shows, self.device = folder, recipe, shows, device
+        both = PromptedDit(Dit(config), PromptEncoder(vocabulary(), config.text))
+        self.both = both.to(device)
         nn.init.zeros_(self.both.model.head.head.weight)
         if config.refine:
             nn.init.zeros_(self.both.model.get_parameter("refine.4.weight"))
@@ -124,8 +138,18 @@ class DitRun:
         self.step, self.seconds = 0, 0.0
 
     def begin(self, file: Path) -> None:
-        """Load the weights in `file`, of a model of the same sizes, for frames of any size."""
-        self.both.load_state_dict(load_file(file))
+        """Load the weights in `file`, of a model of the same sizes, for frames of any size.
+
+        Words that it does not know keep their random embeddings.
+        """
+        tensors, known = load_file(file), read_config(file)["vocabulary"]
+        rows = self.both.words.words.weight.detach().clone()
+        given = tensors["words.words.weight"].to(rows)
+        rows[0] = given[0]
+        for word, row in self.both.words.indices.items():
+            if word in known:
+                rows[row] = given[1 + known.index(word)]
+        self.both.load_state_dict({**tensors, "words.words.weight": rows})
         self.smooth.load_state_dict(self.both.state_dict())
 
     def resume(self) -> None:
@@ -133,27 +157,30 @@ class DitRun:
         file = self.folder / "state.pt"
         if not file.exists():
             return
-        state = torch.load(file, weights_only=True)
+        state = torch.load(file, weights_only=True, map_location=self.device)
         self.both.load_state_dict(state["both"])
         self.smooth.load_state_dict(state["smooth"])
         self.optimizer.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
 
-    def advance(self, kept: LatentClips) -> tuple[str, float]:
-        """Make one step; return the sampler whose shape it had, and the loss before it."""
+    def advance(self, kept: LatentClips, done: float) -> tuple[str, Tensor]:
+        """Make one step; return the sampler whose shape it had, and the loss before it.
+
+        `done` is the share of the run that is done.
+        """
         recipe, model = self.recipe, self.both.model
         for group in self.optimizer.param_groups:
-            group["share"] = share_at(self.step, recipe.steps, recipe.warmup)
+            group["share"] = share_at(self.step, recipe.warmup, done)
         rng = np.random.default_rng([recipe.seed, self.step])
         batch = batch_of(kept, recipe, rng)
-        shape = shapes.draw(rng, batch.latents.shape[2], self.shows.reach)
-        noise = torch.from_numpy(rng.standard_normal(batch.latents.shape, np.float32))
-        with FastProducts():
+        shape = shapes.draw(rng, batch.latents.shape[2], self.shows.reach).to(self.device)
+        noise = drawn_noise(rng, batch.latents)
+        with products_on(self.device):
             text = model.project_text(*self.both.words(batch.captions))
             past = Past(batch.latents, batch.condition)
             if rng.random() < recipe.switched:
                 past = switched_past(batch, shape, rng)
-            elif self.step >= recipe.own_from * recipe.steps and rng.random() < recipe.own:
+            elif done >= recipe.own_from and rng.random() < recipe.own:
                 level = float(rng.choice([1.0, 0.7, 0.4]))
                 past = generated_past(model, batch, shape, noise.roll(1, 0), text, level)
             loss = loss_of(model, batch, shape, past, noise, text)
@@ -163,10 +190,10 @@ class DitRun:
         self.optimizer.step()
         share = min(recipe.smoothing, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for slow, now in zip(self.smooth.parameters(), self.both.parameters(), strict=True):
-                slow.lerp_(now, 1 - share)
+            slow, now = list(self.smooth.parameters()), list(self.both.parameters())
+            torch._foreach_lerp_(slow, now, 1 - share)
         self.step += 1
-        return shape.kind, loss.item()
+        return shape.kind, loss.detach()
 
     def save(self) -> None:
         """Save the state and the smoothed weights."""
@@ -178,9 +205,13 @@ class DitRun:
             "seconds": self.seconds,
         }
         save_state(self.folder / "state.pt", state)
+        self.save_weights()
+        logger.info("saved after step %d, %.0f s", self.step, self.seconds)
+
+    def save_weights(self) -> None:
+        """Save the smoothed weights."""
         metadata = {"step": self.step, "seconds": round(self.seconds)}
         save(self.folder / "drawing.safetensors", self.smooth, self.shows, metadata)
-        logger.info("saved after step %d, %.0f s", self.step, self.seconds)
 
     def log(self, losses: Mapping[str, Sequence[float]]) -> None:
         """Append the mean losses of each sampler to the run's log."""
@@ -195,8 +226,8 @@ def train(run: DitRun, kept: LatentClips, minutes: float) -> None:
     last = time.process_time()
     losses: dict[str, list[float]] = {}
     for _ in training_steps(lambda: run.step < run.recipe.steps, run.save, minutes=minutes):
-        kind, loss = run.advance(kept)
-        losses.setdefault(kind, []).append(loss)
+        kind, loss = run.advance(kept, run.step / run.recipe.steps)
+        losses.setdefault(kind, []).append(loss.item())
         now = time.process_time()
         run.seconds, last = run.seconds + now - last, now
         if run.step % 50 == 0:
@@ -221,13 +252,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--begin", type=Path, help="weights that a new run begins with")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", type=torch.device, default=CPU)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    kept = read(options.latents)
+    kept = read(options.latents).to(options.device)
     config = DitConfig(channels=kept.latents.shape[1])
     with lock_folder(options.folder, parser):
-        run = DitRun(options.folder, DitRecipe(steps=options.steps), shows(options.size), config)
+        recipe = DitRecipe(steps=options.steps)
+        run = DitRun(options.folder, recipe, shows(options.size), config, options.device)
         if options.begin:
             run.begin(options.begin)
         train(run, kept, options.minutes)

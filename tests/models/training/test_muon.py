@@ -7,9 +7,11 @@ from models.training.muon import Muon, groups, orthogonal, share_at
 def test_an_orthogonal_step_has_singular_values_near_one() -> None:
     rng = torch.Generator().manual_seed(0)
     for shape in ((16, 40), (40, 16), (24, 24)):
-        values = torch.linalg.svdvals(orthogonal(torch.randn(shape, generator=rng)))
+        both = torch.randn(2, *shape, generator=rng)
+        values = torch.linalg.svdvals(orthogonal(both))
         assert values.min() > 0.3
         assert values.max() < 1.3
+        torch.testing.assert_close(orthogonal(both)[1], orthogonal(both[1]), rtol=0, atol=0.02)
 
 
 def test_each_parameter_is_in_the_group_for_its_kind() -> None:
@@ -31,7 +33,7 @@ def test_it_finds_the_least_squares_solution() -> None:
     loss = torch.tensor(1.0)
     for step in range(300):
         for group in optimizer.param_groups:
-            group["share"] = share_at(step, 300, 10)
+            group["share"] = share_at(step, 10, step / 300)
         loss = (net(x) - y).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -40,7 +42,7 @@ def test_it_finds_the_least_squares_solution() -> None:
 
 
 def test_rates_rise_and_then_fall_to_three_percent() -> None:
-    shares = [share_at(step, 100, 10) for step in range(101)]
+    shares = [share_at(step, 10, step / 100) for step in range(101)]
     assert shares[:10] == sorted(shares[:10])
     assert shares[9] == 1
     assert shares[10:] == sorted(shares[10:], reverse=True)

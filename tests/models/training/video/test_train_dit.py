@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from models.generation.denoising_networks import HIDDEN
 from models.generation.dit import KeysValues
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import create_sampler
-from models.generation.small.loading import SmallVideoInfo, load
+from models.generation.small.loading import SmallVideoInfo, load, save
 from models.streaming import Streaming, run
 from models.training.video import shapes
 from models.training.video.denoising import (
@@ -113,11 +114,11 @@ def truth_of(batch: DitBatch) -> Past:
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(latents: Path, tmp_path: Path) -> None:
     kept = read(latents / "latents")
     whole = fresh(tmp_path / "whole")
-    for _ in range(8):
-        whole.advance(kept)
+    for step in range(8):
+        whole.advance(kept, step / 8)
     first = fresh(tmp_path / "parts")
-    for _ in range(4):
-        first.advance(kept)
+    for step in range(4):
+        first.advance(kept, step / 8)
     first.save()
     second = fresh(tmp_path / "parts")
     train(second, kept, minutes=5)
@@ -131,14 +132,24 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(latents: Path, tmp_pa
 @pytest.mark.slow
 def test_a_run_begins_with_the_weights_of_another(latents: Path, tmp_path: Path) -> None:
     first = fresh(tmp_path / "first")
-    first.advance(read(latents / "latents"))
+    first.advance(read(latents / "latents"), 0.0)
+    torch.nn.init.normal_(first.smooth.words.words.weight)
     first.save()
-    second = fresh(tmp_path / "second")
-    second.begin(tmp_path / "first" / "drawing.safetensors")
-    assert second.step == 0
-    for started in (second.both, second.smooth):
-        for one, two in zip(first.smooth.parameters(), started.parameters(), strict=True):
-            assert torch.equal(one, two)
+    file = tmp_path / "first" / "drawing.safetensors"
+    other = copy.deepcopy(first.smooth)  # the same words in another order, without one of them
+    known = list(other.words.vocabulary)
+    other.words.vocabulary = tuple(reversed(known[1:]))
+    rows = other.words.words.weight.detach()
+    other.words.words.weight = torch.nn.Parameter(torch.cat([rows[:1], rows[2:].flip(0)]))
+    save(tmp_path / "other.safetensors", other, SHOWS, {})
+    for source, missing in ((file, 0), (tmp_path / "other.safetensors", 1)):
+        second = fresh(tmp_path / "second")
+        second.begin(source)
+        assert second.step == 0
+        for started in (second.both, second.smooth):
+            for one, two in zip(first.smooth.parameters(), started.parameters(), strict=True):
+                differing = (one != two).flatten(1).any(1) if one.ndim > 1 else one != two
+                assert differing.sum() == (missing if len(one) == len(rows) else 0)
 
 
 def test_an_error_counts_the_more_the_less_noise_there_was(latents: Path) -> None:

@@ -7,12 +7,7 @@ from PIL import Image
 
 from models.errors import WeightsError
 from models.training.video.clips import photographs
-from models.training.video.clips.photographs import OBJECT, STAMPS, fetch, load
-
-
-def test_a_folder_without_photographs_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"clips\.photographs"):
-        load(tmp_path)
+from models.training.video.clips.photographs import OBJECT, STAMPS, fetch
 
 
 def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
@@ -41,7 +36,7 @@ def test_an_object_is_cut_to_what_is_opaque_and_premultiplied() -> None:
     picture[..., 0] = 255  # red even where it cannot be seen
     picture[10:50, 20:80, 3] = 255
     picture[10:50, 20:50, 3] = 128
-    kept = photographs._object(Image.fromarray(picture, "RGBA"))
+    kept = photographs._object(Image.fromarray(picture, "RGBA"), 1)
     assert max(kept.shape[:2]) == OBJECT
     assert kept.shape[1] / kept.shape[0] == pytest.approx(60 / 40, rel=0.03)
     assert kept[40, 10].tolist() == pytest.approx([128, 0, 0, 128], abs=2)

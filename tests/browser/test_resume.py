@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from rtc.aiortc_patches.datagrams import GuardedProtocol
 from tests.browser.chromium import Devices, chromium, microphone_file, new_page, still_file
+from tests.chaos.scripted_service import running
 from tests.patience import PATIENCE
 from tests.web.served import Served, scripted_models, served
 from web.config import Settings
@@ -220,3 +222,80 @@ def test_a_page_that_is_loaded_again_goes_on_with_its_call_and_shows_all_that_wa
             "n => document.querySelectorAll('.caption.final').length > n",
             arg=len(before["captions"]),
         )
+
+
+def test_a_closed_tab_leaves_a_call_that_the_next_one_goes_on_with_or_ends(page: Page) -> None:
+    page.locator("[data-part=start]").click()
+    state(page, "live")
+    page.locator(".caption.final").first.wait_for()
+    before, id = page.locator(".caption.final").all_inner_texts(), session(page)["id"]
+    page = another_tab(page)
+    problem = page.locator("[data-part=problem]")
+    expect(problem).to_contain_text("The server keeps it for")
+    page.locator("[data-part=resume]").click()
+    state(page, "live")
+    assert page.locator(".caption.final").all_inner_texts()[: len(before)] == before
+    assert session(page)["id"] == id
+    page = another_tab(page, shown=False)
+    page.request.delete(f"/v1/realtime/calls/{id}")
+    mount(page, again=True)  # there is nothing to go on with
+    state(page, "failed")
+    problem = page.locator("[data-part=problem]")
+    expect(problem).to_contain_text(
+        "The server has ended the call. The conversation so far is kept."
+    )
+    assert page.locator(".caption.final").all_inner_texts()[: len(before)] == before
+    page.locator("[data-part=reconnect]").click()
+    state(page, "live")
+    page.locator(".notice", has_text="A new call").wait_for()
+    page = another_tab(page)
+    page.locator("[data-part=decline]").click()
+    expect(page.locator("[data-part=problem]")).to_be_hidden()
+    page.wait_for_function(
+        """async () => (await (await fetch("/sessions")).json()).sessions.every(
+            (session) => session.state === "ended")"""
+    )
+
+
+def another_tab(page: Page, *, shown: bool = True) -> Page:
+    """Close the tab of `page`, and return another one of the same browser."""
+    context = page.context
+    page.close()
+    another = context.new_page()
+    if shown:
+        mount(another)
+    else:
+        another.goto("/static/index.html")
+    return another
+
+
+def test_a_service_that_is_killed_and_started_again_leaves_the_transcript_and_says_what_is_lost(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with running(tmp_path, resume_timeout=PATIENCE, call_timeout=PATIENCE) as service:
+        page, _ = new_page(browser, allowed=True, base_url=service.http)
+        mount(page)
+        page.locator("[data-part=talk]").uncheck()
+        page.locator("[data-part=start]").click()
+        state(page, "live")
+        page.locator(".caption.final").first.wait_for()
+        ask(page, QUESTION)
+        before = what_the_person_has(page)
+        service.process.kill()
+        problem = page.locator("[data-part=problem]")
+        state(page, "reconnecting")
+        expect(problem).to_contain_text("Trying to get back to it for")
+        assert page.locator(".exchange").all_inner_texts() == before["answers"]
+        port = int(service.address.rpartition(":")[2])
+        service.process.wait(PATIENCE)
+        with scripted_models() as models, served(Settings(port=port), models):
+            state(page, "lost")
+            expect(problem).to_contain_text("The server was started again and does not know")
+            expect(problem).to_contain_text("The conversation so far is kept.")
+            page.locator("[data-part=reconnect]").click()
+            state(page, "live")
+            page.locator(".notice", has_text="what was seen before is not remembered").wait_for()
+            after = page.locator(".caption.final").all_inner_texts()
+            assert after[: len(before["captions"])] == before["captions"]
+            assert answers(page) == before["answers"]
+            page.context.close()

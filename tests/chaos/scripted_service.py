@@ -43,7 +43,7 @@ class Running:
 @contextmanager
 def running(folder: Path, *arguments: str, **settings: object) -> Iterator[Running]:
     """Run the service until the block ends, which kills it; its log and memories go to `folder`."""
-    given = {"memory_folder": folder / "memories", **settings}
+    given = {"memory_folder": folder / "memories", "port": 0, **settings}
     variables = {f"EYELINE_{name.upper()}": str(value) for name, value in given.items()}
     command = [sys.executable, "-m", "tests.chaos.scripted_service", *arguments]
     environment = {**os.environ, **variables}  # noqa: TID251 - of a process of its own
@@ -73,7 +73,7 @@ def _main(arguments: list[str]) -> int:
     recognizer = CountingRecognizer()
     if "hang" in arguments:
         recognizer = Failing(recognizer, "step", _hang)  # type: ignore[assignment]
-    settings = read_settings(port=0, warm_up=False)
+    settings = read_settings(warm_up=False)
     _configure_logging("info", "text")
     with (
         patch("web.serve.load_models", lambda _: scripted_models(recognizer)),

@@ -130,10 +130,11 @@ def served(settings: Settings, models: LoadedModels) -> Iterator[Served]:
     """Serve as `eyeline serve` does, but without the page, until the block ends.
 
     It has a thread and event loop. No session is refused because this machine is busy, unless the
-    settings say so.
+    settings say so; its port is theirs, or a free one.
     """
     busy = settings.busy if "busy" in settings.model_fields_set else 0.0
-    settings = settings.model_copy(update={"port": 0, "busy": busy})
+    port = settings.port if "port" in settings.model_fields_set else 0
+    settings = settings.model_copy(update={"port": port, "busy": busy})
     with bound_socket(settings) as listener:
         server = _Server(create_app(settings, models), settings)
         yield from _run(server, listener)

@@ -30,6 +30,7 @@ from models.generation.wan.vae_layers import (
     Residual,
     Upsample,
     in_slices,
+    run_layer,
 )
 from models.generation.wan.vae_shortcuts import DownLevel, UpLevel, from_patches, to_patches
 from models.generation.wan.vae_statistics import STATISTICS
@@ -68,12 +69,12 @@ class Stages(nn.Module):
 
     def through(self, x: Tensor, cache: CausalCache, *parts: nn.Module) -> Tensor:
         for layer in parts:
-            x = layer.run(x, cache) if hasattr(layer, "run") else layer(x)
+            x = run_layer(layer, x, cache)
         return in_slices(self._run_head, x, cache, causal=1, halo=1)
 
     def _run_head(self, x: Tensor, cache: CausalCache) -> Tensor:
         for layer in self.head:
-            x = layer.run(x, cache) if hasattr(layer, "run") else layer(x)
+            x = run_layer(layer, x, cache)
         return x
 
 

@@ -45,6 +45,13 @@ class CausalCache:
         return tuple(self._after)
 
 
+def run_layer(layer: nn.Module, x: Tensor, cache: CausalCache) -> Tensor:
+    """Return what `layer` makes of `x`, with the cache if it is causal."""
+    run: Callable[[Tensor, CausalCache], Tensor] | None = getattr(layer, "run", None)
+    out: Tensor = layer(x) if run is None else run(x, cache)
+    return out
+
+
 def in_slices(
     run: Callable[[Tensor, CausalCache], Tensor],
     x: Tensor,

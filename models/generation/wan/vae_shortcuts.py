@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
 
-from models.generation.wan.vae_layers import CausalCache
+from models.generation.wan.vae_layers import CausalCache, run_layer
 
 
 class DownLevel(nn.Module):
@@ -45,7 +45,7 @@ class UpLevel(nn.Module):
 
 def _through(layers: nn.Sequential, x: Tensor, cache: CausalCache) -> Tensor:
     for layer in layers:
-        x = layer.run(x, cache) if hasattr(layer, "run") else layer(x)
+        x = run_layer(layer, x, cache)
     return x
 
 

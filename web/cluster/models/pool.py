@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from media.clock import Clock
@@ -108,7 +109,7 @@ class WorkerPool:
                 self._lose(name, f"no answer for {self._timeout:g} s")
             else:
                 answer = self._future(seat, seat.worker.load())
-                answer.add_done_callback(lambda done, seat=seat: self._note(seat, done))
+                answer.add_done_callback(partial(self._note, seat))
 
     @property
     def seats(self) -> list[Seat]:

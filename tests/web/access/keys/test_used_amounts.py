@@ -40,8 +40,8 @@ def test_processes_that_have_told_each_other_know_what_all_have_used(
             if other == (who + 1) % 3 == 0:
                 told[who] = 0
     for each in processes:
-        for other in processes:
-            each.merge(other.changes())
+        for another in processes:
+            each.merge(another.changes())
     for name in "ab":
         expected = 0.5 * sums[name, 0] + sums[name, 1]
         assert [each.counts(name).used() for each in processes] == [expected] * 3

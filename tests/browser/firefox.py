@@ -14,7 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.patience import PATIENCE
 
@@ -39,7 +40,7 @@ class FirefoxError(RuntimeError):
 class Firefox:
     """One tab; `errors` has what was written to its console as an error, or thrown by nobody."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.errors: list[str] = []
         self._connection = connection
         self._numbers = count(1)

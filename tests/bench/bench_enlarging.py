@@ -85,8 +85,8 @@ def looks(pairs: EnlargingPairs, ways: Mapping[str, Enlarge], sheet: Path | None
         cells.append([clip[FRAME] for clip in shown[:12]])
     cells.append([clip[FRAME] for clip in pairs.large[:12]])
     if sheet is not None:
-        rows = [np.concatenate(row, 1) for row in zip(*cells, strict=True)]
-        Image.fromarray(np.concatenate(rows)).save(sheet)
+        lines = [np.concatenate(row, 1) for row in zip(*cells, strict=True)]
+        Image.fromarray(np.concatenate(lines)).save(sheet)
 
 
 def milliseconds(engine: Engine, sessions: int, repeats: int) -> float:

@@ -56,7 +56,9 @@ def spoken() -> Said:
 
     def said(language: str, text: str) -> tuple[str, str]:
         pcm = NanoTTS().speak(text, voice=PICO[language])
-        sound = np.pad(np.frombuffer(pcm, np.int16).astype(np.float32) / 32768, RATE // 4)
+        spoken = np.frombuffer(pcm, np.int16).astype(np.float32) / np.float32(32768)
+        silence = np.zeros(RATE // 4, np.float32)
+        sound = np.concatenate([silence, spoken, silence])
         heard = transcribe(model, vad, sound, config=DecodeConfig(language=language))
         words = join_words(heard).strip()
         found = read_foreign(words, (language,))

@@ -3,7 +3,8 @@
 `python -m tests.bench.bench_standing_kinds counts hands text --half 0`, after `python -m
 tests.bench.blind_set fetch`. Timelines as in `bench_standing`, of three sorts of pictures:
 
-    counts  photographs with one thing that has boxes, alone, and two or three of them side by side
+    counts  photographs with one thing that has boxes, alone, and two or three of them side by side,
+            on grey to 16:9
     hands   gestures (npm fingerpose's moving picture, see `bench_body`, and tests/data/hands)
             among photographs of the blind test, which show none of these
     text    drawn signs, as in `bench_text`, among photographs without text
@@ -96,7 +97,7 @@ def counts(
         pictures += [
             seen(
                 f"{line['id']}-{number}",
-                np.concatenate(both[:number], 1),
+                _widescreen(np.concatenate(both[:number], 1)),
                 lambda shown: model.analyze(shown, 0.0),
                 moved=number == 1,
                 objects=line["objects"],
@@ -108,6 +109,14 @@ def counts(
             label = counted(number, NAMES[column])
             asked[label] = Target(label=label, name_ids=columns, count=number)
     return pictures, list(asked.values())
+
+
+def _widescreen(shown: Pixels) -> Pixels:
+    """Return a picture with grey around it, as wide as a camera's is for its height."""
+    height, width = shown.shape[:2]
+    above = max(round(width * 9 / 16) - height, 0) // 2
+    beside = max(round(height * 16 / 9) - width, 0) // 2
+    return np.pad(shown, ((above, above), (beside, beside), (0, 0)), constant_values=128)
 
 
 def _is_one(line: blind_set.Line) -> bool:

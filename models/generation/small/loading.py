@@ -97,7 +97,11 @@ class SmallVideoModel:
     @property
     def shown_size(self) -> int:
         """Pixels of a side of the frames that are shown."""
-        return self.info.size if self.enlarger is None else self.enlarger.spec.outputs[0].shape[-1]
+        if self.enlarger is None:
+            return self.info.size
+        side = self.enlarger.spec.outputs[0].shape[-1]
+        assert isinstance(side, int)  # the enlarger's frames are of one size
+        return side
 
     def backbone(self, reach: Reach | None = None) -> Backbone:
         """Return the transformer; `reach` is at most the trained one, its default."""

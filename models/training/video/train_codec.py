@@ -190,7 +190,8 @@ class CodecRun:
         self.optimizer.step()
         share = min(self.recipe.smoothing, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            slow, now = list(self.smooth.parameters()), list(self.codec.parameters())
+            slow: list[Tensor] = list(self.smooth.parameters())
+            now: list[Tensor] = list(self.codec.parameters())
             torch._foreach_lerp_(slow, now, 1 - share)
         self.step += 1
         return loss.detach()

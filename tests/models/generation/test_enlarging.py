@@ -34,7 +34,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 def latents(count: int, seed: int = 0) -> Sequence[Tensor]:
     rng = torch.Generator().manual_seed(seed)
-    return torch.randn(1, 4, count, tiny.SIZE, tiny.SIZE, generator=rng).split(1, 2)
+    return list(torch.split(torch.randn(1, 4, count, tiny.SIZE, tiny.SIZE, generator=rng), 1, 2))
 
 
 def through(decoder: LatentDecoder, parts: Sequence[Tensor]) -> Calls[Tensor]:

@@ -77,7 +77,8 @@ def test_the_pace_stays_within_its_target(costs: list[float]) -> None:
 
 
 def test_a_chunk_starts_early_enough_for_the_slowest_of_the_last_ones() -> None:
-    assert lead_time(initial_pace(TARGET), 4) == 4 / TARGET.rate  # nothing is known yet
+    pace = initial_pace(TARGET)
+    assert lead_time(pace, 4) == 4 / TARGET.rate  # nothing is known yet
     for cost in (0.01, 0.05, 0.1, 0.15):
         pace = after(initial_pace(TARGET), cost, MEDIAN_OF)
         assert cost < lead_time(pace, 4) <= 1.25 * cost + 0.011

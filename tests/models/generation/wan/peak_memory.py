@@ -20,7 +20,7 @@ class PeakMemory(TorchDispatchMode):
     """Counts the bytes of the tensors that are made within it: now, and at most."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # PyTorch's own
         self.now = self.peak = 0
         self._known = weakref.WeakSet[Any]()  # storages
 

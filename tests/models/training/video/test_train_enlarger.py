@@ -36,8 +36,8 @@ def test_crops_show_the_same_place_at_both_sizes(folder: Path) -> None:
     pairs = read([folder])
     assert pairs.small.shape == (3, 4, 16, 16, 3)
     assert pairs.large.shape == (3, 4, 48, 48, 3)
-    marked = np.arange(3 * 4 * 16 * 16, dtype=np.float64).reshape(3, 4, 16, 16, 1)
-    marked = np.repeat(marked % 251, 3, 4).astype(np.uint8)
+    places = np.arange(3 * 4 * 16 * 16).reshape(3, 4, 16, 16, 1) % 251
+    marked = np.repeat(places, 3, 4).astype(np.uint8)
     same = EnlargingPairs(marked, marked.repeat(3, 2).repeat(3, 3))
     small, large = batch_of(same, RECIPE, 3, 5)
     assert torch.equal(small.repeat_interleave(3, 3).repeat_interleave(3, 4), large)

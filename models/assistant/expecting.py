@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from models.assistant.interface import Exchange
-from models.assistant.phrasebook.questions import read_foreign
+from models.assistant.phrasebook.questions import ForeignQuestion, read_foreign
 from models.assistant.understanding.kinds import MAX_CHARACTERS, TextKind, analyze
 
 SHORT = 4  # words of a follow-up that is no whole sentence: and before that
@@ -25,6 +25,9 @@ _WISHES = re.compile(
     r"^(?:another|make|say|entertain|draw|paint|create|sketch|generate|speak|pardon|let us|got|"
     r"know|again|more|i (?:could use|would like|want|need)|please)\b"
 )
+# Languages in which a statement may have the words of a question: hay un gato.
+_BY_TONE = frozenset(("es", "fr", "it"))
+_STATED = re.compile(r"^(?:is|am i) ", re.IGNORECASE)
 _SOCIAL = (TextKind.GREETING, TextKind.REQUEST)
 _REPLIES = (TextKind.THANKS, TextKind.FAREWELL)  # if there was an answer
 _NOT_UNDERSTOOD = (TextKind.REMARK, TextKind.UNKNOWN)
@@ -36,11 +39,21 @@ def expects_answer(text: str, conversation: Sequence[Exchange]) -> bool:
     `conversation` is what was said before, oldest first.
     """
     text = text[:MAX_CHARACTERS].strip()
-    if text.endswith(("?", "？", "؟")) or _NAMED.search(text) or read_foreign(text) is not None:
+    if text.endswith(("?", "？", "؟")) or _NAMED.search(text):
         return True
+    found = read_foreign(text)
+    if found is not None and _is_statement(text, found):
+        return False
+    text = text if found is None else found.english
     kind, words, _ = analyze(text)
     if kind in _SOCIAL or _ASKING.search(words):
         return True
     if kind in _REPLIES or (kind is TextKind.FOLLOW_UP and len(words.split()) <= SHORT):
         return any(each.answer for each in conversation)
     return kind not in _NOT_UNDERSTOOD and _WISHES.search(words) is not None
+
+
+def _is_statement(text: str, found: ForeignQuestion) -> bool:
+    """Return whether `text` has the words of a question, but ends like a statement."""
+    stated = found.language in _BY_TONE and _STATED.match(found.english) is not None
+    return stated and text.endswith((".", "!"))

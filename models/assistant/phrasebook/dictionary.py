@@ -44,7 +44,7 @@ class NounPhrase:
         return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-NO_ARTICLE = frozenset(("someone", "nobody", "me", "bread"))
+NO_ARTICLE = frozenset(("someone", "somebody", "nobody", "nothing", "me", "bread"))
 
 
 def lines(table: str) -> list[str]:

@@ -50,6 +50,12 @@ def test_english_is_left_alone() -> None:
         ("Tu vois le sac à dos ?", "Do you see the backpack"),
         ("Donde esta mi telefono", "Where is my phone"),
         ("Ist die Tasse blau?", "Is the cup blue"),
+        ("Ist da jemand?", "Is there somebody"),
+        ("Wie viele Leute sind im Raum?", "How many people do you see"),
+        ("Quanta gente c'è nella stanza?", "How many people do you see"),
+        ("Che cos'è questo?", "What do you see"),
+        ("C'est quoi ça ?", "What do you see"),
+        ("Háblame de la taza.", "Tell me about the cup"),
         ("Ist links eine Flasche?", "Ist links eine Flasche?"),  # this order is not in the tables
         ("Siehst du einen Quastenflosser?", "Siehst du einen Quastenflosser?"),
     ],

@@ -26,6 +26,7 @@ DEFINITE_PLURAL = {
     "it": {"m": "i", "f": "le"},
 }
 OBJECT = {"ein": "einen", "der": "den"}  # German, in the accusative
+SUBJECT = {"jemanden": "jemand", "niemanden": "niemand"}  # in the nominative
 VOWELS = tuple("aeiouáéíóúàèìòùâêîôûh")
 LO = re.compile(r"s[bcdfghjklmnpqrstvwz]|z|ps|gn|y")  # Italian: lo zaino, uno specchio
 
@@ -75,7 +76,8 @@ def _english_plurals() -> dict[str, str]:
 def _noun_phrase(found: re.Match[str], language: str, *, object_: bool) -> str:
     if found["alone"]:
         word = "someone" if found["alone"] == "anybody" else found["alone"]
-        return shared("someone")[word][language]
+        said = shared("someone")[word][language]
+        return said if object_ else SUBJECT.get(said, said)
     several = found["noun"] in _english_plurals()
     noun = nouns(language)[_english_plurals().get(found["noun"], found["noun"])]
     colour = found["colour"]

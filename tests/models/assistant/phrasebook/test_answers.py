@@ -15,6 +15,18 @@ from models.assistant.understanding.follow_ups import read_context
         ("I have seen a cup (0:03) and a dog (0:10).",
          "Ich habe gesehen: eine Tasse (0:03) und ein Hund (0:10)."),
         ("I see scissors.", "Ich sehe eine Schere."),
+        ("I see a cup and a book on the table.", "Dort sehe ich eine Tasse und ein Buch."),
+        ("No, I see a cup, but not on the table.", "Nein, ich sehe eine Tasse, aber nicht dort."),
+        ("I recognize nothing on the left.", "Im Bild links erkenne ich nichts."),
+        ("I recognize nothing on the table.", "Dort erkenne ich nichts."),
+        ("I do not see the phone now. I last saw it at 0:03, on the left of the picture.",
+         "Das sehe ich jetzt nicht: das Handy. "
+         "Zuletzt habe ich das bei 0:03 gesehen, im Bild links."),
+        ("I have seen a brown cup on the left of the picture since 0:03.",
+         "Seit 0:03 sehe ich im Bild links eine Tasse (braun)."),
+        ("Someone has come into view.", "Es ist jemand gekommen."),
+        ("I have seen someone (0:03).", "Ich habe gesehen: jemand (0:03)."),
+        ("I do not know keys by sight.", "Das kann ich nicht erkennen: Schlüssel."),
     ],
 )  # fmt: skip
 def test_answers_are_said_in_german(answer: str, said: str) -> None:

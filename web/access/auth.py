@@ -6,26 +6,28 @@ that made it, and ends with it. If no key is needed, every request that brings n
 everything.
 """
 
+import json
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from web.access.keys.kept_secrets import within_limits
 from web.access.keys.key_file import SERVICE_KEY, key_digest
 from web.access.keys.revoked_secrets import RevokedSecrets
 from web.access.keys.scopes import ALL_SCOPES, SECRET_SCOPES, ApiKey, KeyScope
 from web.problems import ProblemError
 
 SUBPROTOCOL_KEY = "openai-insecure-api-key."  # how browsers carry a key to a WebSocket
-MAX_SECRETS = 10_000
 SECRET = "ek_"  # what the value of a client secret begins with
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """A secret for sessions with the configuration `session`, until `expires` on the clock.
+    """A secret for sessions with a `configuration`, until `expires` on the clock.
+
+    The configuration is JSON in ASCII: it takes as many bytes of memory as it is long.
 
     `owner` names it in sessions and TURN credentials, which must not contain the secret itself.
     `key` made it, None if none was needed; it may do what is in `scopes` and the key still may. One
@@ -35,10 +37,16 @@ class ClientSecret:
     value: str = field(repr=False)
     owner: str
     expires: float
-    session: Mapping[str, Any]
+    configuration: str
     key: ApiKey | None = None
     scopes: frozenset[KeyScope] = SECRET_SCOPES
     watches: str | None = None
+
+    @property
+    def session(self) -> Mapping[str, Any]:
+        """The configuration of its sessions."""
+        session: dict[str, Any] = json.loads(self.configuration)
+        return session
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +142,11 @@ class Keys:
         watches: str | None = None,
     ) -> ClientSecret:
         """Return a new client secret of `caller` that expires after `lifetime` seconds."""
-        self._make_room(now)
         value, owner = f"{SECRET}{secrets.token_urlsafe(24)}", f"secret_{secrets.token_hex(8)}"
         key = None if caller is None else caller.key
-        secret = ClientSecret(value, owner, now + lifetime, session, key, scopes, watches)
-        self._secrets[key_digest(value)] = secret
+        configuration = json.dumps(session)
+        secret = ClientSecret(value, owner, now + lifetime, configuration, key, scopes, watches)
+        self._keep(secret, now)
         return secret
 
     def authenticate(self, given: str | None, *, now: float, address: str = "") -> Caller:
@@ -167,11 +175,11 @@ class Keys:
         """Return whether `value` is a client secret, expired or not."""
         return key_digest(value) in self._secrets
 
-    def add(self, secret: ClientSecret, key: bytes | None) -> None:
+    def add(self, secret: ClientSecret, key: bytes | None, *, now: float) -> None:
         """Accept a client secret of the key with digest `key` that another machine has created."""
         if (key is None or key in self._keys) and secret.owner not in self.revoked:
             secret = replace(secret, key=None if key is None else self._keys[key])
-            self._secrets[key_digest(secret.value)] = secret
+            self._keep(secret, now)
 
     def unexpired(self, now: float) -> list[ClientSecret]:
         """Return the client secrets that are valid, as far as their keys are."""
@@ -214,13 +222,11 @@ class Keys:
             return caller
         return replace(caller, key=self._keys.get(caller.key.digest, caller.key))
 
-    def _make_room(self, now: float) -> None:
-        """Drop what has expired; if that is not enough, the oldest of the key with the most."""
+    def _keep(self, secret: ClientSecret, now: float) -> None:
+        """Accept `secret`, and drop what has expired; if that is not enough, others."""
         alive = {digest: each for digest, each in self._secrets.items() if each.expires > now}
-        if len(alive) >= MAX_SECRETS:
-            [(most, _)] = Counter(each.key for each in alive.values()).most_common(1)
-            del alive[next(digest for digest, each in alive.items() if each.key == most)]
-        self._secrets = alive
+        alive[key_digest(secret.value)] = secret
+        self._secrets = within_limits(alive)
 
 
 def _service_key(key: str) -> ApiKey:

@@ -7,9 +7,8 @@ reports itself again and again, and counts as gone when it has not for `timeout`
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from web.access.auth import MAX_SECRETS
+from web.access.keys.kept_secrets import within_limits
 from web.cluster.shared_access import NOTHING, AccessNews, AccessVersion, SharedAccess
 
 
@@ -60,7 +59,7 @@ class SharedSecret:
 
     value: str
     owner: str
-    session: Mapping[str, Any]
+    configuration: str
     expires: float
     key: bytes | None = None
     scopes: tuple[str, ...] = ()
@@ -200,10 +199,9 @@ class Directory:
 
     def share_secret(self, secret: SharedSecret, now: float) -> None:
         """Keep a client secret until it expires; of too many, the oldest leaves."""
-        self._secrets = {key: each for key, each in self._secrets.items() if each.expires > now}
-        self._secrets[secret.value] = secret
-        if len(self._secrets) > MAX_SECRETS:
-            del self._secrets[next(iter(self._secrets))]
+        alive = {value: each for value, each in self._secrets.items() if each.expires > now}
+        alive[secret.value] = secret
+        self._secrets = within_limits(alive)
 
     def secret(self, value: str, now: float) -> SharedSecret | None:
         """Return the client secret `value`, unless it was revoked, has expired or never shared."""

@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from web.access import auth
 from web.access.auth import Caller, Keys, bearer_token, subprotocol_key
+from web.access.keys import kept_secrets
 from web.access.keys.key_file import key_digest
 from web.access.keys.scopes import ALL_SCOPES, SECRET_SCOPES, ApiKey, KeyLimits, KeyScope
 from web.problems import ProblemError
@@ -102,13 +102,24 @@ def test_a_key_and_its_secrets_expire() -> None:
 
 
 def test_a_key_that_makes_many_secrets_costs_others_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "MAX_SECRETS", 4)
+    monkeypatch.setattr(kept_secrets, "MAX_SECRETS", 4)
     keys = Keys(None, [named("anna"), named("bob")])
     anna, bob = (keys.authenticate(name, now=0) for name in ("anna", "bob"))
     one = keys.mint({}, now=0, lifetime=60, caller=anna)
     many = [keys.mint({}, now=0, lifetime=60, caller=bob) for _ in range(10)]
     assert not refused(keys, one.value)
     assert [refused(keys, each.value) for each in many] == [True] * 7 + [False] * 3
+
+
+def test_large_configurations_cost_the_key_that_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_secrets, "MAX_BYTES", 400)
+    keys = Keys(None, [named("anna"), named("bob")])
+    anna, bob = (keys.authenticate(name, now=0) for name in ("anna", "bob"))
+    small = [keys.mint({}, now=0, lifetime=60, caller=anna) for _ in range(3)]
+    large = [keys.mint({"a": "x" * 150}, now=0, lifetime=60, caller=bob) for _ in range(4)]
+    assert not any(refused(keys, each.value) for each in small)
+    assert [refused(keys, each.value) for each in large] == [True] * 2 + [False] * 2
+    assert large[-1].session == {"a": "x" * 150}
 
 
 @pytest.mark.parametrize(

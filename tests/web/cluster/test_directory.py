@@ -117,7 +117,7 @@ def test_a_directory_that_starts_anew_learns_all_from_the_reports() -> None:
 
 
 def test_a_secret_is_known_until_it_expires(directory: Directory) -> None:
-    secret = SharedSecret("ek_1", "owner", {}, expires=10.0)
+    secret = SharedSecret("ek_1", "owner", "{}", expires=10.0)
     directory.share_secret(secret, 0.0)
     assert directory.secret("ek_1", 9.9) == secret
     assert directory.secret("ek_1", 10.0) is None

@@ -158,6 +158,6 @@ async def test_what_a_registry_that_is_away_does_not_know_is_asked_again(
     await edges[0].exchange.learn("ek_shared")
     registry.registry = there
     assert there is not None
-    there.share_secret(SharedSecret("ek_shared", "secret_1", {}, 0.0), 60.0)
+    there.share_secret(SharedSecret("ek_shared", "secret_1", "{}", 0.0), 60.0)
     await edges[0].exchange.learn("ek_shared")
     assert edges[0].keys.knows("ek_shared")

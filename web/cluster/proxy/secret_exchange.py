@@ -37,7 +37,7 @@ class SecretExchange:
         shared = SharedSecret(
             secret.value,
             secret.owner,
-            secret.session,
+            secret.configuration,
             lifetime,
             key=None if secret.key is None else secret.key.digest,
             scopes=tuple(secret.scopes),
@@ -77,15 +77,16 @@ class SecretExchange:
         if found is None:
             return False
         shared, lifetime = found
+        now = self._clock.now()
         secret = ClientSecret(
             shared.value,
             shared.owner,
-            self._clock.now() + lifetime,
-            shared.session,
+            now + lifetime,
+            shared.configuration,
             scopes=frozenset(KeyScope(each) for each in shared.scopes),
             watches=shared.watches,
         )
-        self._keys.add(secret, shared.key)
+        self._keys.add(secret, shared.key, now=now)
         return True
 
     def _count(self, now: float) -> None:

@@ -5,6 +5,7 @@ and the settings are those of a new session: clients send theirs again when they
 """
 
 import logging
+from contextlib import ExitStack
 from functools import partial
 
 from media.clock import LiveClock
@@ -12,6 +13,7 @@ from media.pipeline.carried import CarriedState
 from web.access.auth import Caller
 from web.context import ServiceContext, unix_time
 from web.history.cut_off import CutOff, copy_memory, find_cut_off
+from web.problems import ProblemError
 from web.protocol.items import Item
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.state import ConversationState
@@ -31,13 +33,20 @@ async def revive(context: ServiceContext, caller: Caller, id: str, last_event: i
     `last_event` is the number of the last event that the client has. The session waits for it.
 
     Raises:
-        ProblemError: another request does the same in this moment.
+        ProblemError: the recording is in use, by another such request perhaps: 503, after which
+            clients try again, while 409 says that a session is over.
     """
     folder, store = context.settings.recordings, context.recordings
     if folder is None or context.cluster is not None:
         return  # in a cluster other machines have what it needs
     since = unix_time() - context.settings.resume_timeout
-    with store.using(id, "is being gone on with"):
+    with ExitStack() as uses:
+        try:
+            uses.enter_context(store.using(id, "is being gone on with"))
+        except ProblemError as error:
+            raise ProblemError(
+                503, error.detail, code="recording_in_use", headers={"Retry-After": "2"}
+            ) from error
         past = await store.run(partial(find_cut_off, since=since), folder, id)
         if past is None or not caller.reaches(past.owner):
             return

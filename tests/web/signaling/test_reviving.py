@@ -1,6 +1,8 @@
 """A call whose service was killed goes on from its recording, and waits for its client."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
@@ -10,11 +12,15 @@ from media.events.vision import StandingRequests
 from media.recording.layout import EVENTS_FILE
 from tests.patience import PATIENCE
 from tests.web.served import scripted_models, served
+from web.access.auth import Caller
 from web.config import Settings
-from web.context import unix_time
+from web.context import ServiceContext, unix_time
 from web.history.cut_off import find_cut_off
 from web.history.entries import AskedQuestion, GivenAnswer, entry_fields
 from web.history.recording_files import HistoryWriter, SessionFacts, Summary, write_summary
+from web.history.store import RecordingStore
+from web.problems import ProblemError
+from web.signaling.reviving import revive
 
 ID = "sess_0123456789abcdef"
 REQUEST = "tell me when 999"
@@ -61,6 +67,17 @@ def test_what_was_cut_off_is_known_and_what_ended_or_is_no_call_is_not(tmp_path:
     assert find_cut_off(tmp_path, ID, since=0) is None, "it has ended"
     recorded(tmp_path, "sess_fedcba9876543210", kind="whip")
     assert find_cut_off(tmp_path, "sess_fedcba9876543210", since=0) is None
+
+
+async def test_while_the_recording_is_in_use_clients_are_told_to_try_again(tmp_path: Path) -> None:
+    store = RecordingStore(tmp_path)
+    service = SimpleNamespace(
+        settings=Settings(recordings=tmp_path), recordings=store, cluster=None
+    )
+    with store.using(ID, "is being read"), pytest.raises(ProblemError, match="try again") as caught:
+        await revive(cast("ServiceContext", service), Caller(), ID, 0)
+    store.close()
+    assert (caught.value.status, caught.value.headers["Retry-After"]) == (503, "2")
 
 
 @pytest.mark.slow

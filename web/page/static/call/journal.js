@@ -32,19 +32,22 @@ const PASSING = new Set([
 export class Journal {
   /** @type {IDBDatabase | null} */ #base = null;
   #opening;
-  /** @type {Row[]} until the base is open */ #early = [];
+  /** @type {Row[] | null} until it is known whether the browser has a base */ #early = [];
   #count = 0;
 
   constructor() {
     this.#opening = openBase(NAME, create).then((base) => {
+      const early = this.#early ?? [];
       this.#base = base;
-      for (const row of this.#early.splice(0)) this.add(row);
+      this.#early = null;
+      if (base) base.onclose = () => (this.#base = null); // the user deletes what the browser has of this site
+      for (const row of early) this.add(row);
     });
   }
 
   /** Keep a row, also if the page ends in the next moment. @param {Row} row */
   add(row) {
-    if (!this.#base) return void (this.#early.length < MAX_ROWS && this.#early.push(row));
+    if (!this.#base) return void this.#early?.push(row);
     const change = this.#base.transaction("rows", "readwrite");
     change.onabort = () => console.warn("the call is not kept for a reload", change.error);
     change.objectStore("rows").add(row);

@@ -75,7 +75,7 @@ export class EyelineClient extends Emitter {
     if (this.#muted) this.mute(true);
     this.#steering = null;
     const before = this.#location; // of a restored call
-    if (!before) this.#lastEvent = "";
+    if (!before) [this.#lastEvent, this.began] = ["", 0];
     this.#change("connecting");
     if (!resumable) addEventListener("pagehide", this.#leave);
     try {

@@ -38,7 +38,7 @@ class FirefoxError(RuntimeError):
 
 
 class Firefox:
-    """One tab; `errors` has what was written to its console as an error, or thrown by nobody."""
+    """One tab; `errors` has the errors in its console, and exceptions that nobody caught."""
 
     def __init__(self, connection: Connection) -> None:
         self.errors: list[str] = []

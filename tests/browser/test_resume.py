@@ -290,7 +290,7 @@ def test_a_service_that_is_killed_and_started_again_leaves_the_transcript_and_sa
         service.process.wait(PATIENCE)
         with scripted_models() as models, served(Settings(port=port), models):
             state(page, "lost")
-            expect(problem).to_contain_text("The server was started again and does not know")
+            expect(problem).to_contain_text("The server no longer knows this call")
             expect(problem).to_contain_text("The conversation so far is kept.")
             page.locator("[data-part=reconnect]").click()
             state(page, "live")

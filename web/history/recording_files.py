@@ -58,7 +58,7 @@ class HistoryWriter:
     def open(self, facts: SessionFacts | None) -> None:
         """Create the file, and the one of `facts`. It is locked until `close`.
 
-        It gets its name once it is locked: those who look whether it is have a lock for a moment.
+        It gets its name once it is locked: `is_written` locks a file for a moment.
 
         Raises:
             OSError: the folder cannot be written, or another process writes the file.

@@ -189,8 +189,7 @@ class Page {
     if (before === "reconnecting") {
       drawProblem(this.#page, null);
       this.#configure(); // a service that was started again has the session's settings no more
-    }
-    else if (state === "live") this.#begin();
+    } else if (state === "live") this.#begin();
     if (state === "reconnecting") this.#returning.begin(reason);
     else this.#returning.end();
     this.#show(state === "live" && this.#client.muted ? "muted" : state);

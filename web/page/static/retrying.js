@@ -19,7 +19,7 @@ export function isOver(error) {
 /** What a user is told if there is none, empty if that is not known. @param {unknown} error @returns {string} */
 export function whyLost(error) {
   const status = error instanceof CallError ? error.status : 0;
-  if (status === 404) return "The server was started again and does not know this call any more.";
+  if (status === 404) return "The server no longer knows this call: it was started again, or the call has long been over.";
   return status === 409 || status === 410 ? "The server has ended the call." : "";
 }
 

@@ -148,7 +148,7 @@ function all() {
 const write = (records) => keep(KEPT, records);
 
 /**
- * Have a conversation until the page ends.
+ * Hold the lock of a conversation until the page ends.
  * @param {string} conversation @returns {Promise<boolean>} false if another page has it
  */
 function lock(conversation) {

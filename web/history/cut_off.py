@@ -5,13 +5,14 @@ inputs and the history of its part; the memory of the newest has everything.
 """
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from media.events.hearing import Caption
-from media.recording.layout import EVENTS_FILE, HISTORY_FILE, MEMORY_FOLDER
+from media.recording.layout import EVENTS_FILE, MEMORY_FOLDER
 from web.history.entries import Fields
 from web.history.recorded_captions import recorded_captions
 from web.history.recording_files import is_written, read_facts, read_history, read_summary
@@ -47,7 +48,8 @@ def find_cut_off(folder: Path, id: str, *, since: float) -> CutOff | None:
     last = homes[-1]
     if is_written(last) or read_summary(last) is not None or _written(last) < since:
         return None
-    entries = [entry for home in homes for entry in _entries(home)]
+    histories = [read_history(home, after=-1, limit=sys.maxsize) for home in homes]
+    entries = [entry for read, _, _ in histories for entry in read]
     captions = recorded_captions(entries)
     requests = [each["requests"] for each in entries if each["type"] == "eyeline.requests"]
     return CutOff(
@@ -89,14 +91,6 @@ def _written(home: Path) -> float:
         with suppress(OSError):
             newest = max(newest, path.stat().st_mtime)
     return newest
-
-
-def _entries(home: Path) -> Iterator[Fields]:
-    after, more = -1, (home / HISTORY_FILE).is_file()
-    while more:
-        entries, _, more = read_history(home, after=after, limit=1000)
-        yield from entries
-        after = entries[-1]["entry"] if entries else after
 
 
 def _time(entry: Fields) -> float:

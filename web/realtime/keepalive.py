@@ -11,7 +11,7 @@ while the client still sends resets the connection, and the close frame is lost.
 
 from collections import deque
 
-from uvicorn._types import ASGIReceiveEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 PING_INTERVAL = 20.0  # seconds, the default of uvicorn and of Python's websockets
@@ -79,6 +79,15 @@ class PatientProtocol(WebSocketsSansIOProtocol):
         self._heard = self.loop.time()
         self._read_on()
         return message
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a message of the application.
+
+        A handshake that is answered with a response is complete; uvicorn logs an error otherwise.
+        """
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True
 
     def _read_on(self) -> None:
         if self.read_paused and self._waiting < READ_AHEAD:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import logging
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -283,7 +284,9 @@ async def test_the_beta_header_is_refused_with_a_reason(service: Served) -> None
     assert code == 4000
 
 
-async def test_a_page_of_another_origin_is_refused(service: Served) -> None:
+async def test_a_page_of_another_origin_is_refused(
+    service: Served, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with talk(service, origin="https://elsewhere.example"):
             pass
@@ -291,6 +294,7 @@ async def test_a_page_of_another_origin_is_refused(service: Served) -> None:
     assert b"EYELINE_ORIGINS" in refused.value.response.body
     async with talk(service, origin=service.http) as client:
         await client.until("session.created")
+    assert not [each.message for each in caplog.records if each.levelno >= logging.ERROR]
 
 
 async def test_eyeline_events_are_sent_if_the_url_asks_for_them(service: Served) -> None:

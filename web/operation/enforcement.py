@@ -50,8 +50,9 @@ async def reload(context: ServiceContext) -> None:
 
 async def save(context: ServiceContext) -> None:
     """Keep what keys have used, if there is a file for it."""
-    if context.doorkeeper.usage_file is not None:
-        await context.message_worker.run(context.doorkeeper.usage_file.save)
+    file = context.doorkeeper.usage_file
+    if file is not None:
+        await failure_message(file.save(context.message_worker), "keeping what keys have used")
 
 
 async def end_without_key(context: ServiceContext) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from media.worker import Worker
 from web.access.keys.used_amounts import UsedAmounts, UsedCell
 
 logger = logging.getLogger(__name__)
@@ -28,29 +29,42 @@ class UsageFile:
         self._failed = False
 
     def load(self) -> None:
-        """Learn what the file has; one that is damaged is an error in the log, and replaced."""
+        """Learn what the file has."""
+        self._used.merge(self._read())
+
+    async def save(self, worker: Worker) -> None:
+        """Write what has been used, if that has changed.
+
+        `worker` reads and writes; only the caller's thread touches what is counted meanwhile.
+        """
+        if self._used.version == self._saved:
+            return
+        self._used.merge(await worker.run(self._read))
+        version, cells = self._used.version, self._used.changes()
+        if await worker.run(self._write, cells[::-1]):
+            self._saved = version
+
+    def _read(self) -> list[UsedCell]:
+        """Return what the file has; one that is damaged is an error in the log, and replaced."""
         try:
             with self._path.open("rb") as file:
                 data = file.read(MAX_SIZE + 1)
             if len(data) > MAX_SIZE:
                 raise ValueError(f"expected at most {MAX_SIZE} bytes")
-            self._used.merge(_CELLS.validate_json(data))
+            return _CELLS.validate_json(data)
         except FileNotFoundError:
-            return
+            return []
         except (OSError, ValidationError, ValueError) as error:
             reason = "not what this service writes" if isinstance(error, ValidationError) else error
             text = "%s: the minutes that keys have used are not known: %s"
             logger.error(text, self._path, reason)  # noqa: TRY400 - no fault of ours
+            return []
 
-    def save(self) -> None:
-        """Write what has been used, if that has changed; what cannot be written is logged once."""
-        if self._used.version == self._saved:
-            return
-        self.load()
-        version, cells = self._used.version, self._used.changes()
+    def _write(self, cells: list[UsedCell]) -> bool:
+        """Return whether `cells` could be written; why not is logged once."""
         partial = self._path.with_name(f"{self._path.name}.{self._used.process}")
         try:
-            partial.write_text(json.dumps(cells[::-1]))
+            partial.write_text(json.dumps(cells))
             partial.replace(self._path)
         except OSError as error:
             partial.unlink(missing_ok=True)
@@ -58,5 +72,6 @@ class UsageFile:
                 text = "%s: a restart forgets the minutes that keys have used: %s"
                 logger.warning(text, self._path, error)
             self._failed = True
-            return
-        self._saved, self._failed = version, False
+            return False
+        self._failed = False
+        return True

@@ -1,12 +1,16 @@
 """What keys have used, as several processes know it, and the file that keeps it."""
 
 import logging
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.worker import Worker
 from web.access.keys import used_amounts
 from web.access.keys.revoked_secrets import RevokedSecrets
 from web.access.keys.usage_file import UsageFile
@@ -78,7 +82,18 @@ def test_cells_are_bounded_and_earlier_days_forgotten(monkeypatch: pytest.Monkey
     assert used.counts("e").before == 0
 
 
-def test_a_file_keeps_what_several_services_have_used(tmp_path: Path) -> None:
+@pytest.fixture
+def disk() -> Iterator[Worker]:
+    worker = Worker("disk")
+    yield worker
+    worker.end()
+
+
+def names(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()]
+
+
+async def test_a_file_keeps_what_several_services_have_used(tmp_path: Path, disk: Worker) -> None:
     today, path = Today(), tmp_path / "keys.toml.used"
     first, second = UsedAmounts(today), UsedAmounts(today)
     files = [UsageFile(path, first), UsageFile(path, second)]
@@ -87,15 +102,34 @@ def test_a_file_keeps_what_several_services_have_used(tmp_path: Path) -> None:
     first.add("a", 5)
     second.add("a", 7)
     for file in files:
-        file.save()
+        await file.save(disk)
     started_again = UsedAmounts(today)
     UsageFile(path, started_again).load()
     assert started_again.counts("a").now == 12
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert names(tmp_path) == [path.name]
 
 
-def test_a_file_that_is_damaged_or_cannot_be_written_is_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_only_the_thread_that_counts_reads_and_changes_the_counts(
+    tmp_path: Path, disk: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change while another thread goes through them would be an error, or be lost."""
+    threads = set()
+    for name in ("merge", "changes"):
+        method = getattr(UsedAmounts, name)
+
+        def noted(*given: Any, method: Any = method, **named: Any) -> Any:
+            threads.add(threading.get_ident())
+            return method(*given, **named)
+
+        monkeypatch.setattr(UsedAmounts, name, noted)
+    used = UsedAmounts(Today())
+    used.add("a", 1)
+    await UsageFile(tmp_path / "used", used).save(disk)
+    assert threads == {threading.get_ident()}
+
+
+async def test_a_file_that_is_damaged_or_cannot_be_written_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, disk: Worker
 ) -> None:
     used, path = UsedAmounts(Today()), tmp_path / "used"
     path.write_text('[["a", "x"]]')
@@ -105,7 +139,7 @@ def test_a_file_that_is_damaged_or_cannot_be_written_is_in_the_log(
     used.add("a", 1)
     nowhere = UsageFile(tmp_path / "none" / "used", used)
     for _ in range(2):
-        nowhere.save()
+        await nowhere.save(disk)
     warnings = [each for each in caplog.records if each.levelno == logging.WARNING]
     assert len(warnings) == 1, "said once"
     assert "a restart forgets" in warnings[0].message

@@ -47,7 +47,7 @@ class Forwarding:
             if not was_forwarded(scope):
                 rest = await _pass_on(edge, session, scope, receive, send)
             elif session is not None and not await edge.has_soon(session):
-                raise ProblemError(MISDIRECTED, f"this machine does not have session {session}")
+                raise _misdirected(session)
         except ProblemError as problem:
             await refuse(problem, scope, receive, send)
             return

@@ -7,6 +7,7 @@ import httpx
 from starlette.types import Receive, Scope, Send
 
 from web.cluster.proxy.routing import FORWARDED, MISDIRECTED
+from web.problems import ProblemError
 
 CONNECT_TIMEOUT = 1.0  # seconds
 READ_TIMEOUT = 60.0  # seconds between two parts; streams of events have a comment every 15 s
@@ -31,7 +32,7 @@ OWN_HEADERS = (  # of one connection, RFC 9110, section 7.6.1; and what the next
 
 
 class EdgeUnreachableError(Exception):
-    """Another edge takes no connection: nothing was sent to it."""
+    """Another edge takes no connection, or ended before it answered."""
 
 
 class MisdirectedError(Exception):
@@ -58,8 +59,9 @@ class HttpProxy:
         What `receive` has after the body is that the client has left.
 
         Raises:
-            EdgeUnreachableError: it takes no connection, or does not answer.
+            EdgeUnreachableError: it takes no connection, or ends before it answers.
             MisdirectedError: it does not have the session.
+            ProblemError: it does not answer in time.
         """
         async with asyncio.TaskGroup() as tasks:
             passing = tasks.create_task(self._pass(url, own_id, body, scope, send), name="pass on")
@@ -81,7 +83,7 @@ class HttpProxy:
 
     async def _pass(
         self, url: str, own_id: str, body: bytes, scope: Scope, send: Send
-    ) -> EdgeUnreachableError | MisdirectedError | None:
+    ) -> EdgeUnreachableError | MisdirectedError | ProblemError | None:
         host = url.partition("://")[2].encode()
         request = httpx.Request(
             scope["method"],
@@ -97,6 +99,8 @@ class HttpProxy:
         )
         try:
             response = await self._transport.handle_async_request(request)
+        except httpx.ReadTimeout:
+            return _no_answer()  # it may be doing what was asked: nobody else shall do it again
         except httpx.TransportError as error:
             return EdgeUnreachableError(str(error))
         if response.status_code == MISDIRECTED:
@@ -112,6 +116,15 @@ class HttpProxy:
         finally:
             await response.aclose()
         return None
+
+
+def _no_answer() -> ProblemError:
+    return ProblemError(
+        504,
+        f"the machine that has this session did not answer within {TIMEOUTS['read']:g} s; it may "
+        "still do what was asked",
+        code="no_answer_in_time",
+    )
 
 
 def origin(scope: Scope, own_id: str) -> list[tuple[bytes, bytes]]:

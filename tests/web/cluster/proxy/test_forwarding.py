@@ -1,14 +1,16 @@
 """Requests for an edge that turns out to be gone, or not to have their session."""
 
+import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from web.cluster.proxy import forwarding
 from web.cluster.proxy.forwarding import Forwarding
-from web.cluster.proxy.http_proxy import EdgeUnreachableError, MisdirectedError
+from web.cluster.proxy.http_proxy import EdgeUnreachableError, HttpProxy, MisdirectedError
 from web.problems import ProblemError
 
 SESSION = "sess_0123456789abcdef"
@@ -104,3 +106,23 @@ async def test_a_request_that_was_passed_on_is_refused_where_its_session_is_not(
     assert (await answered(edge, monkeypatch, passed_on))[0]["status"] == 421
     edge.here = True
     assert await answered(edge, monkeypatch, passed_on) == [{"type": "here", "body": b"abc"}]
+
+
+async def test_what_an_edge_may_still_be_doing_is_not_asked_of_another() -> None:
+    """A request that is not answered in time is answered with that, and not passed on again."""
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("nothing came")
+
+    async def receive() -> Message:
+        return await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    proxy = HttpProxy()
+    proxy._transport = cast("httpx.AsyncHTTPTransport", httpx.MockTransport(slow))
+    scope = {"method": "POST", "path": "/v1/chat/completions", "query_string": b"", "headers": []}
+    with pytest.raises(ProblemError, match="did not answer within 60 s") as problem:
+        await proxy.forward("http://a", "edge-1", b"{}", scope, receive, send)
+    assert problem.value.status == 504

@@ -141,13 +141,12 @@ def _chained(there: "Future[Any]", made: Any) -> "Future[Any]":
     chained: Future[Any] = Future()
 
     def settle(done: "Future[Any]") -> None:
-        error = done.exception()
-        if isinstance(error, RayError):
-            chained.set_exception(WorkerLostError(str(error)))
-        elif error is not None:
-            chained.set_exception(error)
-        else:
+        try:
             chained.set_result(made(done.result()))
+        except RayError as error:
+            chained.set_exception(WorkerLostError(str(error)))
+        except Exception as error:  # noqa: BLE001  (it is raised where the result is awaited)
+            chained.set_exception(error)
 
     there.add_done_callback(settle)
     return chained

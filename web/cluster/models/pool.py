@@ -94,12 +94,12 @@ class WorkerPool:
         """Ask for the workers once."""
         try:
             names = await self._finder.names()
-            for name in names:
-                if name not in self._seats:
-                    worker = await self._finder.find(name)
-                    self._seats[name] = Seat(name, worker, self._clock.now())
         except ClusterError as error:
             logger.debug("workers are not known: %s", error)
+            return
+        for name in names:
+            if name not in self._seats:
+                await self._add(name)
 
     def check(self) -> None:
         """Drop the workers that did not answer for too long, and ask the others."""
@@ -149,15 +149,26 @@ class WorkerPool:
             await self.update()
             await self._clock.sleep_until(self._clock.now() + self._interval)
 
+    async def _add(self, name: str) -> None:
+        try:
+            worker = await self._finder.find(name)
+        except ClusterError as error:
+            logger.debug("%s", error)
+            return
+        self._seats[name] = Seat(name, worker, self._clock.now())
+
     def _lose(self, name: str, reason: str) -> None:
         seat = self._seats.pop(name)
         logger.warning("the worker %s is lost: %s", name, reason.splitlines()[0] if reason else "")
         seat.lose(reason)
 
     def _note(self, seat: Seat, done: "asyncio.Future[Any]") -> None:
-        if seat.lost or done.cancelled():
+        if done.cancelled():
             return
-        if (error := done.exception()) is None:
+        error = done.exception()  # asyncio logs one that is not looked at
+        if seat.lost:
+            return
+        if error is None:
             seat.ready, seat.answered, seat.load = True, self._clock.now(), done.result()
         else:
             self._lose(seat.name, str(error))

@@ -5,6 +5,7 @@ lost, another one has both, computes what the first had computed since, and goes
 missing, and none comes twice. While there is no worker, the model of this machine does it.
 """
 
+import asyncio
 import logging
 import pickle
 import secrets
@@ -175,7 +176,9 @@ class RemoteServer(ModelServer[Any, I, O]):
         logger.warning("no worker computes %s: this machine does", self.name)
         handle = await self.local.open()
         if stream.checkpoint is not None:
-            handle.keep(pickle.loads(await self._fetch(stream.checkpoint)))
+            data = await self._fetch(stream.checkpoint)
+            loop = asyncio.get_running_loop()
+            handle.keep(await loop.run_in_executor(None, pickle.loads, data))
         for chunk in stream.chunks:
             await self.local.step(handle, chunk, urgency)
         stream.here, stream.chunks, stream.checkpoint = handle, [], None

@@ -6,7 +6,7 @@ time that computing it again would take longer than `CHECKPOINT_AFTER`.
 
 import logging
 import pickle
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT_AFTER = 0.5  # seconds of computation since the last one
 MAX_STREAMS = 1_000  # whose states are kept; the edge of a dropped one has its checkpoint
+MAX_IDLE = 60.0  # seconds after which a stream is dropped, as that of an edge that has ended
 LOAD_WINDOW = 5.0  # seconds
 
 Servers = Mapping[str, ModelServer[Any, Any, Any]]
@@ -35,6 +36,7 @@ class WorkerStream:
     handle: ModelHandle[Any, Any, Any]
     steps: int
     cost: float = 0.0
+    used: float = 0.0  # when it was stepped last
 
 
 class ModelWorker:
@@ -45,14 +47,18 @@ class ModelWorker:
         self._servers = self._stack.enter_context(load())
         self._streams: OrderedDict[str, WorkerStream] = OrderedDict()
         self._fixed: set[str] = set()  # models whose states cannot be sent
-        self._busy, self._asked = 0.0, monotonic()
+        self._busy = deque([(monotonic(), 0.0)])  # times, and the busy seconds until then
 
     async def load(self) -> WorkerLoad:
-        """Return how busy this worker has been since the last call."""
+        """Return how busy this worker has been in the last seconds, whoever else asks."""
+        self._drop_idle(monotonic())
         queues = {id(each.queue): each.queue for each in self._servers.values()}.values()
         busy, now = sum(each.stats.busy for each in queues), monotonic()
-        part = (busy - self._busy) / max(now - self._asked, 0.001)
-        self._busy, self._asked = busy, now
+        self._busy.append((now, busy))
+        while len(self._busy) > 2 and self._busy[1][0] <= now - LOAD_WINDOW:
+            self._busy.popleft()
+        since, before = self._busy[0]
+        part = (busy - before) / max(now - since, 0.001)
         waits = [each.mean_wait(frozenset(Urgency), LOAD_WINDOW) for each in queues]
         return WorkerLoad(max(waits, default=0.0), part)
 
@@ -93,9 +99,18 @@ class ModelWorker:
             return None
         self._streams[call.stream] = stream
         self._streams.move_to_end(call.stream)
+        stream.used = monotonic()
         if len(self._streams) > MAX_STREAMS:
             self._streams.popitem(last=False)
         return stream
+
+    def _drop_idle(self, now: float) -> None:
+        """Drop the streams that nobody has stepped for long; the first one has waited longest."""
+        while self._streams:
+            name, stream = next(iter(self._streams.items()))
+            if now - stream.used <= MAX_IDLE:
+                return
+            del self._streams[name]
 
     async def _run(self, stream: WorkerStream, call: StepCall) -> Any:
         outputs: Any = ()

@@ -146,3 +146,32 @@ async def test_a_worker_that_has_dropped_a_stream_is_told_it_again(
     assert len(worker.closed) == dropped + 1
     first.restart()
     assert await first.step(7) == (7,)
+
+
+async def test_a_stream_that_nobody_steps_any_more_leaves_its_worker(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "MAX_IDLE", -1.0)
+    worker = HereWorker(device)
+    pool = await pool_of(StillClock(), worker)
+    handle = await remote(device, pool).open()
+    assert await handle.step(1) == (1,)
+    await heard(pool)
+    assert not worker.worker._streams
+    assert await handle.step(2) == (3,), "it is known here"
+
+
+async def test_each_who_asks_hears_how_busy_a_worker_was_in_the_last_seconds(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(worker_module, "monotonic", lambda: now)
+    worker = HereWorker(device).worker
+    stats = worker._servers[NAME].queue.stats
+    for _ in range(20):
+        now += 1.0
+        stats.busy += 0.5
+        loads = [await worker.load() for _ in range(3)]
+        assert [each.busy for each in loads] == [0.5] * 3
+    now += 5.0
+    assert [(await worker.load()).busy for _ in range(2)] == [0.0, 0.0]

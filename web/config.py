@@ -173,8 +173,9 @@ class Settings(
     causal-forcing-2step, causal-forcing-1step or longlive-2, downloaded by `eyeline pull`"""
     drawings: int = Field(2, ge=1)
     """maximum number of sessions that generate video at once; others wait"""
-    drawing_rate: float = Field(16.0, ge=1, le=60)
-    """generated frames per second"""
+    drawing_rate: float | None = Field(None, ge=1, le=60)
+    """generated frames per second; if not set, those of the model: 24 for longlive-2, otherwise 16
+    """
     drawing_enlarged: bool = True
     """whether a small network makes the small video generation model's frames larger and clearer,
     for a sixth of a core at 16 frames a second"""

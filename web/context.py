@@ -14,7 +14,6 @@ from starlette.requests import HTTPConnection
 from media.clock import Clock
 from media.events.session import Input
 from media.pipeline.context import Send
-from media.pipeline.models.generation import GenerationServer
 from media.worker import Worker
 from web.access.admission import Load, Shares
 from web.access.auth import Caller, ClientSecret
@@ -181,15 +180,16 @@ def capabilities(settings: Settings, models: LoadedModels) -> Capabilities:
         history=settings.answers_history,
         tools=models.services.answerer.tools,
         speakers=models.services.speakers is not None,
-        generation=generation_capabilities(settings, models.services.generation),
+        generation=generation_capabilities(settings, models),
         generation_unavailable=models.generation_unavailable,
     )
 
 
 def generation_capabilities(
-    settings: Settings, generation: GenerationServer | None
+    settings: Settings, models: LoadedModels
 ) -> GenerationCapabilities | None:
     """Return what sessions can use of the generation model."""
+    generation = models.services.generation
     if generation is None:
         return None
     generator = generation.generator
@@ -197,7 +197,7 @@ def generation_capabilities(
         description=generator.about,
         stand_in=generator.stand_in,
         size=generator.size,
-        rate=settings.drawing_rate,
+        rate=models.limits.frame_output.rate,
         samplers={name: steps.default for name, steps in generator.samplers.items()},
         tracks=generator.tracks,
         vocabulary=generator.vocabulary,

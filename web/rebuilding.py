@@ -70,7 +70,7 @@ class Rebuilder:
             raise ProblemError(409, detail, code="recording_unreadable")
         with ExitStack() as uses:
             uses.enter_context(self._store.using(recording.id, "is being rebuilt"))
-            rate = round(self._settings.drawing_rate)
+            rate = round(self._models.limits.frame_output.rate)
             state = Rebuilding(recording.id, Remake(recording.home / REBUILT, rate))
             state.task = self._tasks.create_task(self._run(recording, state), name="rebuild")
             # A task that is cancelled before it starts never reaches a `finally` of its own.

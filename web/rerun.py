@@ -1,6 +1,7 @@
 """A recording or media file through the pipeline: the session runs as fast as its models do."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from media.clock import Clock, LiveClock, ReplayClock
@@ -54,13 +55,18 @@ async def run_recording(
             send,
             services=models.services,
             clock=clock,
-            limits=models.limits if realtime else Limits.replay(),
+            limits=models.limits if realtime else _replay_limits(models),
             return_video=return_video,
             memory=memory,
             durable_memory=durable_memory,
         )
     finally:
         reader.end()
+
+
+def _replay_limits(models: LoadedModels) -> Limits:
+    """Return the limits of a replay, whose generated frames are as those of a live session."""
+    return replace(Limits.replay(), frame_output=models.limits.frame_output)
 
 
 async def prepend(first: Input, source: AsyncIterable[Input]) -> AsyncIterator[Input]:

@@ -1,9 +1,12 @@
 """Settings: reading, refusals and their messages."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from media.pipeline.interfaces import VideoGenerator
 from media.pipeline.limits import Limits
 from rtc.limits import PeerLimits
 from web.config import Settings, read_settings
@@ -169,3 +172,9 @@ def test_limits_of_sessions_and_calls_come_from_the_settings() -> None:
 def test_the_defaults_of_the_settings_are_those_of_the_code() -> None:
     assert session_limits(Settings()) == Limits()
     assert peer_limits(Settings()) == PeerLimits()
+
+
+def test_frames_are_generated_at_the_rate_of_the_model_unless_another_is_set() -> None:
+    generator = cast("VideoGenerator", SimpleNamespace(rate=24.0))
+    assert session_limits(Settings(), generator).frame_output.rate == 24.0
+    assert session_limits(Settings(drawing_rate=12), generator).frame_output.rate == 12.0

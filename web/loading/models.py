@@ -88,15 +88,10 @@ def turn_detection(settings: Settings) -> TurnDetection:
     )
 
 
-def session_limits(settings: Settings) -> Limits:
-    sampling = Sampling(
-        interval=settings.look_every,
-        attentive_interval=settings.look_attentive,
-        still_interval=settings.look_still,
-        glance_delay=settings.look_glance,
-    )
-    frame_output = FrameOutput(
-        rate=settings.drawing_rate, min_side=settings.drawing_side, max_points=settings.track_points
+def session_limits(settings: Settings, generator: VideoGenerator | None = None) -> Limits:
+    rate = settings.drawing_rate or (FrameOutput().rate if generator is None else generator.rate)
+    output = FrameOutput(
+        rate=rate, min_side=settings.drawing_side, max_points=settings.track_points
     )
     return Limits(
         max_lag=settings.hurry,
@@ -106,8 +101,13 @@ def session_limits(settings: Settings) -> Limits:
         detection_time=settings.detection_time,
         detection_confidence=settings.detection_confidence,
         translation_interval=settings.translation_interval,
-        sampling=sampling,
-        frame_output=frame_output,
+        sampling=Sampling(
+            interval=settings.look_every,
+            attentive_interval=settings.look_attentive,
+            still_interval=settings.look_still,
+            glance_delay=settings.look_glance,
+        ),
+        frame_output=output,
     )
 
 
@@ -217,7 +217,7 @@ def load_generator(
 
 
 def load_wan_generator(settings: Settings) -> VideoGenerator:
-    """Load a Wan2.1 model on the GPU that the settings name, or the first.
+    """Load a model on Wan on the GPU that the settings name, or the first.
 
     Raises:
         ModelError: there is no such GPU, or files are missing or damaged.
@@ -294,7 +294,7 @@ def load_models(settings: Settings, command: Command = "serve") -> Iterator[Load
         )
         yield LoadedModels(
             services=services,
-            limits=session_limits(settings),
+            limits=session_limits(settings, generator),
             generation_unavailable=generation_unavailable,
             engines=tuple(load_engine.loaded),
         )

@@ -135,14 +135,19 @@ def find_manager(scaling: Scaling, needs: WorkerNeeds) -> Any:
 
 
 def _chained(there: "Future[Any]", made: Any) -> "Future[Any]":
-    """Return the future of `made` of a result; that the actor is gone is a `WorkerLostError`."""
-    from ray.exceptions import RayError
+    """Return the future of `made` of a result; that the actor is gone is a `WorkerLostError`.
+
+    What the actor itself raised is raised as it is: others would raise it, too.
+    """
+    from ray.exceptions import RayError, RayTaskError
 
     chained: Future[Any] = Future()
 
     def settle(done: "Future[Any]") -> None:
         try:
             chained.set_result(made(done.result()))
+        except RayTaskError as error:
+            chained.set_exception(error)
         except RayError as error:
             chained.set_exception(WorkerLostError(str(error)))
         except Exception as error:  # noqa: BLE001  (it is raised where the result is awaited)

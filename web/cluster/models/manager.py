@@ -23,6 +23,7 @@ ANSWER_TIMEOUT = 3.0  # seconds in which a worker says how busy it is
 MAX_SILENT = 3  # such times in a row after which it is ended, and another takes its place
 START_TIMEOUT = 300.0  # seconds in which a worker loads its models
 LOOK_INTERVAL = 0.5  # seconds
+FAILED_PAUSE = 10.0  # seconds without a new worker after one that could not load its models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class ModelManager:
         self._workers: dict[str, _Worker] = {}
         self._looking = asyncio.Lock()
         self._looked = -LOOK_INTERVAL
+        self._pause_until = -FAILED_PAUSE
 
     async def workers(self) -> tuple[str, ...]:
         """Return the names of the workers that are ready; edges ask again and again."""
@@ -94,7 +96,9 @@ class ModelManager:
         for name in names:
             self._workers.setdefault(name, _Worker(self._now()))
         for name in self._workers.keys() - set(names):
-            del self._workers[name]
+            if not self._workers.pop(name).ready:
+                logger.error("the worker %s ended before it had its models: see Ray's logs", name)
+                self._pause_until = self._now() + FAILED_PAUSE
         async with asyncio.TaskGroup() as tasks:
             for name, worker in self._workers.items():
                 tasks.create_task(self._ask(name, worker), name="ask a worker")
@@ -118,7 +122,8 @@ class ModelManager:
         loads = {name: each.load for name, each in self._workers.items() if each.load is not None}
         starting = len(self._workers) - len(loads)
         wanted = self._scaling.wanted(list(loads.values()), starting, self._now())
-        for _ in range(wanted - len(self._workers)):
+        missing = wanted - len(self._workers) if self._now() >= self._pause_until else 0
+        for _ in range(missing):
             name = WORKER + secrets.token_hex(4)
             logger.info("starting the worker %s", name)
             self._ray.start(name, self._needs)

@@ -95,8 +95,7 @@ async def test_one_that_does_not_answer_any_more_is_replaced(
     await managed.after(30)
     assert first not in managed.ray.workers
     assert "does not answer and is ended" in caplog.text
-    managed.ray.workers.clear()  # its node is gone
-    assert await managed.after(1) == 1
+    assert len(managed.ray.workers) == 1
 
 
 async def test_a_manager_that_starts_anew_goes_on_with_the_workers_that_there_are() -> None:
@@ -104,3 +103,15 @@ async def test_a_manager_that_starts_anew_goes_on_with_the_workers_that_there_ar
     managed.ray.workers = {"model-worker-a": CALM, "model-worker-b": CALM}
     assert set(await managed.manager.workers()) == set(managed.ray.workers)
     assert await managed.after(5) == 2
+
+
+async def test_workers_that_cannot_load_their_models_are_not_started_in_a_row() -> None:
+    managed = Managed()
+    assert await managed.after(1) == 1
+    managed.ray.workers.clear()
+    assert await managed.after(9) == 0
+    assert await managed.after(3) == 1
+    managed.ray.all_say(CALM)
+    await managed.after(1)
+    managed.ray.workers.clear()
+    assert await managed.after(1) == 1, "one that had them is replaced at once"

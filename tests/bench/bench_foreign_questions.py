@@ -23,7 +23,7 @@ from models.asr.words import RATE, join_words
 from models.assistant.phrasebook.questions import in_english, read_foreign
 from models.assistant.requests.parsing import parse_request
 from models.assistant.understanding.kinds import analyze
-from tests.bench.language_clips import PICO
+from models.speech.pico import PicoSynthesizer
 from web.config import read_settings
 from web.loading.engines import stored_engines
 
@@ -31,7 +31,7 @@ Said = Callable[[str, str], tuple[str, str]]  # language and text to what was he
 
 
 def same(english: str, reference: str) -> bool:
-    """Whether two English questions ask for the same."""
+    """Return whether two English questions ask for the same."""
     return (analyze(english)[0], analyze(english)[2], parse_request(english)) == (
         analyze(reference)[0],
         analyze(reference)[2],
@@ -46,8 +46,6 @@ def typed(language: str, text: str) -> tuple[str, str]:
 
 def spoken() -> Said:
     """Return what says a text with Pico and hears it as a session does."""
-    from py_nanotts import NanoTTS  # type: ignore[import-not-found]  # of the train extra
-
     torch.set_num_threads(1)
     settings = read_settings(asr_model="base", threads=1)
     with stored_engines(settings) as load_engine:
@@ -55,10 +53,8 @@ def spoken() -> Said:
     vad = load_silero(settings.weights)
 
     def said(language: str, text: str) -> tuple[str, str]:
-        pcm = NanoTTS().speak(text, voice=PICO[language])
-        spoken = np.frombuffer(pcm, np.int16).astype(np.float32) / np.float32(32768)
         silence = np.zeros(RATE // 4, np.float32)
-        sound = np.concatenate([silence, spoken, silence])
+        sound = np.concatenate([silence, PicoSynthesizer(language).synthesize(text), silence])
         heard = transcribe(model, vad, sound, config=DecodeConfig(language=language))
         words = join_words(heard).strip()
         found = read_foreign(words, (language,))

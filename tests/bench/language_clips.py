@@ -102,7 +102,7 @@ def _texts(folder: Path, language: str) -> dict[str, str]:
 
 def spoken_by_pico(language: str) -> Iterator[LanguageClip]:
     """Yield the sentences of `language` as Pico says them."""
-    from py_nanotts import NanoTTS  # type: ignore[import-not-found]  # not in any extra
+    from py_nanotts import NanoTTS  # type: ignore[import-not-found]  # of the extra voices
 
     for number, text in enumerate(SENTENCES[language]):
         pcm = NanoTTS().speak(text, voice=PICO[language])

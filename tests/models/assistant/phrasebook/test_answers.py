@@ -26,6 +26,7 @@ from models.assistant.understanding.follow_ups import read_context
          "Seit 0:03 sehe ich im Bild links eine Tasse (braun)."),
         ("Someone has come into view.", "Es ist jemand gekommen."),
         ("I have seen someone (0:03).", "Ich habe gesehen: jemand (0:03)."),
+        ("In the middle I see a cup.", "In der Mitte sehe ich eine Tasse."),
         ("I do not know keys by sight.", "Das kann ich nicht erkennen: Schlüssel."),
     ],
 )  # fmt: skip

@@ -55,6 +55,8 @@ def test_english_is_left_alone() -> None:
         ("Quanta gente c'è nella stanza?", "How many people do you see"),
         ("Che cos'è questo?", "What do you see"),
         ("C'est quoi ça ?", "What do you see"),
+        ("Und die Tasse?", "And the cup"),
+        ("Was ist in der Mitte?", "What is in the middle"),
         ("Háblame de la taza.", "Tell me about the cup"),
         ("Ist links eine Flasche?", "Ist links eine Flasche?"),  # this order is not in the tables
         ("Siehst du einen Quastenflosser?", "Siehst du einen Quastenflosser?"),

@@ -17,6 +17,7 @@ from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.errors import AnswerStoppedError, OutsideError
 from media.pipeline.outside.patience import StoppableWait
 from models.assistant.interface import Moment
+from models.assistant.phrasebook.conversation import language_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class AnswerWithFallback:
         self.moments = moments
         self.prompt_tokens = 0
         self.scope = scope
-        self.language = "en"  # which is not known
+        self.language = language_of(question.text)  # that of the answer is not known
         self.waits = StoppableWait()
         self.wrote = False
         self._fallback = fallback
@@ -116,7 +117,7 @@ class AnswerWithFallback:
     async def _answer_here(self, fallback: PackagedAnswerer) -> AsyncGenerator[AnswerItem, None]:
         """Yield the packaged model's answer, after what there is of the other."""
         answer = await fallback.answer(self.question, self.memory)
-        self._packaged = answer
+        self._packaged, self.language = answer, answer.language
         yield Evidence(self.question.id, answer.moments, answer.prompt_tokens, answer.scope)
         if self.wrote:
             yield BROKEN_OFF

@@ -79,6 +79,7 @@ class AnswerStage:
         try:
             while not cancelled(question.id):  # perhaps before the first piece
                 item = await anext(answer, None)
+                self._language = answer.language  # another model may have taken over
                 if item is None:
                     return "cancelled" if cancelled(question.id) else "completed", ""
                 if not cancelled(question.id):

@@ -3,18 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from models.asr.languages.codes import language_code
 from models.assistant.interface import AssistantAnswer, Exchange, MetRequest
 from models.assistant.phrasebook.answers import in_language
 from models.assistant.phrasebook.dictionary import with_english_nouns
 from models.assistant.phrasebook.questions import in_english, read_foreign
 from models.assistant.requests.session_requests import SessionRequests, update_requests
 from models.assistant.requests.standing_requests import RequestTracker
+from models.assistant.understanding.languages import foreign_language
 
 
 def answer_like(question: str, answer: str) -> tuple[str, str]:
     """Return an English `answer` in the language of `question`, and the code of its language."""
     found = read_foreign(question)
     return (answer, "en") if found is None else in_language(answer, found.language)
+
+
+def language_of(text: str) -> str:
+    """Return the code of the language of `text`, en unless it is clearly another."""
+    found = read_foreign(text)
+    if found is not None:
+        return found.language
+    other = foreign_language(text)
+    return (other and language_code(other.name)) or "en"
 
 
 def exchange(turn: Exchange) -> Exchange:

@@ -147,6 +147,15 @@ async def test_the_user_is_told_of_a_fault_and_the_packaged_model_answers(fault:
     assert last(out).status == "completed"
 
 
+async def test_an_answer_has_the_language_of_its_question_and_then_of_who_takes_over() -> None:
+    asked = replace(QUESTION, text="Was siehst du?")
+    async with scripted_endpoint(says("Eine Tasse.")) as endpoint:
+        out = await run(outside(endpoint.url), asked)
+    assert {o.language for o in out if isinstance(o, Answer)} == {"de"}
+    out = await run(outside(NOBODY), asked)  # the scripted model answers in English
+    assert {o.language for o in out if isinstance(o, Answer)} == {"en"}
+
+
 async def test_a_server_that_does_not_run_is_told_and_without_fallback_the_answer_fails() -> None:
     spoken = replace(QUESTION, spoken=True)
     out = await run(outside(NOBODY, fallback=False), spoken)

@@ -3,6 +3,8 @@ import pytest
 from models.assistant.interface import Exchange, MetRequest, Moment
 from models.assistant.phrasebook.answers import in_language
 from models.assistant.phrasebook.conversation import answer_like, exchange, told
+from models.assistant.phrasebook.dictionary import LANGUAGES
+from models.assistant.talk.fixed_sentences import CAN, CAN_READ, CANNOT, CANNOT_READ, WHO_I_AM
 from models.assistant.understanding.follow_ups import read_context
 
 
@@ -74,3 +76,8 @@ def test_a_request_that_is_met_is_announced_in_its_language() -> None:
 def test_a_follow_up_knows_what_the_answer_before_it_named() -> None:
     before = exchange(Exchange("Che cosa vedi?", "Vedo una tazza (0:03)."))
     assert [topic.word for topic in read_context([before]).topics] == ["cup"]
+
+
+def test_what_the_assistant_is_and_can_do_has_words_in_every_language() -> None:
+    said = ". ".join([WHO_I_AM, CAN, CAN_READ, CANNOT, CANNOT_READ]) + "."
+    assert [in_language(said, language)[1] for language in LANGUAGES] == list(LANGUAGES)

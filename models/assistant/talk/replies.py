@@ -180,12 +180,12 @@ def _of_known_thing(words: str, view: SceneView) -> SceneAnswer | None:
     # The words need not mean that it was there.
     found = ((each, view.rows(each, yes_no=True)) for each in terms)
     term, rows = next((each for each in found if each[1]), (terms[0], []))
+    if ABOUT_THING.search(words):
+        return place_answers.about(view, term, rows) if rows else SceneAnswer(unseen(term))
     if not rows:
         return SceneAnswer(
             f"I have not recognized {subject(term)}, and I could not tell that anyway."
         )
-    if ABOUT_THING.search(words):
-        return place_answers.about(view, term, rows)
     first, last = view.runs(rows)[-1]
     times = span(view.time(first), view.time(last), now=view.is_now(last))
     saw = "have seen" if view.is_now(last) else "saw"

@@ -72,6 +72,7 @@ def answer(text: str, log: Sequence[LoggedEntry] = LOG, before: Sequence[str] = 
             "Tell me about the dog.",
             "I saw a brown dog on the left of the picture from 0:08 to 0:15.",
         ),
+        ("Tell me about the cat.", "I have not recognized a cat."),
         ("Talk about the cup.", "I have seen a brown cup on the left of the picture since 0:24."),
         ("When did you last see someone?", "I last saw someone at 0:23."),
         ("What came after the dog?", "Two people, at 0:16."),

@@ -61,9 +61,9 @@ def side(view: SceneView, form: Form) -> SceneAnswer:
         return SceneAnswer(sentence(f"{_side(wanted)} I see {main_thing(entry)}"), (last,))
     if not entry.main:
         return SceneAnswer(f"{NOTHING}.", (last,))
-    place = f", which is {_side(entry.scene.place)}" if entry.scene.place else ""
+    place = f" {_side(entry.scene.place)}" if entry.scene.place else ""
     return SceneAnswer(
-        f"I cannot tell: I know the place of the main thing only, {main_thing(entry)}{place}.",
+        f"I cannot tell. I know the place of the main thing only: {main_thing(entry)}{place}.",
         (last,),
     )
 

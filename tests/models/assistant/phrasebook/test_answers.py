@@ -28,6 +28,8 @@ from models.assistant.understanding.follow_ups import read_context
          "Seit 0:03 sehe ich im Bild links eine Tasse (braun)."),
         ("Someone has come into view.", "Es ist jemand gekommen."),
         ("I have seen someone (0:03).", "Ich habe gesehen: jemand (0:03)."),
+        ("I cannot tell. I know the place of the main thing only: a cup on the left.",
+         "Das kann ich nicht sagen. Nur vom Auffälligsten weiß ich, wo es ist: eine Tasse, links."),
         ("In the middle I see a cup.", "In der Mitte sehe ich eine Tasse."),
         ("I do not know keys by sight.", "Das kann ich nicht erkennen: Schlüssel."),
     ],

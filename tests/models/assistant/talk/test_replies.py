@@ -120,8 +120,7 @@ def answer(text: str, log: Sequence[LoggedEntry] = LOG, before: Sequence[str] = 
         ),
         (
             "What is on the right?",
-            "I cannot tell: I know the place of the main thing only, a cup, which is on the "
-            "left.",
+            "I cannot tell. I know the place of the main thing only: a cup on the left.",
         ),
         ("Is the cup on the right?", "No, on the left of the picture."),
         ("What colour is the cup?", "It looks brown to me."),

@@ -294,6 +294,18 @@ def test_a_call_is_kept_in_this_browser_over_a_reload_and_the_next_call(page: Pa
     expect(kept).to_have_count(1)
 
 
+def test_what_was_cleared_before_the_page_was_loaded_again_is_in_no_file(page: Page) -> None:
+    call(page, "sess_c", "ask not")
+    page.evaluate("say('event', { type: 'page.cleared' })")  # as the journal has it
+    page.evaluate("(caption) => say('caption', caption)", caption(2, "what your country"))
+    page.get_by_text("Save", exact=True).click()
+    with page.expect_download() as download:
+        part(page, "download").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert "what your country" in text
+    assert "ask not" not in text
+
+
 BROKEN = ["{", "[]", '"yes"', "3", "null", '{"talk": true}']
 
 

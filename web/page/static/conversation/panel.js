@@ -8,7 +8,7 @@ import { drawRequests, stopping } from "./requests.js";
 import { Stream } from "./stream.js";
 
 const QUESTIONS = ["What do you see?", "What did you see first?", "Tell me when someone comes in"];
-const CLEARED = "page.cleared"; // among the events that are kept
+export const CLEARED = "page.cleared"; // among the events that are kept
 const GREETING = 3; // seconds of a call in which notices are about the server in general
 
 /** @typedef {import("../eyeline.js").EyelineClient} EyelineClient */

@@ -1,5 +1,6 @@
 /** What lasts: settings, the last calls, past sessions, files of them, and links for viewers. */
 
+import { CLEARED } from "../conversation/panel.js";
 import { keep, kept, isSwitch } from "../store.js";
 import { About } from "./about.js";
 import { dated } from "./dates.js";
@@ -62,6 +63,7 @@ class KeptCalls {
     new CallHistory(client, (entry) => this.#add(entry));
     client.addEventListener("event", ({ detail }) => {
       if (detail.type === "session.created" && detail.session.id !== this.calls.at(-1)?.id) this.#begin(detail.session.id, client.now);
+      if (detail.type === CLEARED) this.clear(); // before the page was loaded again
     });
   }
 

@@ -283,7 +283,7 @@ class Page {
     this.#page.camera.srcObject = null;
     const again = this.#lost || this.#waiting !== null;
     this.#show(again ? "failed" : "idle");
-    drawProblem(this.#page, { offer: again ? "reconnect" : undefined, ...problemOf(error, this.#key) });
+    drawProblem(this.#page, { offer: again ? "reconnect" : undefined, ...problemOf(error, this.#key, again) });
     if (!expected(error)) throw error;
   }
 

@@ -9,9 +9,10 @@ const FULL = "All sessions of this server are in use. Try again later.";
 
 /**
  * @param {Error} error @param {string} key the key that was sent, empty if none was
+ * @param {boolean} again whether a call was to go on that had begun
  * @returns {{what: string, advice?: string, offer?: "sample" | "reconnect" | "key"}}
  */
-export function problemOf(error, key) {
+export function problemOf(error, key, again) {
   if (error instanceof InputError) return { what: error.message, advice: error.advice, offer: "sample" };
   const status = error instanceof CallError ? error.status : 0;
   if (status === 401) {
@@ -19,7 +20,7 @@ export function problemOf(error, key) {
     return { what, offer: "key" };
   }
   if (status === 503) return { what: FULL, advice: error.message };
-  if (isOver(error)) return { what: whyLost(error), advice: KEPT };
+  if (again && isOver(error)) return { what: whyLost(error), advice: KEPT };
   return { what: "The call failed.", advice: error.message };
 }
 

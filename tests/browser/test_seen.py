@@ -28,15 +28,13 @@ SHOWN = """async () => {
     window.sent = [];
     let asked = 0;
     const client = {
-        ask: (text, { spoken }) => {
-            sent.push(["ask", text, spoken]);
-            return `question_${(asked += 1)}`;
-        },
+        newQuestion: () => `question_${(asked += 1)}`,
+        ask: (text, { spoken }) => sent.push(["ask", text, spoken]),
         respond: (id) => sent.push(["respond", id]),
         send: (event) => sent.push([event.type]),
     };
     window.timeline = new Timeline(parts, (text) => sent.push(["suggest", text]));
-    const shown = { timeline, stream: new Stream(parts), now: () => 0 };
+    const shown = { timeline, stream: new Stream(parts), now: () => 0, note: () => {} };
     window.conversation = new Conversation(parts, client, shown);
     window.receive = (event) => {
         if (event.type === "eyeline.memory.moment") timeline.add(event);

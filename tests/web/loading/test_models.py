@@ -1,5 +1,6 @@
 """What the settings give to the loaders of models that are not here."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,8 +22,13 @@ def test_the_type_and_the_device_of_the_settings_reach_wan(
     monkeypatch.setattr(web.loading.models, "choose_device", lambda _: torch.device("cuda:0"))
     monkeypatch.setattr(web.loading.models, "fetch", lambda *_: None)
     monkeypatch.setattr(models.generation.wan.generator, "WanVideoGenerator", lambda *_: None)
-    monkeypatch.setattr(
-        models.generation.wan.model, "load", lambda *_, **named: given.update(named)
-    )
-    load_wan_generator(Settings(drawing_model=min(WAN_MODELS), dtype=wish))
+    wan = SimpleNamespace(codec=SimpleNamespace(rows=None))
+
+    def load(*_: object, **named: Any) -> SimpleNamespace:
+        given.update(named)
+        return wan
+
+    monkeypatch.setattr(models.generation.wan.model, "load", load)
+    load_wan_generator(Settings(drawing_model=min(WAN_MODELS), dtype=wish, drawing_rows=60))
     assert given == {"device": "cuda:0", "dtype": dtype}
+    assert wan.codec.rows == 60

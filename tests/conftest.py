@@ -1,5 +1,6 @@
 """What tests of several folders share: the real models, loaded once."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,11 @@ hypothesis_settings.register_profile(
     "eyeline", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("eyeline")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes `-n auto` is: one more than cores, as browser tests mostly wait."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(autouse=True)

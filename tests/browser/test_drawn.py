@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -114,12 +115,12 @@ def test_generated_video_is_saved_to_a_file_that_plays(page: Page, tmp_path: Pat
     before = int(part(page, "draw-pictures").inner_text())
     page.wait_for_function(
         "goal => Number(document.querySelector('[data-part=draw-pictures]').innerText) >= goal",
-        arg=before + 8,
+        arg=before + 32,
     )
     with page.expect_download() as download:
         part(page, "record").click()
     download.value.save_as(tmp_path / "made.webm")
     with av.open(str(tmp_path / "made.webm")) as container:
-        frames = list(container.decode(video=0))
+        frames = list(islice(container.decode(video=0), 4))
     assert len(frames) >= 2
     assert frames[-1].width == frames[-1].height

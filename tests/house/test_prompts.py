@@ -6,8 +6,8 @@ import pytest
 
 from models.generation.chunk_request import WeightedPrompts
 from models.generation.small.loading import find_files, read_info
-from models.generation.small.prompt_notices import example, refusal
-from models.generation.small.prompt_reader import read_prompt
+from models.generation.small.prompts.notices import example, refusal
+from models.generation.small.prompts.reader import read_prompt
 from tests.paths import ROOT
 
 KNOWN = read_info(find_files().dit).vocabulary

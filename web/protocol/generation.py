@@ -18,9 +18,9 @@ from media.events.generation import (
     Sampler,
     TrackPoints,
 )
-from models.generation.small.prompt_notices import refusal
-from models.generation.small.prompt_reader import read_prompt
-from models.generation.small.prompt_reading import PromptReading
+from models.generation.small.prompts.notices import refusal
+from models.generation.small.prompts.reader import read_prompt
+from models.generation.small.prompts.reading import PromptReading
 from web.protocol.client_events.generation_messages import (
     GenerationUpdate,
     PromptSet,

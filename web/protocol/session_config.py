@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from media.events.hearing import ListeningConfig, TurnDetection
 from models.asr.languages.codes import language_code
-from models.generation.small.prompt_reading import MOTIONS
-from models.generation.small.vocabulary import Vocabulary, without_article
+from models.generation.small.prompts.reading import MOTIONS
+from models.generation.small.prompts.vocabulary import Vocabulary, without_article
 from web.protocol.client_events.tools import MaxTokens, ToolChoice, Tools
 from web.protocol.client_events.turn_detection import (
     TurnDetectionConfig,

@@ -42,8 +42,8 @@ from models.generation.schedules import SHIFT, partition_level
 from models.generation.small import loading
 from models.generation.small.loading import SmallVideoModel
 from models.generation.small.planner import MotionPlan, plan_motion
-from models.generation.small.prompt_notices import notices, refusal
-from models.generation.small.prompt_reader import read_prompt
+from models.generation.small.prompts.notices import notices, refusal
+from models.generation.small.prompts.reader import read_prompt
 from models.generation.small.track_blending import MotionState, blend_tracks
 
 

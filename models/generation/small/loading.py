@@ -26,7 +26,7 @@ from models.generation.enlarging import EnlargingDecoder
 from models.generation.generator import LatentDecoder
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.enlarger_file import load_enlarging_engine
-from models.generation.small.vocabulary import Vocabulary
+from models.generation.small.prompts.vocabulary import Vocabulary
 from models.generation.small.weight_files import (
     LOAD_ERRORS,
     digest,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models.generation.chunk_request import FRAME_RATE
 from models.generation.codec import FRAMES_PER_LATENT
-from models.generation.small.prompt_reading import FREE, PromptReading
+from models.generation.small.prompts.reading import FREE, PromptReading
 
 # of one or two things: two with the same motion are never in the same place
 START_POSITIONS = {1: ((0.5, 0.5),), 2: ((0.32, 0.36), (0.68, 0.64))}

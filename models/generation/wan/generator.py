@@ -24,7 +24,7 @@ from models.generation.generator import FrameGenerator, GeneratorState
 from models.generation.prompt_encoder import EncodedPrompt, blend
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small.generator import fit
-from models.generation.small.vocabulary import Vocabulary
+from models.generation.small.prompts.vocabulary import Vocabulary
 from models.generation.wan.model import WanDecoder, WanModel
 
 MISSING_FRAMES = FRAMES_PER_LATENT - 1  # that a stream's first latent does not have

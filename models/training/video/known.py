@@ -19,8 +19,8 @@ from models.generation.generator import FrameGenerator
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoModel, find_files, load
 from models.generation.small.planner import START_POSITIONS
-from models.generation.small.prompt_reader import read_prompt
-from models.generation.small.vocabulary import Vocabulary, with_article, without_article
+from models.generation.small.prompts.reader import read_prompt
+from models.generation.small.prompts.vocabulary import Vocabulary, with_article, without_article
 from models.streaming import run
 
 CELL = 44  # pixels of a side

@@ -17,7 +17,7 @@ from media.events.generation import (
     PromptChange,
     TrackPoints,
 )
-from models.generation.small.vocabulary import Vocabulary
+from models.generation.small.prompts.vocabulary import Vocabulary
 from tests.web.protocol.test_protocol import Talk
 from web.protocol.session_config import Capabilities, GenerationCapabilities
 

@@ -25,10 +25,10 @@ from models.generation.small.loading import (
     read_info,
 )
 from models.generation.small.planner import MotionPlan, plan_motion
-from models.generation.small.prompt_notices import notices as prompt_notices
-from models.generation.small.prompt_notices import refusal
-from models.generation.small.prompt_reader import read_prompt
-from models.generation.small.prompt_reading import FREE, PromptReading
+from models.generation.small.prompts.notices import notices as prompt_notices
+from models.generation.small.prompts.notices import refusal
+from models.generation.small.prompts.reader import read_prompt
+from models.generation.small.prompts.reading import FREE, PromptReading
 from models.generation.small.track_blending import MotionState, blend_tracks
 from web.cli.generation import wan_video
 from web.cli.generation.inputs import TimedPrompt, TimedTrack

@@ -23,7 +23,7 @@ from media.pipeline.questions import OpenQuestions
 from media.servers.backlog import Batch
 from media.servers.device import JobQueue
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
-from models.generation.small.vocabulary import Vocabulary
+from models.generation.small.prompts.vocabulary import Vocabulary
 from tests.media.stepped import SteppedClock, SteppedDevice, settled
 
 SIDE = 16

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.prompt_encoder import MAX_WORDS
-from models.generation.small.prompt_notices import notices, refusal
-from models.generation.small.prompt_reader import read_prompt
-from models.generation.small.prompt_reading import CAPTION_MOTIONS
-from models.generation.small.vocabulary import Vocabulary
-from models.generation.small.word_tables import FILLERS, PLACES, PLACING, THINGS
+from models.generation.small.prompts.notices import notices, refusal
+from models.generation.small.prompts.reader import read_prompt
+from models.generation.small.prompts.reading import CAPTION_MOTIONS
+from models.generation.small.prompts.vocabulary import Vocabulary
+from models.generation.small.prompts.word_tables import FILLERS, PLACES, PLACING, THINGS
 
 COMMON = (
     "a, an, the, two, on, in, and, with, next to, behind it, duck, ducks, cat, Horse, car, CARS, "

@@ -24,7 +24,7 @@ from models.generation.samplers.registry import create_sampler
 from models.generation.small import planner
 from models.generation.small.generator import SmallVideoGenerator, SmallVideoState, fit, load
 from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
-from models.generation.small.prompt_reader import read_prompt
+from models.generation.small.prompts.reader import read_prompt
 from tests.models.generation import tiny
 
 SIDE = 8 * tiny.SIZE

@@ -1,6 +1,6 @@
 import pytest
 
-from models.generation.small.inflection import singulars, verb_forms
+from models.generation.small.prompts.inflection import singulars, verb_forms
 
 
 @pytest.mark.parametrize(

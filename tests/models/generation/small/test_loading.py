@@ -23,7 +23,7 @@ from models.generation.small.loading import (
     read_info,
     save,
 )
-from models.generation.small.vocabulary import Vocabulary
+from models.generation.small.prompts.vocabulary import Vocabulary
 from models.streaming import run
 from tests.models.generation import tiny
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.generation.small.nearest import (
+from models.generation.small.prompts.nearest import (
     MAX_NEAREST,
     edits,
     is_place,

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from models.generation.small.planner import MotionPlan, plan_motion
-from models.generation.small.prompt_reader import read_prompt
-from models.generation.small.prompt_reading import CAPTION_MOTIONS, MOTIONS
+from models.generation.small.prompts.reader import read_prompt
+from models.generation.small.prompts.reading import CAPTION_MOTIONS, MOTIONS
 from tests.models.generation.small.worlds import SHIPPED
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from models.generation.chunk_request import WeightedPrompts
-from models.generation.small.prompt_notices import foreign_language, notices, refusal
+from models.generation.small.prompts.notices import foreign_language, notices, refusal
 from tests.models.generation.small.worlds import LARGER, SHIPPED
 
 

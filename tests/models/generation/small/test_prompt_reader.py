@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.prompt_encoder import MAX_WORDS
-from models.generation.small.prompt_reader import read_prompt
-from models.generation.small.vocabulary import Vocabulary
+from models.generation.small.prompts.reader import read_prompt
+from models.generation.small.prompts.vocabulary import Vocabulary
 from models.training.video.clips.captions import caption
 from models.training.video.clips.captions import vocabulary as caption_words
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS

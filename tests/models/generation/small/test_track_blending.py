@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.generation.small.planner import MotionPlan, plan_motion
-from models.generation.small.prompt_reader import read_prompt
+from models.generation.small.prompts.reader import read_prompt
 from models.generation.small.track_blending import TRANSITION_FRAMES, MotionState, blend_tracks
 from tests.models.generation.small.worlds import SHIPPED
 

@@ -1,4 +1,4 @@
-from models.generation.small.vocabulary import Vocabulary, with_article, without_article
+from models.generation.small.prompts.vocabulary import Vocabulary, with_article, without_article
 from models.training.video.clips import kinds
 from tests.models.generation.small.worlds import BACKGROUNDS, KINDS, LARGER, SHIPPED, groups
 

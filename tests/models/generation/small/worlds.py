@@ -1,8 +1,8 @@
 """Vocabularies to read prompts with: the shipped model's, and one of a larger world."""
 
 from models.generation.small.loading import find_files, read_info
-from models.generation.small.prompt_reading import PromptReading
-from models.generation.small.vocabulary import Vocabulary
+from models.generation.small.prompts.reading import PromptReading
+from models.generation.small.prompts.vocabulary import Vocabulary
 
 SHIPPED = read_info(find_files().dit).vocabulary
 KINDS = (

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from models.generation.small.loading import find_files, load, read_info
-from models.generation.small.vocabulary import without_article
+from models.generation.small.prompts.vocabulary import without_article
 from models.training.video.known import CELL, PRESETS, presets, write
 from tests.models.generation import tiny
 from tests.paths import ROOT

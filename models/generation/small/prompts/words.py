@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
 
-from models.generation.small.inflection import singulars, verb_forms
-from models.generation.small.vocabulary import (
+from models.generation.small.prompts.inflection import singulars, verb_forms
+from models.generation.small.prompts.vocabulary import (
     Vocabulary,
     same_places,
     same_things,
     split_list,
     without_article,
 )
-from models.generation.small.word_tables import (
+from models.generation.small.prompts.word_tables import (
     BEHIND,
     COLORS,
     COUNTS,

@@ -6,9 +6,9 @@ A word of the tables is nearest to what is related to it; any other is taken for
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from models.generation.small.inflection import singulars
-from models.generation.small.vocabulary import Vocabulary, split_list, without_article
-from models.generation.small.word_tables import PLACES, THINGS
+from models.generation.small.prompts.inflection import singulars
+from models.generation.small.prompts.vocabulary import Vocabulary, split_list, without_article
+from models.generation.small.prompts.word_tables import PLACES, THINGS
 
 MAX_NEAREST = 3
 MIN_MISSPELT = 3  # letters of a word that may be misspelt

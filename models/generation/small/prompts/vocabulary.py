@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from models.generation.small.word_tables import COLORS, PLACES, THINGS
+from models.generation.small.prompts.word_tables import COLORS, PLACES, THINGS
 
 ARTICLES = ("a ", "an ", "the ")
 

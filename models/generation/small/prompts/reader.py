@@ -9,23 +9,23 @@ from functools import lru_cache
 from itertools import pairwise
 
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.small.nearest import (
+from models.generation.small.prompts.nearest import (
     is_place,
     is_thing,
     nearest_backgrounds,
     nearest_things,
 )
-from models.generation.small.negation import without_negated
-from models.generation.small.prompt_reading import (
+from models.generation.small.prompts.negation import without_negated
+from models.generation.small.prompts.reading import (
     FREE,
     NamedThing,
     PromptReading,
     UnknownKind,
     UnknownPart,
 )
-from models.generation.small.prompt_words import Part, Phrase, find_phrases
-from models.generation.small.vocabulary import Vocabulary
-from models.generation.small.word_tables import NOUNS_IN_ING
+from models.generation.small.prompts.vocabulary import Vocabulary
+from models.generation.small.prompts.word_tables import NOUNS_IN_ING
+from models.generation.small.prompts.words import Part, Phrase, find_phrases
 
 MAX_COMPARED = 4  # unknown parts of a prompt for which something near is sought
 

@@ -7,7 +7,7 @@ trained with, so nothing else is drawn.
 from dataclasses import dataclass, field
 from typing import Literal
 
-from models.generation.small.vocabulary import Vocabulary, with_article
+from models.generation.small.prompts.vocabulary import Vocabulary, with_article
 
 FREE = "free"  # motion without a direction
 CAPTION_MOTIONS = {

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from models.generation.small.prompt_words import Part, Phrase
+from models.generation.small.prompts.words import Part, Phrase
 
 _ALTERNATIVES = ("or", "and")  # after them a negation may go on: "no cars or trees"
 _BEGINS_ANEW = (Part.DETERMINER, Part.COUNT)

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 
 from models.generation.chunk_request import MAX_THINGS, WeightedPrompts
-from models.generation.small.prompt_reader import read_prompt
-from models.generation.small.prompt_reading import FREE, PromptReading, UnknownPart
-from models.generation.small.prompt_words import split_prompt
-from models.generation.small.vocabulary import Vocabulary, with_article
-from models.generation.small.word_tables import (
+from models.generation.small.prompts.reader import read_prompt
+from models.generation.small.prompts.reading import FREE, PromptReading, UnknownPart
+from models.generation.small.prompts.vocabulary import Vocabulary, with_article
+from models.generation.small.prompts.word_tables import (
     DETERMINERS,
     FUNCTION_WORDS,
     JOINS,
     PLACING,
 )
+from models.generation.small.prompts.words import split_prompt
 
 MAX_LISTED = 8  # names or words in a message
 MAX_QUOTED = 40  # characters of a prompt in a message

@@ -184,19 +184,11 @@ def texts(half: int, limit: int | None) -> tuple[list[LabeledPicture], list[Targ
 
 def read_now_and_then(standing: RequestTracker) -> NoticeDetector:
     """Return the detector of the service for text: every `READ_EVERY`th look is read."""
-
-    def detect(observations: Sequence[Observation], target: Target) -> Notices:
-        state = standing.init_state()
-        for gone in (False, True):
-            request = Request(target=target, absent=gone, on_change=True, repeat=True)
-            state = standing.add(state, request, observations[0].scene.time)
-        out = []
-        for index in range(0, len(observations), READ_EVERY):
-            state, noticed = standing.step_text(state, observations[index].scene)
-            out += [(index, notice.id == 1) for notice in noticed]
-        return out
-
-    return detect
+    return watched(
+        standing,
+        step=lambda state, seen: standing.step_text(state, seen.scene),
+        every=READ_EVERY,
+    )
 
 
 def first_reading(observations: Sequence[Observation], target: Target) -> Notices:

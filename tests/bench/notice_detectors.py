@@ -3,11 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from models.assistant.requests.parsing import Request
-from models.assistant.requests.standing_requests import RequestTracker
+from models.assistant.requests.standing_requests import (
+    RequestDecision,
+    RequestTracker,
+    TrackedRequests,
+)
 from models.assistant.requests.targets import Target
 from models.assistant.scene.perception import Observation
 from models.training.requests.alarms import Notices, NoticeScore, RequestTrial, judge, share
 
+RequestStep = Callable[
+    [TrackedRequests, Observation], tuple[TrackedRequests, Sequence[RequestDecision]]
+]
 NoticeDetector = Callable[[Sequence[Observation], Target], Notices]
 
 
@@ -38,8 +45,15 @@ def in_a_row(count: int) -> NoticeDetector:
     return detect
 
 
-def watched(standing: RequestTracker) -> NoticeDetector:
-    """Return the detector of the service, with requests for each arrival and each departure."""
+def watched(
+    standing: RequestTracker, *, step: RequestStep | None = None, every: int = 1
+) -> NoticeDetector:
+    """Return the detector of the service, with requests for each arrival and each departure.
+
+    `step` of `standing`, by default that of things and people, sees each observation, or `every`
+    so many.
+    """
+    step = step or standing.step
 
     def detect(observations: Sequence[Observation], target: Target) -> Notices:
         state = standing.init_state()
@@ -47,8 +61,8 @@ def watched(standing: RequestTracker) -> NoticeDetector:
             request = Request(target=target, absent=gone, on_change=True, repeat=True)
             state = standing.add(state, request, observations[0].scene.time)
         out = []
-        for index, observation in enumerate(observations):
-            state, noticed = standing.step(state, observation)
+        for index in range(0, len(observations), every):
+            state, noticed = step(state, observations[index])
             out += [(index, notice.id == 1) for notice in noticed]
         return out
 

@@ -16,6 +16,7 @@ from models.training.one_run.run import VideoRun, steps
 from models.training.one_run.time_budget import PhaseTime
 from models.training.one_run.video import GROWN, LOGGED, LatentPool
 from models.training.precision import products_on
+from models.training.smoothing import follow
 from models.training.video import shapes
 from models.training.video.denoising import DitBatch, Past, loss_of
 from models.training.video.rollout import matching_loss, roll_out
@@ -77,10 +78,9 @@ class FewStepTraining:
             made = self._stream(batch, rng)
             judges = [(model, self._text(model, batch)) for model in (self.teacher, self.critic)]
             loss = matching_loss(made, batch, shape, noise, judges[0], judges[1])
-        model, smooth = self.own.both.model, self.own.smooth.model
+        model = self.own.both.model
         _step(loss, model, self.optimizer, RATE * share)
-        with torch.no_grad():
-            torch._foreach_lerp_(list(smooth.parameters()), list(model.parameters()), 1 - SMOOTHING)
+        follow(self.own.smooth.model, model, SMOOTHING)
         return loss.detach()
 
     def _stream(self, batch: DitBatch, rng: np.random.Generator) -> Tensor:

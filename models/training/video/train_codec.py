@@ -28,6 +28,7 @@ from models.generation.codec import PATCH, Codec, CodecConfig, fold
 from models.generation.small.loading import load_codec
 from models.training.muon import Muon, groups, share_at
 from models.training.process import append_line, lock_folder, save_state, training_steps
+from models.training.smoothing import follow, smoothing_at
 from models.training.video.clips.composition import compose
 from models.training.video.clips.pictures import Photographs, load
 
@@ -188,11 +189,7 @@ class CodecRun:
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         nn.utils.clip_grad_norm_(self.codec.parameters(), 0.5)
         self.optimizer.step()
-        share = min(self.recipe.smoothing, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            slow: list[Tensor] = list(self.smooth.parameters())
-            now: list[Tensor] = list(self.codec.parameters())
-            torch._foreach_lerp_(slow, now, 1 - share)
+        follow(self.smooth, self.codec, smoothing_at(self.step, self.recipe.smoothing))
         self.step += 1
         return loss.detach()
 

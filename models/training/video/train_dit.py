@@ -35,6 +35,7 @@ from models.generation.small.weight_files import read_config
 from models.training.muon import Muon, groups, share_at
 from models.training.precision import products_on
 from models.training.process import append_line, lock_folder, save_state, training_steps
+from models.training.smoothing import follow, smoothing_at
 from models.training.video import shapes
 from models.training.video.clips.captions import caption, vocabulary
 from models.training.video.clips.kinds import BACKGROUNDS, KINDS
@@ -188,11 +189,7 @@ class DitRun:
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         nn.utils.clip_grad_norm_(self.both.parameters(), 1.0)
         self.optimizer.step()
-        share = min(recipe.smoothing, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            slow: list[Tensor] = list(self.smooth.parameters())
-            now: list[Tensor] = list(self.both.parameters())
-            torch._foreach_lerp_(slow, now, 1 - share)
+        follow(self.smooth, self.both, smoothing_at(self.step, recipe.smoothing))
         self.step += 1
         return shape.kind, loss.detach()
 

@@ -29,6 +29,7 @@ from models.generation.enlarging import Enlarger, EnlargerConfig
 from models.generation.small.enlarger_file import save_enlarger
 from models.training.precision import FastProducts
 from models.training.process import append_line, lock_folder, save_state, training_steps
+from models.training.smoothing import follow, smoothing_at
 from models.training.video.enlarging_pairs import EnlargingPairs, read
 
 logger = logging.getLogger(__name__)
@@ -148,12 +149,7 @@ class EnlargerRun:
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         torch.nn.utils.clip_grad_norm_(self.enlarger.parameters(), 0.5)
         self.optimizer.step()
-        share = min(recipe.smoothing, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for smooth, now in zip(
-                self.smooth.parameters(), self.enlarger.parameters(), strict=True
-            ):
-                smooth.lerp_(now, 1 - share)
+        follow(self.smooth, self.enlarger, smoothing_at(self.step, recipe.smoothing))
         self.step += 1
         return loss.item()
 

@@ -14,6 +14,7 @@ from models.generation.context import Context, Reach, append_chunk, copy_context
 from models.generation.control import ChunkControl, track_maps
 from models.generation.denoising_networks import HIDDEN, DitEngines, DitSize, load_dit_engines
 from models.generation.dit import Dit, DitConfig, KeysValues, TextKeysValues
+from models.generation.looks import ChunkLooks, look_maps
 from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.schedules import seeded_noise
 
@@ -126,10 +127,12 @@ class Backbone:
         strength = 1.0 if control.start is None else control.strength
         if not 0 <= strength <= 1:
             raise ValueError(f"expected a strength in [0, 1], got {strength}")
-        return ControlTensors(self.condition(control.track), start, strength)
+        return ControlTensors(self.condition(control.track, control.looks), start, strength)
 
-    def condition(self, track: Tensor | None) -> Tensor:
-        """Return the track maps of a chunk; they have no channels if the model takes no tracks.
+    def condition(self, track: Tensor | None, looks: ChunkLooks | None = None) -> Tensor:
+        """Return the track maps of a chunk, and its look maps if the model takes looks.
+
+        They have no channels if the model takes no tracks.
 
         Raises:
             ValueError: the model takes no tracks, or the track has the wrong shape.
@@ -139,7 +142,10 @@ class Backbone:
             raise ValueError("expected no track: this model follows none, only words")
         if not self.config.condition:
             return torch.zeros(1, 0, chunk, height, width, device=self.device)
-        return track_maps(track, chunk, height, width)[None].to(self.device)
+        maps = track_maps(track, chunk, height, width)
+        if self.config.takes_looks:
+            maps = torch.cat([maps, look_maps(looks, track, self.shape[1:]).to(maps.device)])
+        return maps[None].to(self.device)
 
     def noise(self, seed: int, index: int, step: int) -> Tensor:
         """Return the noise of chunk `index` at `step`: the same on every device."""

@@ -115,9 +115,9 @@ class CodecEngines:
     def encode(
         self, frames: Tensor, before: FeatureCache | None = None
     ) -> Calls[tuple[Tensor, FeatureCache]]:
-        """Return the latent (1, channels, 1, h, w) of four frames, and the cache for the next.
+        """Return the latent (batch, channels, 1, h, w) of four frames, and the cache for the next.
 
-        `frames` is float (1, 3, 4, height, width) in [-1, 1].
+        `frames` is float (batch, 3, 4, height, width) in [-1, 1].
         """
         return (yield from self._call(self.encoder, frames, before))
 
@@ -132,7 +132,7 @@ class CodecEngines:
     ) -> Calls[tuple[Tensor, FeatureCache]]:
         given_spec, *features = engine.spec.inputs
         if before is None:
-            before = tuple(torch.zeros(each.size({BATCH: 1})) for each in features)
+            before = tuple(torch.zeros(each.size({BATCH: len(given)})) for each in features)
         inputs = {given_spec.name: given}
         inputs |= {each.name: part for each, part in zip(features, before, strict=True)}
         made = yield EngineCall(engine, inputs)

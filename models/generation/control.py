@@ -18,6 +18,7 @@ from torch import Tensor
 
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.looks import ChunkLooks
 from models.generation.prompt_encoder import EncodedPrompt
 
 FREQUENCIES = (1, 2, 4, 8)  # periods across a frame
@@ -35,7 +36,7 @@ class ChunkControl:
     None leaves motion to the model. `start` (channels, latents, height, width) are latents of other
     frames, followed down to noise level `strength`: 1 leaves nothing of them, 0 shows them
     unchanged. `cut`: a new scene begins with this chunk, which weights of several shots keep in
-    view from then on.
+    view from then on. `looks` are pictures of what the prompt names, for a model that takes them.
     """
 
     prompt: EncodedPrompt
@@ -43,6 +44,7 @@ class ChunkControl:
     start: Tensor | None = None
     strength: float = 1.0
     cut: bool = False
+    looks: ChunkLooks | None = None
 
 
 def track_maps(track: Tensor | None, latents: int, height: int, width: int) -> Tensor:

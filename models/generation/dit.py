@@ -24,6 +24,7 @@ from models.generation.dit_layers import (
     sinusoids,
     unpatch,
 )
+from models.generation.looks import look_channels
 from models.rotary import apply_rotary_pairs, grid_rotation
 
 TIME_STEPS = 1000.0  # levels are scaled to Wan's 1000 time steps
@@ -33,7 +34,8 @@ TIME_STEPS = 1000.0  # levels are scaled to Wan's 1000 time steps
 class DitConfig:
     """Sizes; the defaults are those of the small model.
 
-    `condition` is the number of track map channels, 0 for a model without tracks. `refine` is the
+    `condition` is the number of track map channels, with those of looks if the model takes any, 0
+    for a model without tracks. `refine` is the
     width of three convolutions over the output latents, 0 for none: a token is a patch, and things
     cross patches. They also get half as many features of the last layer, the noisy latents, and the
     encoded track maps. `predicts` is the output of the last layer: the clean latent, or the flow
@@ -56,6 +58,10 @@ class DitConfig:
     @property
     def head_dim(self) -> int:
         return self.dim // self.heads
+
+    @property
+    def takes_looks(self) -> bool:
+        return self.condition == MAX_THINGS * MAP_CHANNELS + look_channels(self.channels)
 
     @property
     def features(self) -> int:

@@ -41,24 +41,31 @@ from models.generation.samplers.stream_dit import BUFFER_CHUNKS
 from models.generation.schedules import SHIFT, partition_level
 from models.generation.small import loading
 from models.generation.small.loading import SmallVideoModel
+from models.generation.small.looks.encoder import LookEncoder, PromptLooks
+from models.generation.small.looks.facing import facing
 from models.generation.small.planner import MotionPlan, plan_motion
 from models.generation.small.prompts.notices import notices, refusal
 from models.generation.small.prompts.reader import read_prompt
+from models.generation.small.prompts.reading import PromptReading
 from models.generation.small.track_blending import MotionState, blend_tracks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedPrompt:
-    """An encoded prompt, and its motion."""
+    """An encoded prompt, its motion, and the looks of what it names."""
 
     parts: WeightedPrompts
     prompt: EncodedPrompt
     motion_plan: MotionPlan
+    looks: PromptLooks | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallVideoState:
-    """A session's video: its sampler, and the states of sampler, encoder, prompt and motion."""
+    """A session's video: its sampler, and the states of sampler, encoder, prompt and motion.
+
+    `facing` says for each thing whether it looks to the right.
+    """
 
     sampler: str
     seed: int
@@ -67,6 +74,7 @@ class SmallVideoState:
     encoder: FeatureCache | None = None
     prompt: PlannedPrompt | None = None
     motion: MotionState = field(default_factory=MotionState)
+    facing: tuple[int, ...] = (0,) * MAX_THINGS
 
 
 class SmallVideoGenerator:
@@ -81,6 +89,9 @@ class SmallVideoGenerator:
         self._model = model
         self._backbone = model.backbone()
         info = model.info
+        self._looks = None
+        if model.looks is not None:
+            self._looks = LookEncoder(model.looks, model.codec, info.size)
         self.size = (model.shown_size, model.shown_size)
         self.vocabulary = info.vocabulary
         self.about = (
@@ -140,7 +151,7 @@ class SmallVideoGenerator:
     def _calls(
         self, state: SmallVideoState, request: ChunkRequest
     ) -> Calls[tuple[SmallVideoState, Sequence[Pixels]]]:
-        prompt = self._plan_prompt(state.prompt, request.prompt)
+        prompt = self._plan_prompt(state.prompt, request.prompt, state.seed)
         stream = state.stream
         if request.steps != state.steps and not self.samplers[state.sampler].adjustable:
             stream = replace(stream, sampler=replace(stream.sampler, window=()))  # for other steps
@@ -150,10 +161,18 @@ class SmallVideoGenerator:
             prompt.motion_plan if request.start is None else None
         )  # a camera shows by itself where things are
         motion, track = blend_tracks(state.motion, motion_plan, _requested_track(request))
+        turned = tuple(map(facing, track.numpy(), state.facing))
+        looks = None
+        if self._looks is not None and prompt.looks is not None:
+            looks = yield from self._looks.chunk_looks(prompt.looks, turned)
         generator = self._generator(state.sampler, request.steps, state.seed, strength)
         min_strength = 0.0 if not strength else _min_strength(state.sampler, request.steps)
         control = ChunkControl(
-            prompt.prompt, track if self.tracks else None, start, max(strength, min_strength)
+            prompt.prompt,
+            track if self.tracks else None,
+            start,
+            max(strength, min_strength),
+            looks=looks,
         )
         stream, chunks = yield from generator.calls(stream, control)
         after = SmallVideoState(
@@ -164,6 +183,7 @@ class SmallVideoGenerator:
             encoder,
             prompt,
             motion,
+            turned,
         )
         return after, [frame for chunk in chunks for frame in chunk]
 
@@ -177,8 +197,10 @@ class SmallVideoGenerator:
             made = create_sampler(name, self._backbone, steps=steps, seed=seed)
         return FrameGenerator(made, self._model.decoder)
 
-    def _plan_prompt(self, previous: PlannedPrompt | None, parts: WeightedPrompts) -> PlannedPrompt:
-        """Return how to draw `parts`.
+    def _plan_prompt(
+        self, previous: PlannedPrompt | None, parts: WeightedPrompts, seed: int
+    ) -> PlannedPrompt:
+        """Return how to draw `parts` in a video of `seed`.
 
         Raises:
             ValueError: the model knows no thing of a text; `refusal` says so beforehand.
@@ -192,7 +214,17 @@ class SmallVideoGenerator:
             [(encode(read_prompt(text, self.vocabulary).caption), weight) for text, weight in parts]
         )
         main = max(parts, key=lambda part: part[1])[0]
-        return PlannedPrompt(parts, prompt, plan_motion(read_prompt(main, self.vocabulary)))
+        reading = read_prompt(main, self.vocabulary)
+        return PlannedPrompt(parts, prompt, plan_motion(reading), self._choose(reading, seed))
+
+    def _choose(self, reading: PromptReading, seed: int) -> PromptLooks | None:
+        if self._looks is None:
+            return None
+        things = [
+            self._looks.choose(thing.kind, seed, size=thing.size, color=thing.color)
+            for thing in reading.things
+        ]
+        return PromptLooks(tuple(things), reading.background or reading.default_background)
 
     def _encode_start(
         self, frames: Sequence[Pixels] | None, memory: FeatureCache | None

@@ -26,6 +26,8 @@ from models.generation.enlarging import EnlargingDecoder
 from models.generation.generator import LatentDecoder
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.enlarger_file import load_enlarging_engine
+from models.generation.small.looks.pictures import LookPictures
+from models.generation.small.looks.pictures import load as load_pictures
 from models.generation.small.prompts.vocabulary import Vocabulary
 from models.generation.small.weight_files import (
     LOAD_ERRORS,
@@ -38,16 +40,18 @@ from models.shipped import CHECKPOINTS
 
 FILE_NAMES = ("codec.safetensors", "drawing.safetensors")
 ENLARGER = "enlarger.safetensors"  # a model does without it: its frames are smaller then
+LOOKS = "looks.zip"  # of a model that takes looks
 ATTRIBUTES = ("colors", "sizes", "colored", "mark")  # of things, in the metadata
 
 
 @dataclass(frozen=True, slots=True)
 class SmallVideoFiles:
-    """The files of a small model; `enlarger` None if it has none."""
+    """The files of a small model; `enlarger` and `looks` None if it has none."""
 
     codec: Path
     dit: Path
     enlarger: Path | None = None
+    looks: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,14 @@ class SmallVideoInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallVideoModel:
-    """A small video model; `enlarger` None shows the codec's frames."""
+    """A small video model; `enlarger` None shows the codec's frames, `looks` None takes none."""
 
     codec: CodecEngines
     transformer: DitEngines
     prompt_encoder: PromptEncoder
     info: SmallVideoInfo
     enlarger: Engine | None = None
+    looks: LookPictures | None = None
 
     @property
     def decoder(self) -> LatentDecoder:
@@ -124,8 +129,14 @@ def find_files(folder: Path | None = None, *, enlarged: bool = True) -> SmallVid
     Raises:
         WeightsError: a file is missing.
     """
-    codec, dit, enlarger = ((folder or CHECKPOINTS) / name for name in (*FILE_NAMES, ENLARGER))
-    files = SmallVideoFiles(codec, dit, enlarger if enlarged and enlarger.is_file() else None)
+    home = folder or CHECKPOINTS
+    codec, dit, enlarger, looks = (home / name for name in (*FILE_NAMES, ENLARGER, LOOKS))
+    files = SmallVideoFiles(
+        codec,
+        dit,
+        enlarger if enlarged and enlarger.is_file() else None,
+        looks if looks.is_file() else None,
+    )
     absent = [str(file) for file in (files.codec, files.dit) if not file.is_file()]
     if absent:
         raise WeightsError(
@@ -139,7 +150,13 @@ def load_files(
     files: SmallVideoFiles, load_engine: EngineLoader = load_in_torch
 ) -> SmallVideoModel:
     """Do what `load` does, for all files of a model."""
-    return load(files.codec, files.dit, load_engine, enlarger_file=files.enlarger)
+    return load(
+        files.codec,
+        files.dit,
+        load_engine,
+        enlarger_file=files.enlarger,
+        looks_file=files.looks,
+    )
 
 
 def load(
@@ -148,8 +165,11 @@ def load(
     load_engine: EngineLoader = load_in_torch,
     *,
     enlarger_file: Path | None = None,
+    looks_file: Path | None = None,
 ) -> SmallVideoModel:
     """Return the model in two files, whose frames `enlarger_file` enlarges if there is one.
+
+    `looks_file` has the pictures for a model that takes looks.
 
     Raises:
         WeightsError: a file is missing, damaged, of another kind, or the two do not match.
@@ -188,7 +208,23 @@ def load(
     enlarger = None
     if enlarger_file is not None:
         enlarger = load_enlarging_engine(enlarger_file, info.size, load_engine)
-    return SmallVideoModel(codec, transformer, encoder.eval(), info, enlarger)
+    looks = _load_looks(looks_file, info, dit_file) if config.takes_looks else None
+    return SmallVideoModel(codec, transformer, encoder.eval(), info, enlarger, looks)
+
+
+def _load_looks(file: Path | None, info: SmallVideoInfo, dit_file: Path) -> LookPictures:
+    """Return the pictures in `file`.
+
+    Raises:
+        WeightsError: it is missing, or lacks a thing or a background of the model.
+    """
+    if file is None:
+        raise WeightsError(f"{dit_file} takes looks, and {LOOKS} is missing beside it")
+    looks, vocabulary = load_pictures(file), info.vocabulary
+    absent = {*vocabulary.kinds} - looks.things.keys() | {*vocabulary.grounds} - looks.grounds.keys()
+    if absent:
+        raise WeightsError(f"{file} has no look of {', '.join(sorted(absent))}")
+    return looks
 
 
 def read_info(file: Path) -> SmallVideoInfo:
@@ -260,7 +296,7 @@ def _check(codec: CodecConfig, config: DitConfig, codec_file: Path, dit_file: Pa
         raise WeightsError(
             f"{dit_file}: {config.dim} channels do not divide into {config.heads} heads"
         )
-    if config.condition not in (0, MAX_THINGS * MAP_CHANNELS):
+    if config.condition not in (0, MAX_THINGS * MAP_CHANNELS) and not config.takes_looks:
         raise WeightsError(f"{dit_file}: expects track maps of {config.condition} channels")
 
 

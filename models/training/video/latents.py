@@ -20,7 +20,14 @@ from torch import Tensor
 
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT, PATCH, Codec
+from models.generation.looks import PHASES, ChunkLooks
 from models.generation.small.loading import load_codec
+from models.generation.small.looks.latents import (
+    gray_picture,
+    ground_picture,
+    look_pictures,
+    with_coverage,
+)
 from models.training.video.clips.composition import Pixels, VideoClip, compose
 from models.training.video.clips.pictures import Photographs, load
 from models.training.video.train_codec import CPU
@@ -28,6 +35,7 @@ from models.training.video.train_codec import CPU
 logger = logging.getLogger(__name__)
 
 SHARD = 100  # clips in a file
+TENSORS = ("latents", "tracks", "weights", "looks", "facing", "grounds")  # of `LatentClips`
 
 ClipLabel = tuple[list[str], list[str], str]  # kinds, motions and background
 
@@ -38,19 +46,35 @@ class LatentClips:
 
     `latents` is float16 (clips, channels, latents, h, w); `tracks` float32 (clips, MAX_THINGS,
     4 * latents, 2), NaN without a second thing; `weights` uint8 (clips, latents, h, w) is the share
-    of pixels covered by things, 255 for all; `labels` are kinds, motions and background.
+    of pixels covered by things, 255 for all; `labels` are what captions are made of.
+
+    `looks` float16 (clips, MAX_THINGS, 2, PHASES, PHASES, channels + 1, h, w) are those of things
+    that face left and right, `facing` int64 (clips, MAX_THINGS, latents) says which one counts;
+    `grounds` float16 (clips, channels, h, w) are those of backgrounds.
     """
 
     latents: Tensor
     tracks: Tensor
     weights: Tensor
+    looks: Tensor
+    facing: Tensor
+    grounds: Tensor
     labels: list[ClipLabel]
 
     def to(self, device: torch.device) -> "LatentClips":
         """Return the same clips with the tensors on `device`."""
-        return LatentClips(
-            self.latents.to(device), self.tracks.to(device), self.weights.to(device), self.labels
-        )
+        moved = (part.to(device) for part in self.tensors.values())
+        return LatentClips(*moved, labels=self.labels)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: getattr(self, name) for name in TENSORS}
+
+    def chunk_looks(self, index: int) -> ChunkLooks:
+        """Return the looks of a whole clip."""
+        things = torch.arange(MAX_THINGS)[:, None]
+        looks = self.looks[index][things, self.facing[index]]
+        return ChunkLooks(looks.float(), self.grounds[index].float())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,13 +82,17 @@ class PreparedClip:
     """A composed clip for training.
 
     `frames` is uint8 (4 * latents, size, size, 3); `covered` uint8 (4 * latents, size, size) is the
-    coverage by things; `tracks` and `weights` are as in `LatentClips`.
+    coverage by things; `tracks` and `weights` are as in `LatentClips`; `sprites`, `facing` and
+    `ground` as in `VideoClip`.
     """
 
     frames: Pixels
     covered: Pixels
     tracks: NDArray[np.float32]
     weights: Pixels
+    sprites: Sequence[tuple[Pixels, Pixels]]
+    facing: NDArray[np.int8]
+    ground: Pixels
     label: ClipLabel
 
 
@@ -75,7 +103,16 @@ def prepare(clip: VideoClip) -> PreparedClip:
     count, side = len(clip.frames) // FRAMES_PER_LATENT, len(covered[0]) // PATCH
     cells = covered.reshape(count, FRAMES_PER_LATENT, side, PATCH, side, PATCH)
     weights = np.rint(cells.mean((1, 3, 5), np.float32)).astype(np.uint8)
-    return PreparedClip(clip.frames, covered, tracks, weights, label(clip))
+    return PreparedClip(
+        clip.frames,
+        covered,
+        tracks,
+        weights,
+        clip.sprites,
+        clip.facing,
+        clip.ground,
+        label(clip),
+    )
 
 
 def label(clip: VideoClip) -> ClipLabel:
@@ -89,21 +126,46 @@ def encode(codec: Codec, clips: Sequence[PreparedClip]) -> LatentClips:
     device = codec.mean.device
     frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).to(device)
     pixels = frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+    looked = [clip_looks(codec, clip) for clip in clips]
     return LatentClips(
         codec.encode(pixels)[0].half(),
         torch.from_numpy(np.stack([clip.tracks for clip in clips])).to(device),
         torch.from_numpy(np.stack([clip.weights for clip in clips])).to(device),
-        [clip.label for clip in clips],
+        *(torch.stack(part) for part in zip(*looked, strict=True)),
+        labels=[clip.label for clip in clips],
     )
+
+
+def clip_looks(codec: Codec, clip: PreparedClip) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the looks of the things of `clip`, their facing, and the look of its background.
+
+    They are as in `LatentClips`, of one clip.
+    """
+    device, side = codec.mean.device, len(clip.ground)
+    cells = side // PATCH
+    gray = still_latent(codec, gray_picture(side).to(device))
+    shape = (MAX_THINGS, 2, PHASES, PHASES, codec.config.channels + 1, cells, cells)
+    looks = torch.zeros(shape, dtype=torch.float16, device=device)
+    facing = torch.zeros(MAX_THINGS, len(clip.frames) // FRAMES_PER_LATENT, dtype=torch.int64)
+    for number, sprites in enumerate(clip.sprites):
+        facing[number] = torch.from_numpy(clip.facing[number])
+        for way in np.unique(clip.facing[number]):
+            shown, covered = (part.to(device) for part in look_pictures(sprites[way], side))
+            looks[number, way] = with_coverage(still_latent(codec, shown), gray, covered)
+    ground = still_latent(codec, ground_picture(clip.ground).to(device)) - gray
+    return looks, facing.to(device), ground[0, :, 0].half()
+
+
+def still_latent(codec: Codec, picture: Tensor) -> Tensor:
+    """Return the second latent of a clip in which nothing moves."""
+    return codec.encode(picture.repeat(1, 1, 2, 1, 1))[0][:, :, 1:]
 
 
 def join(parts: Sequence[LatentClips]) -> LatentClips:
     """Return the clips of all `parts`."""
     return LatentClips(
-        torch.cat([part.latents for part in parts]),
-        torch.cat([part.tracks for part in parts]),
-        torch.cat([part.weights for part in parts]),
-        [label for part in parts for label in part.labels],
+        *(torch.cat([part.tensors[name] for part in parts]) for name in TENSORS),
+        labels=[label for part in parts for label in part.labels],
     )
 
 
@@ -149,7 +211,7 @@ def _write(
     scratch = file.with_name(file.name + ".new")
     with scratch.open("wb") as out:
         line: NDArray[np.str_] = np.array(json.dumps(made.labels))
-        tensors = {name: getattr(made, name).numpy() for name in ("latents", "tracks", "weights")}
+        tensors = {name: part.numpy() for name, part in made.tensors.items()}
         np.savez(out, allow_pickle=False, told=line, **tensors)
     scratch.replace(file)
 
@@ -165,15 +227,14 @@ def read(folder: Path) -> LatentClips:
         raise FileNotFoundError(
             f"{folder} holds no latents; run python -m models.training.video.latents"
         )
-    parts: dict[str, list[Tensor]] = {"latents": [], "tracks": [], "weights": []}
+    parts: dict[str, list[Tensor]] = {name: [] for name in TENSORS}
     labels: list[ClipLabel] = []
     for file in files:
         with np.load(file) as shard:
             for name, held in parts.items():
                 held.append(torch.from_numpy(shard[name]))
             labels += json.loads(str(shard["told"]))
-    whole = {name: torch.cat(held) for name, held in parts.items()}
-    return LatentClips(whole["latents"], whole["tracks"], whole["weights"], labels)
+    return LatentClips(*(torch.cat(held) for held in parts.values()), labels=labels)
 
 
 def main() -> None:

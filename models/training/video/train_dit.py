@@ -26,9 +26,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from models.generation.chunk_request import MAX_THINGS
 from models.generation.context import Reach
-from models.generation.control import track_map_batch
+from models.generation.control import MAP_CHANNELS, track_map_batch
 from models.generation.dit import Dit, DitConfig
+from models.generation.looks import ChunkLooks, look_channels, look_maps
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
 from models.generation.small.weight_files import read_config
@@ -63,11 +65,11 @@ class DitRecipe:
     `weight` is the additional weight of an object's token. `switched` is the share of steps with a
     changed prompt: the context is of another clip. After the share `own_from` of the steps, `own`
     is the share of the other steps with a context that the model generated. `hidden` and `cut` are
-    the shares of tracks that are hidden entirely, or for a while.
+    the shares of tracks that are hidden entirely, or for a while, `unseen` that of looks.
     """
 
     steps: int = 30_000
-    clips: int = 16
+    clips: int = 8
     matrix_rate: float = 0.02
     other_rate: float = 2e-3
     warmup: int = 300
@@ -75,8 +77,9 @@ class DitRecipe:
     switched: float = 0.15
     own: float = 0.4
     own_from: float = 0.2
-    hidden: float = 0.1
-    cut: float = 0.2
+    hidden: float = 0.04
+    cut: float = 0.06
+    unseen: float = 0.04
     smoothing: float = 0.999
     seed: int = 1
 
@@ -97,10 +100,27 @@ def batch_of(kept: LatentClips, recipe: DitRecipe, rng: np.random.Generator) -> 
     chosen = rng.integers(len(kept.labels), size=recipe.clips)
     latents = kept.latents[chosen].float()
     tracks = hide_tracks(rng, kept.tracks[chosen], recipe)
-    condition = track_map_batch(tracks, *latents.shape[2:])
+    looks = [
+        clip_look_maps(rng, kept, index, track, recipe)
+        for index, track in zip(chosen, tracks, strict=True)
+    ]
+    maps = track_map_batch(tracks, *latents.shape[2:])
+    condition = torch.cat([maps, torch.stack(looks)], 1)
     weights = 1 + recipe.weight * kept.weights[chosen].float()[:, None] / 255
     captions = [caption(rng, *kept.labels[index]) for index in chosen]
     return DitBatch(latents, condition, weights, captions)
+
+
+def clip_look_maps(
+    rng: np.random.Generator, kept: LatentClips, index: int, track: Tensor, recipe: DitRecipe
+) -> Tensor:
+    """Return the look maps of clip `index`; a share `recipe.unseen` of its pictures is left out."""
+    looks = kept.chunk_looks(index)
+    ground = looks.ground * (rng.random() >= recipe.unseen)
+    unseen = torch.from_numpy(rng.random(len(track)) < recipe.unseen).to(track.device)
+    track = track.masked_fill(unseen[:, None, None], float("nan"))
+    shape = tuple(kept.latents.shape[1:])
+    return look_maps(ChunkLooks(looks.things, ground), track, shape)
 
 
 def drawn_noise(rng: np.random.Generator, like: Tensor) -> Tensor:
@@ -139,18 +159,24 @@ class DitRun:
         self.step, self.seconds = 0, 0.0
 
     def begin(self, file: Path) -> None:
-        """Load the weights in `file`, of a model of the same sizes, for frames of any size.
+        """Load the weights in `file`, of a model for frames of any size.
 
-        Words that it does not know keep their random embeddings.
+        Words that it does not know keep their random embeddings; where this model is wider, the
+        rest keeps its initial values.
         """
         tensors, known = load_file(file), read_config(file)["vocabulary"]
-        rows = self.both.words.words.weight.detach().clone()
-        given = tensors["words.words.weight"].to(rows)
-        rows[0] = given[0]
+        words = self.both.words.words.weight.detach().clone()
+        given = tensors.pop("words.words.weight").to(words)
+        words[0] = given[0]
         for word, row in self.both.words.indices.items():
             if word in known:
-                rows[row] = given[1 + known.index(word)]
-        self.both.load_state_dict({**tensors, "words.words.weight": rows})
+                words[row] = given[1 + known.index(word)]
+        state = self.both.state_dict()
+        for name, own in state.items():
+            if name in tensors:
+                common = tuple(slice(0, min(pair)) for pair in zip(own.shape, tensors[name].shape))
+                own[common] = tensors[name][common].to(own)
+        state["words.words.weight"].copy_(words)
         self.smooth.load_state_dict(self.both.state_dict())
 
     def resume(self) -> None:
@@ -233,6 +259,12 @@ def train(run: DitRun, kept: LatentClips, minutes: float) -> None:
             losses = {}
 
 
+def small_config(channels: int) -> DitConfig:
+    """Return the sizes of a model that takes looks, for latents of `channels`."""
+    condition = MAX_THINGS * MAP_CHANNELS + look_channels(channels)
+    return DitConfig(channels=channels, condition=condition, hint=64)
+
+
 def shows(size: int) -> SmallVideoInfo:
     """Return the info of a model trained on this data."""
     things = [name for kind in KINDS.values() for name in kind.names]
@@ -255,7 +287,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     kept = read(options.latents).to(options.device)
-    config = DitConfig(channels=kept.latents.shape[1])
+    config = small_config(kept.latents.shape[1])
     with lock_folder(options.folder, parser):
         recipe = DitRecipe(steps=options.steps)
         run = DitRun(options.folder, recipe, shows(options.size), config, options.device)

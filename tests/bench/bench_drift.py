@@ -37,12 +37,13 @@ from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator, to_frames
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.loading import SmallVideoModel, find_files, load
+from models.generation.small.looks.pictures import LookPictures
+from models.generation.small.looks.pictures import load as load_pictures
 from models.streaming import run
 from models.training.video.clips.captions import article
 from models.training.video.clips.composition import VideoClip
-from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.clips.pictures import Photographs
-from models.training.video.clips.pictures import load as load_pictures
+from models.training.video.clips.grounds import BACKGROUNDS
+from models.training.video.clips.kinds import KINDS
 from tests.bench.bench_video_quality import moving_clips, track_error
 from tests.bench.video_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
 
@@ -248,7 +249,7 @@ def drift(first: Measures, last: Measures) -> str:
     )
 
 
-def load_probe(file: Path, pictures: Photographs, steps: int, size: int) -> Probe:
+def load_probe(file: Path, pictures: LookPictures, steps: int, size: int) -> Probe:
     """Return the probe in `file`; train it on pictures of `size` if the file is missing."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -280,7 +281,9 @@ def report(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
     parser.add_argument("--model", type=Path, help="a folder, as `ship --to` writes it")
-    parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
+    parser.add_argument(
+        "--pictures", type=Path, default=Path(".cache/eyeline/training/pictures/pictures.zip")
+    )
     parser.add_argument("--probe", type=Path, help="where it is kept")
     parser.add_argument("--probe-steps", type=int, default=400)
     parser.add_argument("--no-probe", action="store_true", help="no columns of thing, background")

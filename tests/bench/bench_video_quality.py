@@ -31,10 +31,10 @@ from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator, Sampler
 from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
 from models.generation.small.loading import SmallVideoModel, find_files, load, load_codec
+from models.generation.small.looks.pictures import LookPictures
+from models.generation.small.looks.pictures import load as load_pictures
 from models.streaming import run
 from models.training.video.clips.composition import VideoClip, compose
-from models.training.video.clips.pictures import Photographs
-from models.training.video.clips.pictures import load as load_pictures
 from models.training.video.train_codec import CodecRecipe, decibels
 from tests.bench.prompt_switch import delays
 from tests.bench.video_probe import (
@@ -93,7 +93,7 @@ def track_error(pictures: Shown, track: NDArray[np.float32]) -> float:
     )
 
 
-def moving_clips(pictures: Photographs, count: int, size: int, seed: int = 0) -> list[VideoClip]:
+def moving_clips(pictures: LookPictures, count: int, size: int, seed: int = 0) -> list[VideoClip]:
     """Return held-out clips of one thing that crosses much of the frame, from seed `seed` on."""
     clips: list[VideoClip] = []
     while len(clips) < count:
@@ -185,7 +185,9 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a folder, as `ship --to` writes it")
-    parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
+    parser.add_argument(
+        "--pictures", type=Path, default=Path(".cache/eyeline/training/pictures/pictures.zip")
+    )
     parser.add_argument("--sampler", choices=DEFAULT_STEPS, nargs="+", default=list(DEFAULT_STEPS))
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")

@@ -12,9 +12,10 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.generation.small.looks.pictures import LookPictures
 from models.training.video.clips.composition import VideoClip, compose
-from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.clips.pictures import Photographs
+from models.training.video.clips.grounds import BACKGROUNDS
+from models.training.video.clips.kinds import KINDS
 
 CROP = 32  # pixels around a thing's middle, of pictures 64 pixels wide
 KIND_NAMES, GROUND_NAMES = tuple(KINDS), tuple(BACKGROUNDS)
@@ -73,7 +74,7 @@ def sample(clip: VideoClip, frame: int) -> tuple[Tensor, Tensor, int, int]:
     return cut, whole, KIND_NAMES.index(clip.kinds[0]), GROUND_NAMES.index(clip.background)
 
 
-def batch(pictures: Photographs, seeds: range, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def batch(pictures: LookPictures, seeds: range, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return views and numbers of a picture of each clip with one thing among `seeds`."""
     parts = []
     for seed in seeds:
@@ -84,7 +85,7 @@ def batch(pictures: Photographs, seeds: range, size: int) -> tuple[Tensor, Tenso
     return torch.stack(cuts), torch.stack(wholes), torch.tensor(kinds), torch.tensor(grounds)
 
 
-def train(pictures: Photographs, size: int, steps: int = 400) -> Probe:
+def train(pictures: LookPictures, size: int, steps: int = 400) -> Probe:
     """Return a probe trained on clips that neither codec nor generator was trained on.
 
     `size` is theirs, in pixels.

@@ -7,7 +7,8 @@ import pytest
 from safetensors import safe_open
 
 from models.shipped import CHECKPOINTS
-from models.training.video.clips.kinds import BACKGROUNDS, KINDS
+from models.training.video.clips.grounds import BACKGROUNDS
+from models.training.video.clips.kinds import KINDS
 from tests.paths import ROOT
 from web.cli.main import banner
 from web.config import Settings

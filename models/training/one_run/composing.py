@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
+from models.generation.small.looks.pictures import LookPictures, load
 from models.training.video.clips.composition import compose
-from models.training.video.clips.pictures import Photographs, load
 from models.training.video.latents import PreparedClip, prepare
 
 AHEAD = 8  # clips that are begun for each process
 
 
 @cache
-def _pictures(source: Path) -> Photographs:
+def _pictures(source: Path) -> LookPictures:
     """Return the pictures in `source`; each process reads them once."""
     return load(source)
 

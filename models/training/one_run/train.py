@@ -21,7 +21,6 @@ from models.training.one_run.few_step import train_few_step
 from models.training.one_run.run import RunConfig, VideoRun
 from models.training.one_run.time_budget import SHARES, TimeBudget, read_progress
 from models.training.one_run.video import LatentPool, train_codec, train_drawing
-from models.training.video.clips.pictures import load, pack
 from models.training.video.latents import PreparedClip
 
 logger = logging.getLogger(__name__)
@@ -55,8 +54,7 @@ def phases_left(folder: Path) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     root = Path(".cache/eyeline/training")
-    parser.add_argument("--pictures", type=Path, default=root / "pictures", help="folder or file")
-    parser.add_argument("--pack", type=Path, help="only write the pictures to this file")
+    parser.add_argument("--pictures", type=Path, default=root / "pictures" / "pictures.zip")
     parser.add_argument("--out", type=Path, default=root / "one-run")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--steps", type=int, help="of each phase at most")
@@ -68,9 +66,6 @@ def main() -> None:
     options = parser.parse_args()
     end = time.monotonic() + 60 * options.minutes - SPARE
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    if options.pack:
-        pack(load(options.pictures), options.pack)
-        return
     torch.set_float32_matmul_precision("high")
     options.out.mkdir(parents=True, exist_ok=True)
     config = RunConfig(

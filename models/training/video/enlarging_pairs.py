@@ -4,7 +4,7 @@ Clip `n` is the composed clip of seed `n` at two sizes. The small one goes throu
 noise in its latents as a sampler leaves it; with `--drawing`, every second one through MotionStream
 instead, which draws over it from a noise level (Meng et al. 2022, SDEdit). What comes out is what
 the service shows; the large clip is what it should look like. A folder holds shards of 50 clips;
-a stopped run resumes at its shard. Photographs are best kept larger for this:
+a stopped run resumes at its shard. Pictures are best kept larger for this:
 `python -m models.training.video.clips.photographs --scale 2`.
 """
 
@@ -24,9 +24,9 @@ from models.generation.codec import FRAMES_PER_LATENT, Codec
 from models.generation.generator import to_frames
 from models.generation.small.generator import SmallVideoGenerator
 from models.generation.small.loading import load, load_codec
+from models.generation.small.looks.pictures import LookPictures
+from models.generation.small.looks.pictures import load as load_photographs
 from models.training.video.clips.composition import VideoClip, compose
-from models.training.video.clips.pictures import Photographs
-from models.training.video.clips.pictures import load as load_photographs
 from models.training.video.train_codec import to_tensor
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def _drawn(clip: VideoClip, seed: int, generator: SmallVideoGenerator) -> Pixels
 
 
 def pair(
-    pictures: Photographs,
+    pictures: LookPictures,
     seed: int,
     recipe: PairRecipe,
     codec: Codec,
@@ -125,7 +125,7 @@ def pair(
 
 def fill(
     folder: Path,
-    pictures: Photographs,
+    pictures: LookPictures,
     recipe: PairRecipe,
     clips: range,
     codec: Codec,
@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=root / "enlarging" / "pairs")
     parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")
     parser.add_argument("--drawing", type=Path, help="a transformer of the same codec and size")
-    parser.add_argument("--pictures", type=Path, default=root / "pictures")
+    parser.add_argument("--pictures", type=Path, default=root / "pictures" / "pictures.zip")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--clips", type=int, default=600)
     parser.add_argument("--size", type=int, default=PairRecipe().size)

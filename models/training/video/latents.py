@@ -1,8 +1,7 @@
 """Encode clips for training: `python -m models.training.video.latents --clips 8000`.
 
-Clip `n` is the composed clip of seed `n`, encoded by the codec in `--codec`. Each kind of thing
-has one appearance: a small model learns the mean of several. A folder holds shards of 100 clips
-and the hash of their codec; a stopped run resumes at its shard, and more clips can be added later.
+Clip `n` is the composed clip of seed `n`, encoded by the codec in `--codec`. A folder holds
+shards of 100 clips and the hash of their codec; a stopped run resumes at its shard, and more clips can be added later.
 """
 
 import argparse
@@ -28,8 +27,8 @@ from models.generation.small.looks.latents import (
     look_pictures,
     with_coverage,
 )
+from models.generation.small.looks.pictures import LookPictures, load
 from models.training.video.clips.composition import Pixels, VideoClip, compose
-from models.training.video.clips.pictures import Photographs, load
 from models.training.video.train_codec import CPU
 
 logger = logging.getLogger(__name__)
@@ -37,7 +36,8 @@ logger = logging.getLogger(__name__)
 SHARD = 100  # clips in a file
 TENSORS = ("latents", "tracks", "weights", "looks", "facing", "grounds")  # of `LatentClips`
 
-ClipLabel = tuple[list[str], list[str], str]  # kinds, motions and background
+# kinds, motions, background, sizes and colors
+ClipLabel = tuple[list[str], list[str], str, list[str], list[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +117,9 @@ def prepare(clip: VideoClip) -> PreparedClip:
 
 def label(clip: VideoClip) -> ClipLabel:
     """Return what captions of `clip` are made of."""
-    return list(clip.kinds), list(clip.motions), clip.background
+    words = (clip.kinds, clip.motions, clip.sizes, clip.colors)
+    kinds, motions, sizes, colors = (list(each) for each in words)
+    return kinds, motions, clip.background, sizes, colors
 
 
 @torch.no_grad()
@@ -172,7 +174,7 @@ def join(parts: Sequence[LatentClips]) -> LatentClips:
 def fill(
     folder: Path,
     codec_file: Path,
-    pictures: Photographs,
+    pictures: LookPictures,
     *,
     clips: int,
     size: int,
@@ -186,7 +188,7 @@ def fill(
     """
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(codec_file.read_bytes()).hexdigest()
-    recipe = {"codec": digest, "size": size, "latents": latents, "varied": False}
+    recipe = {"codec": digest, "size": size, "latents": latents}
     known = folder / "recipe.json"
     if known.exists() and json.loads(known.read_text()) != recipe:
         raise ValueError(f"{folder} holds latents of another recipe; take an empty folder")
@@ -201,11 +203,11 @@ def fill(
 
 
 def _write(
-    file: Path, codec: Codec, pictures: Photographs, shard: int, size: int, latents: int
+    file: Path, codec: Codec, pictures: LookPictures, shard: int, size: int, latents: int
 ) -> None:
     parts = []
     for seed in range(shard * SHARD, (shard + 1) * SHARD):
-        clip = compose(pictures, seed, size=size, frames=FRAMES_PER_LATENT * latents, varied=False)
+        clip = compose(pictures, seed, size=size, frames=FRAMES_PER_LATENT * latents)
         parts.append(encode(codec, [prepare(clip)]))
     made = join(parts).to(CPU)
     scratch = file.with_name(file.name + ".new")
@@ -242,7 +244,7 @@ def main() -> None:
     root = Path(".cache/eyeline/training")
     parser.add_argument("--folder", type=Path, default=root / "latents")
     parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")
-    parser.add_argument("--pictures", type=Path, default=root / "pictures")
+    parser.add_argument("--pictures", type=Path, default=root / "pictures" / "pictures.zip")
     parser.add_argument("--clips", type=int, default=8000)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--latents", type=int, default=12)

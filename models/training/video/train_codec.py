@@ -3,7 +3,7 @@
 The same command resumes a stopped run: every step draws its clips from its own number. The folder
 holds `state.pt` (the state, saved after every three minutes of work), `codec.safetensors` (smoothed
 weights) and `log.jsonl` (the loss of each tenth step, and decibels on held-out clips at each save).
-Photographs come from `python -m models.training.video.clips.photographs`.
+Pictures come from `python -m models.training.video.clips.photographs`.
 
 The linear part is initialized with the principal components of the training pictures, near 25 dB.
 Moving objects weigh more than the background, and latents get a little noise, so that the decoder
@@ -26,11 +26,11 @@ from torch import Tensor, nn
 
 from models.generation.codec import PATCH, Codec, CodecConfig, fold
 from models.generation.small.loading import load_codec
+from models.generation.small.looks.pictures import LookPictures, load
 from models.training.muon import Muon, groups, share_at
 from models.training.process import append_line, lock_folder, save_state, training_steps
 from models.training.smoothing import follow, smoothing_at
 from models.training.video.clips.composition import compose
-from models.training.video.clips.pictures import Photographs, load
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def to_tensor(frames: np.ndarray) -> Tensor:
     return torch.from_numpy(frames).permute(3, 0, 1, 2).float() / 127.5 - 1
 
 
-def batch_of(pictures: Photographs, recipe: CodecRecipe, step: int) -> tuple[Tensor, Tensor]:
+def batch_of(pictures: LookPictures, recipe: CodecRecipe, step: int) -> tuple[Tensor, Tensor]:
     """Return the clips of `step`, (clips, 3, frames, size, size), and each pixel's weight."""
     shown, weights = [], []
     for index in range(recipe.clips):
@@ -100,7 +100,7 @@ def begin(codec: Codec, clips: Iterable[Tensor]) -> None:
     codec.linear_out.bias.copy_(mean)  # type: ignore[union-attr]  # it has one
 
 
-def some(pictures: Photographs, recipe: CodecRecipe, first: int, count: int) -> Iterable[Tensor]:
+def some(pictures: LookPictures, recipe: CodecRecipe, first: int, count: int) -> Iterable[Tensor]:
     """Yield the clips of `count` steps, from `first` down."""
     for index in range(count):
         yield batch_of(pictures, recipe, first - index)[0]
@@ -114,7 +114,7 @@ def loss_of(codec: Codec, pixels: Tensor, weights: Tensor, noise: Tensor) -> Ten
 
 
 @torch.no_grad()
-def decibels(codec: Codec, pictures: Photographs, recipe: CodecRecipe) -> Tensor:
+def decibels(codec: Codec, pictures: LookPictures, recipe: CodecRecipe) -> Tensor:
     """Return the peak signal-to-noise ratio of each of some held-out clips of 2.5 s."""
     ratios = []
     for number in range(recipe.scored):
@@ -152,7 +152,7 @@ class CodecRun:
         )
         self.step = 0
 
-    def start(self, pictures: Photographs) -> None:
+    def start(self, pictures: LookPictures) -> None:
         """Resume the run in the folder, or start one."""
         if not (self.folder / "state.pt").exists():
             self.begin(some(pictures, self.recipe, -1, 24))
@@ -193,7 +193,7 @@ class CodecRun:
         self.step += 1
         return loss.detach()
 
-    def save(self, pictures: Photographs) -> None:
+    def save(self, pictures: LookPictures) -> None:
         """Save the state, and the smoothed weights with their decibels."""
         state = {
             "codec": self.codec.state_dict(),
@@ -220,7 +220,7 @@ class CodecRun:
         append_line(self.folder / "log.jsonl", line)
 
 
-def train(run: CodecRun, pictures: Photographs, minutes: float) -> None:
+def train(run: CodecRun, pictures: LookPictures, minutes: float) -> None:
     """Train `run` until its last step, for `minutes`, or until SIGTERM."""
     run.start(pictures)
     started = time.monotonic()
@@ -236,7 +236,9 @@ def train(run: CodecRun, pictures: Photographs, minutes: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(".cache/eyeline/training/codec"))
-    parser.add_argument("--pictures", type=Path, default=Path(".cache/eyeline/training/pictures"))
+    parser.add_argument(
+        "--pictures", type=Path, default=Path(".cache/eyeline/training/pictures/pictures.zip")
+    )
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--steps", type=int, default=CodecRecipe().steps)
     parser.add_argument("--size", type=int, default=CodecRecipe().size)

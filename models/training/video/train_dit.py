@@ -33,6 +33,8 @@ from models.generation.dit import Dit, DitConfig
 from models.generation.looks import ChunkLooks, look_channels, look_maps
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
+from models.generation.small.looks.coloring import COLORED, COLORS
+from models.generation.small.looks.sprites import SIZES
 from models.generation.small.weight_files import read_config
 from models.training.muon import Muon, groups, share_at
 from models.training.precision import products_on
@@ -40,7 +42,8 @@ from models.training.process import append_line, lock_folder, save_state, traini
 from models.training.smoothing import follow, smoothing_at
 from models.training.video import shapes
 from models.training.video.clips.captions import caption, vocabulary
-from models.training.video.clips.kinds import BACKGROUNDS, KINDS
+from models.training.video.clips.grounds import BACKGROUNDS
+from models.training.video.clips.kinds import KINDS
 from models.training.video.denoising import DitBatch, Past, generated_past, loss_of, switched_past
 from models.training.video.latents import LatentClips, read
 from models.training.video.train_codec import CPU
@@ -269,7 +272,15 @@ def shows(size: int) -> SmallVideoInfo:
     """Return the info of a model trained on this data."""
     things = [name for kind in KINDS.values() for name in kind.names]
     grounds = [name for ground in BACKGROUNDS.values() for name in ground.names]
-    return SmallVideoInfo(size, tuple(things), tuple(grounds), Reach(sink=2, window=1))
+    return SmallVideoInfo(
+        size,
+        tuple(things),
+        tuple(grounds),
+        Reach(sink=2, window=1),
+        colors=tuple(COLORS),
+        sizes=tuple(word for word in SIZES if word),
+        colored=tuple(COLORED),
+    )
 
 
 def main() -> None:

@@ -3,9 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from models.generation.calls import Calls
@@ -20,7 +18,7 @@ from models.generation.small.looks.latents import (
     with_coverage,
 )
 from models.generation.small.looks.pictures import LookPictures
-from models.generation.small.looks.sprites import sprite
+from models.generation.small.looks.sprites import backdrop, sprite
 
 KEPT = 64  # looks, about 0.1 MB each
 
@@ -78,11 +76,9 @@ class LookEncoder:
     def _ground(self, name: str) -> Calls[Tensor]:
         if (known := self._known((name,))) is not None:
             return known
-        side = (self._side, self._side)
-        picture = Image.fromarray(self._pictures.grounds[name])
-        fitted = np.asarray(picture.resize(side, Image.Resampling.LANCZOS), np.uint8)
         gray = yield from self._gray()
-        latents = yield from self._still(ground_picture(fitted))
+        shown = backdrop(self._pictures.grounds[name], self._side)
+        latents = yield from self._still(ground_picture(shown))
         return self._keep((name,), (latents - gray)[0, :, 0])
 
     def _gray(self) -> Calls[Tensor]:

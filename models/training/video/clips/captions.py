@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.training.video.clips.kinds import BACKGROUNDS, KINDS
+from models.generation.small.looks.coloring import COLORS
+from models.training.video.clips.grounds import BACKGROUNDS
+from models.training.video.clips.kinds import KINDS
 
 Rng = np.random.Generator
 
@@ -19,6 +21,11 @@ MOTION_WORDS: dict[str, tuple[str, ...]] = {
     "still": ("standing still", "that does not move", "resting"),
     "free": ("moving about", "wandering", "following a path", "moving around"),
 }
+SIZE_WORDS: dict[str, tuple[str, ...]] = {
+    "": ("",),
+    "small": ("small", "small", "little", "tiny"),
+    "large": ("large", "large", "big", "huge"),
+}
 BEFORE = ("", "", "", "a video of ", "a picture of ", "show me ", "please draw ", "a clip with ")
 BETWEEN = (" on ", " in front of ", " over ", ", with {} behind it", ", the background is ")
 BOTH = (" and ", " with ", " next to ", " beside ", " together with ")
@@ -32,12 +39,24 @@ def _pick(rng: Rng, options: Sequence[str]) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-def caption(rng: Rng, kinds: Sequence[str], motions: Sequence[str], background: str) -> str:
-    """Return a sentence that names `kinds` in order, `background`, and sometimes the motions."""
+def caption(
+    rng: Rng,
+    kinds: Sequence[str],
+    motions: Sequence[str],
+    background: str,
+    sizes: Sequence[str] = ("", ""),
+    colors: Sequence[str] = ("", ""),
+) -> str:
+    """Return a sentence that names `kinds` in order, `background`, and sometimes the motions.
+
+    Words of sizes and colors are always said: a model without its pictures could not guess them.
+    """
     things = []
-    for kind, motion in zip(kinds, motions, strict=True):
+    for kind, motion, size, color in zip(kinds, motions, sizes, colors, strict=False):
         names = KINDS[kind].names
-        thing = article(names[0] if rng.random() < 0.6 else _pick(rng, names))
+        name = names[0] if rng.random() < 0.6 else _pick(rng, names)
+        said = _pick(rng, SIZE_WORDS[size])
+        thing = article(" ".join(word for word in (said, color, name) if word))
         named = rng.random() < (0.2 if motion == "free" else 0.65)
         things.append(f"{thing} {_pick(rng, MOTION_WORDS[motion])}" if named else thing)
     shown = _pick(rng, BOTH).join(things)
@@ -53,7 +72,8 @@ def _place(rng: Rng, shown: str, ground: str) -> str:
 
 def vocabulary() -> tuple[str, ...]:
     """Return all words of captions in alphabetical order."""
-    lines: list[str] = [*BEFORE, *BETWEEN, *BOTH, "a an"]
+    lines: list[str] = [*BEFORE, *BETWEEN, *BOTH, "a an", *COLORS]
+    lines += [word for words in SIZE_WORDS.values() for word in words]
     lines += [word for words in MOTION_WORDS.values() for word in words]
     lines += [name for kind in KINDS.values() for name in kind.names]
     lines += [name for ground in BACKGROUNDS.values() for name in ground.names]

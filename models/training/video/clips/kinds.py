@@ -1,135 +1,198 @@
-"""Objects and backgrounds of the composed clips, and their photographs.
+"""The kinds of things in the composed clips, and their pictures.
 
-Held-out photographs are in no training clip; a kind with few photographs uses all of them for
-training. Backgrounds are cropped from the left of a photograph for training, and from its right
-for held-out clips.
+A line of the table is a kind: its names in captions, its emoji, and its photographs below
+`stamps/`. After a code come the ways that the emoji of Noto, Fluent and Twemoji face, after a
+photograph its own: `<` left, `>` right, `-` none, `x` leaves the picture out. Twemoji's are held
+out: they are in no training clip.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+Source = Literal["noto", "fluent", "twemoji", "stamps"]
+EMOJI: tuple[Source, ...] = ("noto", "fluent", "twemoji")
+HELD_OUT: Source = "twemoji"
+
+MAMMALS = """
+cat/kitten | 1f408 <<< |
+dog/puppy | 1f415 <<< | animals/mammals/dogs/dog >
+fox | 1f98a --- | animals/mammals/dogs/fox <
+tiger/big cat | 1f405 <<< | animals/mammals/cats/tiger <
+lion | 1f981 --- | animals/mammals/cats/lion-2 <
+leopard | 1f406 <<< |
+horse/pony | 1f40e <<< | animals/mammals/equines/horse >
+zebra | 1f993 <<< | animals/mammals/equines/zebra <
+cow/cattle | 1f404 <<< | animals/mammals/bovines/cow >
+pig/hog | 1f416 <<< | animals/mammals/pig >, animals/mammals/pig_golden <
+rabbit/bunny/hare | 1f407 <<< | animals/mammals/rodents/rabbit >, animals/mammals/rodents/rabbit-2 <
+sheep/lamb | 1f411 <<< | animals/mammals/bovines/sheep >
+goat | 1f410 <<< | animals/mammals/bovines/goat <
+deer | 1f98c <<- | animals/mammals/deer/doe >
+elephant | 1f418 <<< | animals/mammals/elephant <
+rhinoceros/rhino | 1f98f <<< | animals/mammals/rhino_black <
+hippopotamus/hippo | 1f99b <<< | animals/mammals/hippopotamus <
+giraffe | 1f992 <<< | animals/mammals/giraffe >
+camel | 1f42a <<< | animals/mammals/camel/camel <, animals/mammals/camel/dromedary >
+bear | 1f43b --- | animals/mammals/bears/bear >, animals/mammals/bears/european-bear >
+panda | 1f43c --- |
+koala | 1f428 --- | animals/marsupials/koala -
+monkey/ape | 1f412 <<< |
+kangaroo | 1f998 <<< | animals/marsupials/kangaroo >
+squirrel | 1f43f <<< | animals/mammals/rodents/squirrel <
+mouse | 1f401 <<< |
+hedgehog | 1f994 <<- |
+"""
+OTHER_ANIMALS = """
+duck/mallard | 1f986 <<< | animals/birds/duck >, household/rubberduck >
+swan | 1f9a2 <<< |
+penguin | 1f427 <-> | animals/birds/penguin >, animals/birds/magellanic_penguin >
+owl/white owl | 1f989 --- | animals/birds/owl -
+rooster/hen/chicken | 1f413 <<< | animals/birds/rooster >, animals/birds/hen >
+chick | 1f425 --- |
+flamingo | 1f9a9 <<< |
+parrot | 1f99c <<< | animals/birds/rainbow-lorikeet <
+dove | 1f54a <<< |
+bird | 1f426 <<< | animals/birds/lark >
+fish/tropical fish | 1f41f <<<, 1f420 <<< | animals/fish/butterflyfish >
+shark | 1f988 <<< |
+whale | 1f40b <<< |
+dolphin | 1f42c <<< |
+octopus | 1f419 --- |
+crab | 1f980 --- |
+lobster | 1f99e --- |
+frog/toad | 1f438 --- | animals/amphibians/frog >
+turtle/tortoise | 1f422 <<< |
+snake | 1f40d <<< |
+dinosaur | 1f996 <<< |
+dragon | 1f409 <<< |
+snail | 1f40c <<< |
+butterfly | 1f98b --- |
+bee | 1f41d <<- |
+ladybird/ladybug | 1f41e --- |
+"""
+VEHICLES = """
+car/automobile | 1f697 <<< | vehicles/auto/beetle <, vehicles/auto/sedan >, vehicles/auto/sportscar2 >
+taxi | 1f695 <<< |
+truck/lorry | 1f69a <<<, 1f69b <<< | vehicles/auto/truck >
+bus | 1f68c <<< | vehicles/masstransit/green_korean_bus <
+tractor | 1f69c <<< |
+fire engine/fire truck | 1f692 <<< | vehicles/emergency/firetruck <
+ambulance | 1f691 <<< |
+police car | 1f693 <<< |
+bicycle/bike | 1f6b2 <<< |
+motorcycle/motorbike | 1f3cd <<< |
+scooter | 1f6f5 <<< |
+train/locomotive | 1f682 <<< |
+airplane/plane | 2708 >>> | vehicles/flight/planes/747 <
+helicopter | 1f681 <<< |
+rocket | 1f680 >>> |
+ufo/flying saucer | 1f6f8 --- |
+sailboat/boat | 26f5 --- | vehicles/ship/chineseJunk -
+ship | 1f6a2 -<- |
+balloon | 1f388 --- |
+hot air balloon | | vehicles/flight/balloon360 -
+"""
+FOOD_AND_PLANTS = """
+apple | 1f34e --- | food/fruit/apple_red -, food/fruit/apple_green -
+pear | 1f350 --- |
+orange/mandarin | 1f34a --- | food/fruit/mandarine -
+lemon | 1f34b --- | food/fruit/lemon -
+strawberry/berry | 1f353 --- | food/fruit/Strawberry2 -
+cherry | 1f352 --- | food/fruit/Cherry_Stella -
+banana | 1f34c --- |
+pineapple | 1f34d --- | food/fruit/pineapple -
+watermelon | 1f349 --- |
+grape | 1f347 --- |
+tomato | 1f345 --- | food/vegetables/tomato -
+carrot | 1f955 --- |
+pumpkin | 1f383 --- | seasonal/halloween/jackolantern_mean -
+pizza | 1f355 --- |
+hamburger/burger | 1f354 --- |
+cake | 1f382 --- |
+ice cream | 1f366 --- |
+donut | 1f369 --- |
+mushroom/toadstool | 1f344 --- | plants/mushrooms/cep -
+flower/blossom/bloom | 1f33c ---, 1f33b --- | plants/flowers/flower8 -, plants/flowers/adeenia -
+rose | 1f339 --- |
+tulip | 1f337 --- |
+tree | 1f333 --- | plants/trees/tree336 -
+palm | 1f334 --- |
+cactus | 1f335 --- |
+"""
+OTHER_THINGS = """
+football/soccer ball | 26bd --- | sports/soccer -
+basketball | 1f3c0 --- | sports/basketball -
+ball | 1f534 --- |
+teddy bear/teddy | 1f9f8 --- |
+robot | 1f916 --- |
+snowman | 26c4 --- |
+ghost | 1f47b --- |
+person/man | 1f6b6 <<< |
+astronaut | 1f9d1-200d-1f680 --x | space/spacewalk -
+cup/mug | 2615 --- | household/dishes/mug -
+teapot | 1fad6 --- | household/dishes/teapot -
+book | 1f4d5 --- |
+guitar | 1f3b8 --- | hobbies/music/string/guitar_classical -
+drum | 1f941 --- |
+hat/top hat | 1f3a9 --- | clothes/hats/tophat -
+shoe/sneaker | 1f45f --- |
+dress | 1f457 --- |
+umbrella | 2602 --- |
+clock/alarm clock | 23f0 --- |
+camera | 1f4f7 --- | hobbies/camera_35mm -
+key | 1f511 --- |
+light bulb | 1f4a1 --- |
+crown | 1f451 --- |
+star | 2b50 --- |
+heart | 2764 --- |
+house | 1f3e0 --- |
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KindPicture:
+    """A picture of a kind: the code of an emoji or the name of a photograph, and its way."""
+
+    source: Source
+    name: str
+    faces: Literal["left", "right", ""]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object: its names in captions, and its photographs (below `stamps/`)."""
+    """A kind of thing: its names in captions, and its pictures for training and held out."""
 
     names: tuple[str, ...]
-    train: tuple[str, ...]
-    held_out: tuple[str, ...] = ()
+    train: tuple[KindPicture, ...]
+    held_out: tuple[KindPicture, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
-    """A background: its names in captions, and its photograph, or None for a plain color.
-
-    `crop` is the width of the crop as a share of the photograph's height; `tint` is RGB in [0, 1],
-    which multiplies the photograph or fills the frame.
-    """
-
-    names: tuple[str, ...]
-    picture: str | None
-    crop: float = 1.0
-    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+_WAYS: dict[str, Literal["left", "right", ""]] = {"<": "left", ">": "right", "-": ""}
 
 
-KINDS: dict[str, Kind] = {
-    "apple": Kind(
-        ("apple",),
-        ("food/fruit/apple_red", "food/fruit/apple_green", "food/fruit/apple_sierra_beauty"),
-        ("food/fruit/apple_fuji", "food/fruit/apple_granny_smith"),
-    ),
-    "orange": Kind(
-        ("orange", "mandarin"),
-        ("food/fruit/mandarine", "food/fruit/orange_seville"),
-        ("food/fruit/orange",),
-    ),
-    "strawberry": Kind(
-        ("strawberry", "berry"), ("food/fruit/strawberry", "food/fruit/Strawberry2")
-    ),
-    "mushroom": Kind(
-        ("mushroom", "toadstool"),
-        ("plants/mushrooms/cep", "plants/mushrooms/cep-1"),
-        ("plants/mushrooms/cep-2",),
-    ),
-    "flower": Kind(
-        ("flower", "blossom", "bloom"),
-        (
-            "plants/flowers/flower8",
-            "plants/flowers/flower9",
-            "plants/flowers/anemone_red",
-            "plants/flowers/adeenia",
-        ),
-        ("plants/flowers/flower10",),
-    ),
-    "rabbit": Kind(
-        ("rabbit", "bunny", "hare"),
-        ("animals/mammals/rodents/rabbit", "animals/mammals/rodents/rabbit-2"),
-        ("animals/mammals/rabbit_little",),
-    ),
-    "frog": Kind(("frog", "toad"), ("animals/amphibians/frog", "animals/amphibians/frog-1")),
-    "duck": Kind(("duck", "mallard"), ("animals/birds/duck", "animals/birds/drake")),
-    "penguin": Kind(
-        ("penguin",),
-        ("animals/birds/penguin", "animals/birds/magellanic_penguin"),
-        ("animals/birds/little-penguin",),
-    ),
-    "owl": Kind(("owl", "white owl"), ("animals/birds/owl",)),
-    "cow": Kind(
-        ("cow", "cattle"),
-        ("animals/mammals/bovines/cow", "animals/mammals/bovines/cow_white"),
-        ("animals/mammals/bovines/zebu",),
-    ),
-    "pig": Kind(
-        ("pig", "hog"),
-        ("animals/mammals/pig", "animals/mammals/pig_golden"),
-        ("animals/mammals/pig_golden2",),
-    ),
-    "tiger": Kind(
-        ("tiger", "big cat"),
-        ("animals/mammals/cats/tiger", "animals/mammals/cats/tiger_sumatran"),
-    ),
-    "elephant": Kind(("elephant",), ("animals/mammals/elephant",)),
-    "zebra": Kind(("zebra",), ("animals/mammals/equines/zebra",)),
-    "fish": Kind(
-        ("fish", "tropical fish"),
-        ("animals/fish/butterflyfish", "animals/fish/bluegroper", "animals/fish/clownfish"),
-        ("animals/fish/stripedfish",),
-    ),
-    "football": Kind(("football", "soccer ball"), ("sports/soccer",)),
-    "basketball": Kind(("basketball",), ("sports/basketball",)),
-    "car": Kind(
-        ("car", "automobile"),
-        ("vehicles/auto/beetle", "vehicles/auto/sedan", "vehicles/auto/sportscar2"),
-        ("vehicles/auto/truck",),
-    ),
-    "balloon": Kind(("balloon", "hot air balloon"), ("vehicles/flight/balloon360",)),
-}
-
-BACKGROUNDS: dict[str, Background] = {
-    "white": Background(("a white wall", "a white background"), None, tint=(0.93, 0.93, 0.91)),
-    "blue": Background(("a blue wall", "a blue background"), None, tint=(0.25, 0.42, 0.78)),
-    "yellow": Background(("a yellow wall", "a yellow background"), None, tint=(0.93, 0.80, 0.30)),
-    "grass": Background(("grass", "a lawn", "a meadow"), "mate/nature/GreenMeadow.jpg", 0.45),
-    "leaf": Background(("a green leaf", "a big leaf"), "mate/nature/Blinds.jpg", 0.7),
-    "reeds": Background(("reeds by the sea", "dune grass"), "mate/nature/Dune.jpg", 0.85),
-    "petals": Background(("red petals", "orange petals"), "mate/nature/FreshFlower.jpg", 0.7),
-    "storm": Background(
-        ("a stormy sky", "a road under dark clouds"), "mate/nature/Storm.jpg", 0.85
-    ),
-    "planks": Background(("wood", "wooden planks"), "mate/nature/Wood.jpg", 0.6),
-    "bricks": Background(
-        ("bricks", "a brick wall"), "skimage/brick.png", 0.35, tint=(0.95, 0.55, 0.42)
-    ),
-    "gravel": Background(
-        ("gravel", "pebbles"), "skimage/gravel.png", 0.13, tint=(0.98, 0.86, 0.66)
-    ),
-    "stars": Background(("stars", "the night sky"), "skimage/hubble_deep_field.jpg", 0.25),
-}
+def _kind(line: str) -> Kind:
+    names, emoji, photographs = (part.strip() for part in line.split("|"))
+    pictures = []
+    for photograph in filter(None, photographs.split(", ")):
+        name, mark = photograph.split()
+        pictures.append(KindPicture("stamps", name, _WAYS[mark]))
+    for each in filter(None, emoji.split(", ")):
+        code, marks = each.split()
+        pictures += [
+            KindPicture(source, code, _WAYS[mark])
+            for source, mark in zip(EMOJI, marks, strict=True)
+            if mark != "x"
+        ]
+    return Kind(
+        tuple(names.split("/")),
+        tuple(picture for picture in pictures if picture.source != HELD_OUT),
+        tuple(picture for picture in pictures if picture.source == HELD_OUT),
+    )
 
 
-def instances(kind: str, *, held_out: bool) -> tuple[str, ...]:
-    """Return the photographs of `kind` for training or held-out clips.
-
-    A kind without held-out photographs shows the training ones in held-out clips too.
-    """
-    known = KINDS[kind]
-    return (known.held_out or known.train) if held_out else known.train
+_KINDS = [
+    _kind(line)
+    for table in (MAMMALS, OTHER_ANIMALS, VEHICLES, FOOD_AND_PLANTS, OTHER_THINGS)
+    for line in table.strip().splitlines()
+]
+KINDS: dict[str, Kind] = {kind.names[0]: kind for kind in _KINDS}

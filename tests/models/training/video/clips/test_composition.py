@@ -6,7 +6,8 @@ import pytest
 from models.generation.prompt_encoder import split_words
 from models.training.video.clips.captions import caption, vocabulary
 from models.training.video.clips.composition import compose
-from models.training.video.clips.kinds import BACKGROUNDS, KINDS, instances
+from models.training.video.clips.grounds import BACKGROUNDS
+from models.training.video.clips.kinds import KINDS, instances
 from models.training.video.clips.paths import MOTIONS, path
 from tests.models.training.video import drawn
 

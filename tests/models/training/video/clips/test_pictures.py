@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.training.video.clips.pictures import load, pack
+from models.generation.small.looks.pictures import load, pack
 from tests.models.training.video import drawn
 
 

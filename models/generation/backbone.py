@@ -144,7 +144,7 @@ class Backbone:
             return torch.zeros(1, 0, chunk, height, width, device=self.device)
         maps = track_maps(track, chunk, height, width)
         if self.config.takes_looks:
-            maps = torch.cat([maps, look_maps(looks, track, self.shape[1:]).to(maps.device)])
+            maps = torch.cat([maps, look_maps(looks, self.shape[1:]).to(maps.device)])
         return maps[None].to(self.device)
 
     def noise(self, seed: int, index: int, step: int) -> Tensor:

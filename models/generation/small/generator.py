@@ -41,8 +41,7 @@ from models.generation.samplers.stream_dit import BUFFER_CHUNKS
 from models.generation.schedules import SHIFT, partition_level
 from models.generation.small import loading
 from models.generation.small.loading import SmallVideoModel
-from models.generation.small.looks.encoder import LookEncoder, PromptLooks
-from models.generation.small.looks.facing import facing
+from models.generation.small.looks.encoder import LookEncoder, LookState, PromptLooks
 from models.generation.small.planner import MotionPlan, plan_motion
 from models.generation.small.prompts.notices import notices, refusal
 from models.generation.small.prompts.reader import read_prompt
@@ -62,10 +61,7 @@ class PlannedPrompt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallVideoState:
-    """A session's video: its sampler, and the states of sampler, encoder, prompt and motion.
-
-    `facing` says for each thing whether it looks to the right.
-    """
+    """A session's video: its sampler, and the states of sampler, encoder, prompt, motion, looks."""
 
     sampler: str
     seed: int
@@ -74,7 +70,7 @@ class SmallVideoState:
     encoder: FeatureCache | None = None
     prompt: PlannedPrompt | None = None
     motion: MotionState = field(default_factory=MotionState)
-    facing: tuple[int, ...] = (0,) * MAX_THINGS
+    looks: LookState = LookState()
 
 
 class SmallVideoGenerator:
@@ -161,10 +157,9 @@ class SmallVideoGenerator:
             prompt.motion_plan if request.start is None else None
         )  # a camera shows by itself where things are
         motion, track = blend_tracks(state.motion, motion_plan, _requested_track(request))
-        turned = tuple(map(facing, track.numpy(), state.facing))
-        looks = None
+        look_state, looks = state.looks, None
         if self._looks is not None and prompt.looks is not None:
-            looks = yield from self._looks.chunk_looks(prompt.looks, turned)
+            look_state, looks = yield from self._looks.step(look_state, prompt.looks, track)
         generator = self._generator(state.sampler, request.steps, state.seed, strength)
         min_strength = 0.0 if not strength else _min_strength(state.sampler, request.steps)
         control = ChunkControl(
@@ -183,7 +178,7 @@ class SmallVideoGenerator:
             encoder,
             prompt,
             motion,
-            turned,
+            look_state,
         )
         return after, [frame for chunk in chunks for frame in chunk]
 

@@ -19,13 +19,13 @@ from torch import Tensor
 
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.codec import FRAMES_PER_LATENT, PATCH, Codec
-from models.generation.looks import PHASES, ChunkLooks
+from models.generation.looks import ChunkLooks
 from models.generation.small.loading import load_codec
-from models.generation.small.looks.latents import (
-    gray_picture,
-    ground_picture,
-    look_pictures,
-    with_coverage,
+from models.generation.small.looks.layers import (
+    gray_clip,
+    layer_pictures,
+    still_clip,
+    thing_layer,
 )
 from models.generation.small.looks.pictures import LookPictures, load
 from models.training.video.clips.composition import Pixels, VideoClip, compose
@@ -34,7 +34,7 @@ from models.training.video.train_codec import CPU
 logger = logging.getLogger(__name__)
 
 SHARD = 100  # clips in a file
-TENSORS = ("latents", "tracks", "weights", "looks", "facing", "grounds")  # of `LatentClips`
+TENSORS = ("latents", "tracks", "weights", "looks", "grounds")  # of `LatentClips`
 
 # kinds, motions, background, sizes and colors
 ClipLabel = tuple[list[str], list[str], str, list[str], list[str]]
@@ -48,16 +48,14 @@ class LatentClips:
     4 * latents, 2), NaN without a second thing; `weights` uint8 (clips, latents, h, w) is the share
     of pixels covered by things, 255 for all; `labels` are what captions are made of.
 
-    `looks` float16 (clips, MAX_THINGS, 2, PHASES, PHASES, channels + 1, h, w) are those of things
-    that face left and right, `facing` int64 (clips, MAX_THINGS, latents) says which one counts;
-    `grounds` float16 (clips, channels, h, w) are those of backgrounds.
+    `looks` float16 (clips, MAX_THINGS, channels + 1, latents, h, w) and `grounds` (clips, channels,
+    h, w) are those of `ChunkLooks`.
     """
 
     latents: Tensor
     tracks: Tensor
     weights: Tensor
     looks: Tensor
-    facing: Tensor
     grounds: Tensor
     labels: list[ClipLabel]
 
@@ -72,9 +70,7 @@ class LatentClips:
 
     def chunk_looks(self, index: int) -> ChunkLooks:
         """Return the looks of a whole clip."""
-        things = torch.arange(MAX_THINGS)[:, None]
-        looks = self.looks[index][things, self.facing[index]]
-        return ChunkLooks(looks.float(), self.grounds[index].float())
+        return ChunkLooks(self.looks[index].float(), self.grounds[index].float())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,24 +134,18 @@ def encode(codec: Codec, clips: Sequence[PreparedClip]) -> LatentClips:
     )
 
 
-def clip_looks(codec: Codec, clip: PreparedClip) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the looks of the things of `clip`, their facing, and the look of its background.
-
-    They are as in `LatentClips`, of one clip.
-    """
-    device, side = codec.mean.device, len(clip.ground)
-    cells = side // PATCH
-    gray = still_latent(codec, gray_picture(side).to(device))
-    shape = (MAX_THINGS, 2, PHASES, PHASES, codec.config.channels + 1, cells, cells)
-    looks = torch.zeros(shape, dtype=torch.float16, device=device)
-    facing = torch.zeros(MAX_THINGS, len(clip.frames) // FRAMES_PER_LATENT, dtype=torch.int64)
+def clip_looks(codec: Codec, clip: PreparedClip) -> tuple[Tensor, Tensor]:
+    """Return the looks of the things of `clip`, and of its background, as in `LatentClips`."""
+    device, side, count = codec.mean.device, len(clip.ground), codec.config.channels
+    latents, cells = len(clip.frames) // FRAMES_PER_LATENT, side // PATCH
+    gray = still_latent(codec, gray_clip(side).to(device))
+    looks = torch.zeros(MAX_THINGS, count + 1, latents, cells, cells, device=device)
     for number, sprites in enumerate(clip.sprites):
-        facing[number] = torch.from_numpy(clip.facing[number])
-        for way in np.unique(clip.facing[number]):
-            shown, covered = (part.to(device) for part in look_pictures(sprites[way], side))
-            looks[number, way] = with_coverage(still_latent(codec, shown), gray, covered)
-    ground = still_latent(codec, ground_picture(clip.ground).to(device)) - gray
-    return looks, facing.to(device), ground[0, :, 0].half()
+        layer = thing_layer(sprites, clip.facing[number], clip.tracks[number], side)
+        shown, covered = (part.to(device) for part in layer_pictures(layer))
+        looks[number] = torch.cat([codec.encode(shown)[0] - gray, covered], 1)[0]
+    ground = still_latent(codec, still_clip(clip.ground).to(device)) - gray
+    return looks.half(), ground[0, :, 0].half()
 
 
 def still_latent(codec: Codec, picture: Tensor) -> Tensor:

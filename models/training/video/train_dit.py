@@ -27,10 +27,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.generation.chunk_request import MAX_THINGS
+from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS, track_map_batch
 from models.generation.dit import Dit, DitConfig
-from models.generation.looks import ChunkLooks, look_channels, look_maps
+from models.generation.looks import ChunkLooks, look_channels
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
 from models.generation.small.looks.coloring import COLORED, COLORS
@@ -117,13 +118,15 @@ def batch_of(kept: LatentClips, recipe: DitRecipe, rng: np.random.Generator) -> 
 def clip_look_maps(
     rng: np.random.Generator, kept: LatentClips, index: int, track: Tensor, recipe: DitRecipe
 ) -> Tensor:
-    """Return the look maps of clip `index`; a share `recipe.unseen` of its pictures is left out."""
+    """Return the look maps of clip `index`, without the looks of what has no track at a time.
+
+    A share `recipe.unseen` of its pictures is left out.
+    """
     looks = kept.chunk_looks(index)
-    ground = looks.ground * (rng.random() >= recipe.unseen)
-    unseen = torch.from_numpy(rng.random(len(track)) < recipe.unseen).to(track.device)
-    track = track.masked_fill(unseen[:, None, None], float("nan"))
-    shape = tuple(kept.latents.shape[1:])
-    return look_maps(ChunkLooks(looks.things, ground), track, shape)
+    seen = torch.from_numpy(rng.random(len(track) + 1) >= recipe.unseen).to(track.device)
+    tracked = torch.unflatten(track.isfinite().all(2), 1, (-1, FRAMES_PER_LATENT)).all(2)
+    shown = (tracked & seen[:-1, None])[:, None, :, None, None]
+    return ChunkLooks(looks.things * shown, looks.ground * seen[-1]).maps
 
 
 def drawn_noise(rng: np.random.Generator, like: Tensor) -> Tensor:

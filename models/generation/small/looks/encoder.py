@@ -1,31 +1,39 @@
-"""Looks of what a prompt names, encoded when they are first drawn, and kept."""
+"""The looks of what a prompt names, encoded chunk by chunk."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.generation.calls import Calls
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.codec import PATCH
+from models.generation.codec import PATCH, FeatureCache
 from models.generation.codec_networks import CodecEngines
-from models.generation.looks import PHASES, ChunkLooks
-from models.generation.small.looks.latents import (
-    gray_picture,
-    ground_picture,
-    look_pictures,
-    with_coverage,
+from models.generation.looks import ChunkLooks
+from models.generation.small.looks.facing import LEFT, facing
+from models.generation.small.looks.layers import (
+    gray_clip,
+    layer_pictures,
+    still_clip,
+    thing_layer,
 )
 from models.generation.small.looks.pictures import LookPictures
 from models.generation.small.looks.sprites import backdrop, sprite
 
-KEPT = 64  # looks, about 0.1 MB each
+KEPT = 64  # backgrounds and sprites, less than 0.1 MB each
+
+Pixels = NDArray[np.uint8]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
 class ThingLook:
-    """Which look of a thing is drawn: that of `kind` with number `look`, as a prompt wants it."""
+    """Which look of a thing is drawn: number `look` of `kind`, in a size and a color."""
 
     kind: str
     look: int
@@ -41,64 +49,74 @@ class PromptLooks:
     ground: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LookState:
+    """For each thing: which way it looks, and the encoder's cache."""
+
+    ways: tuple[int, ...] = (LEFT,) * MAX_THINGS
+    caches: tuple[FeatureCache | None, ...] = (None,) * MAX_THINGS
+
+
 class LookEncoder:
     """Encodes looks for frames of `side` pixels; use it from one thread at a time."""
 
     def __init__(self, pictures: LookPictures, codec: CodecEngines, side: int) -> None:
         self._pictures, self._codec, self._side = pictures, codec, side
-        self._kept: OrderedDict[tuple[object, ...], Tensor] = OrderedDict()
+        self._latents: OrderedDict[str, Tensor] = OrderedDict()
+        self._sprites: OrderedDict[ThingLook, tuple[Pixels, Pixels]] = OrderedDict()
 
     def choose(self, kind: str, seed: int, *, size: str = "", color: str = "") -> ThingLook:
         """Return the look of a thing in a video of `seed`."""
         return ThingLook(kind, seed % len(self._pictures.things[kind]), size, color)
 
-    def chunk_looks(self, looks: PromptLooks, facing: tuple[int, ...]) -> Calls[ChunkLooks]:
-        """Return the looks of a chunk of one latent, in which things face as `facing` says."""
-        cells = self._side // PATCH
-        channels = self._codec.config.channels
-        things = torch.zeros(MAX_THINGS, 1, PHASES, PHASES, channels + 1, cells, cells)
-        for number, (thing, way) in enumerate(zip(looks.things, facing, strict=False)):
-            things[number, 0] = yield from self._thing(thing, right=way == 1)
-        ground = yield from self._ground(looks.ground)
-        return ChunkLooks(things, ground)
+    def step(
+        self, state: LookState, looks: PromptLooks, track: Tensor
+    ) -> Calls[tuple[LookState, ChunkLooks]]:
+        """Return the looks of a chunk of one latent; a thing without a track has none.
 
-    def _thing(self, thing: ThingLook, *, right: bool) -> Calls[Tensor]:
-        look = self._pictures.things[thing.kind][thing.look]
-        key = (thing, right and look.directed)
-        if (known := self._known(key)) is not None:
-            return known
-        shown = sprite(look, frame=self._side, size=thing.size, color=thing.color, right=right)
-        pictures, covered = look_pictures(shown, self._side)
-        gray = yield from self._gray()
-        latents = yield from self._still(pictures)
-        return self._keep(key, with_coverage(latents, gray, covered))
+        `track` is float32 (things, 4, 2), NaN for none.
+        """
+        cells, channels = self._side // PATCH, self._codec.config.channels
+        things = torch.zeros(MAX_THINGS, channels + 1, 1, cells, cells)
+        ways = list(state.ways)
+        caches: list[FeatureCache | None] = [None] * MAX_THINGS
+        gray = yield from self._still("")
+        for number, (thing, points) in enumerate(zip(looks.things, track.numpy(), strict=False)):
+            if not np.isfinite(points).all():
+                continue
+            ways[number] = facing(points, ways[number])
+            layer = thing_layer(self._both(thing), (ways[number],), points, self._side)
+            shown, covered = layer_pictures(layer)
+            latent, caches[number] = yield from self._codec.encode(shown, state.caches[number])
+            things[number] = torch.cat([latent - gray, covered], 1)[0]
+        ground = yield from self._still(looks.ground)
+        return LookState(tuple(ways), tuple(caches)), ChunkLooks(things, (ground - gray)[0, :, 0])
 
-    def _ground(self, name: str) -> Calls[Tensor]:
-        if (known := self._known((name,))) is not None:
-            return known
-        gray = yield from self._gray()
-        shown = backdrop(self._pictures.grounds[name], self._side)
-        latents = yield from self._still(ground_picture(shown))
-        return self._keep((name,), (latents - gray)[0, :, 0])
+    def _both(self, thing: ThingLook) -> tuple[Pixels, Pixels]:
+        """Return the sprites of a thing that looks to the left and to the right."""
+        if thing not in self._sprites:
+            look = self._pictures.things[thing.kind][thing.look]
+            left, right = (
+                sprite(look, frame=self._side, size=thing.size, color=thing.color, right=way)
+                for way in (False, True)
+            )
+            self._sprites[thing] = (left, right)
+        return _recent(self._sprites, thing)
 
-    def _gray(self) -> Calls[Tensor]:
-        if (known := self._known(())) is not None:
-            return known
-        return self._keep((), (yield from self._still(gray_picture(self._side))))
+    def _still(self, ground: str) -> Calls[Tensor]:
+        """Return the latent of a background that stands still; of gray for none."""
+        if ground not in self._latents:
+            clip = gray_clip(self._side)
+            if ground:
+                clip = still_clip(backdrop(self._pictures.grounds[ground], self._side))
+            _, before = yield from self._codec.encode(clip)
+            self._latents[ground], _ = yield from self._codec.encode(clip, before)
+        return _recent(self._latents, ground)
 
-    def _still(self, pictures: Tensor) -> Calls[Tensor]:
-        """Return the second latent of clips in which nothing moves."""
-        _, before = yield from self._codec.encode(pictures)
-        latents, _ = yield from self._codec.encode(pictures, before)
-        return latents
 
-    def _known(self, key: tuple[object, ...]) -> Tensor | None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    def _keep(self, key: tuple[object, ...], made: Tensor) -> Tensor:
-        self._kept[key] = made
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return made
+def _recent(kept: OrderedDict[K, V], key: K) -> V:
+    """Return what is kept under `key`, and drop what was used longest ago."""
+    kept.move_to_end(key)
+    if len(kept) > KEPT:
+        kept.popitem(last=False)
+    return kept[key]

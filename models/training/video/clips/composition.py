@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
 from models.generation.codec import FRAMES_PER_LATENT
 from models.generation.small.looks.coloring import COLORED, COLORS
 from models.generation.small.looks.facing import LEFT, facing
+from models.generation.small.looks.layers import thing_layer, through_lens
 from models.generation.small.looks.pictures import LookPictures
 from models.generation.small.looks.sprites import backdrop, sprite
 from models.training.video.clips.captions import caption
@@ -23,8 +23,6 @@ from models.training.video.clips.paths import Floats, ObjectPath, draw
 Pixels = NDArray[np.uint8]
 
 HELD_OUT_SEED = 1_000_003  # mixed into the seeds of held-out clips
-# like a camera's optics: without it, pictures made this small alias
-LENS = 0.6  # standard deviation of the blur in pixels
 TWO = 0.45  # share of clips with two things
 COLORED_SHARE = 0.35  # of the things that have colors
 SIZE_SHARES = {"small": 0.2, "": 0.6, "large": 0.2}
@@ -161,33 +159,7 @@ def composite(ground: Pixels, things: list[ComposedObject]) -> tuple[Pixels, Pix
     shown = np.repeat(ground[None].astype(np.float32), frames, 0)
     masks = np.zeros((len(things), frames, size, size), np.uint8)
     for index, thing in enumerate(things):
-        for frame, point in enumerate(thing.track.points):
-            look = thing.sprites[thing.ways[frame // FRAMES_PER_LATENT]]
-            box, placed = _placed(Image.fromarray(look, "RGBa"), point * size, size)
-            alpha = placed[..., 3:] / 255
-            shown[frame][box] = shown[frame][box] * (1 - alpha) + placed[..., :3]
-            masks[index, frame][box] = placed[..., 3]
-    sharp = np.clip(np.rint(shown), 0, 255).astype(np.uint8)
-    lens = ImageFilter.GaussianBlur(LENS)
-    return np.stack([np.asarray(Image.fromarray(frame).filter(lens)) for frame in sharp]), masks
-
-
-def _placed(sprite: Image.Image, middle: Floats, size: int) -> tuple[tuple[slice, slice], Floats]:
-    """Return the position of `sprite` centered at `middle` pixels, and its float32 RGBA there."""
-    corner = middle - np.array(sprite.size) / 2
-    whole = np.floor(corner).astype(int)
-    part = corner - whole
-    wide, high = sprite.width + 1, sprite.height + 1
-    # a transparent edge, or resampling repeats the outermost pixels
-    padded = Image.new("RGBa", (wide + 2, high + 2))
-    padded.paste(sprite, (1, 1))
-    moved = padded.transform(
-        (wide + 1, high + 1),
-        Image.Transform.AFFINE,
-        (1, 0, 1 - part[0], 0, 1, 1 - part[1]),
-        Image.Resampling.BICUBIC,
-    )
-    left, top = max(0, whole[0]), max(0, whole[1])
-    right, bottom = min(size, whole[0] + wide), min(size, whole[1] + high)
-    cut = moved.crop((left - whole[0], top - whole[1], right - whole[0], bottom - whole[1]))
-    return (slice(top, bottom), slice(left, right)), np.asarray(cut, np.float32)
+        layer = thing_layer(thing.sprites, thing.ways, thing.track.points, size)
+        shown = shown * (1 - layer[..., 3:] / 255) + layer[..., :3]
+        masks[index] = layer[..., 3]
+    return through_lens(shown), masks

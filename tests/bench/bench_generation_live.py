@@ -56,7 +56,7 @@ from models.engine import EngineLoader
 from models.generation.dit import DitConfig
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small import generator as small_generator
-from models.generation.small.loading import SmallVideoInfo
+from models.generation.small.info import SmallVideoInfo
 from models.generation.small.loading import SmallVideoModel as Model
 from tests.bench.bench_generation import REACH, random_engines
 from tests.media.pipeline.scripted import scripted_services

@@ -9,7 +9,8 @@ import av
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from models.generation.small.loading import find_files, read_info
+from models.generation.small.info import read_info
+from models.generation.small.loading import find_files
 from models.generation.small.prompts.reading import MOTIONS
 from models.generation.small.prompts.vocabulary import without_article
 from tests.browser.chromium import chromium, new_page

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from models.generation.chunk_request import WeightedPrompts
-from models.generation.small.loading import find_files, read_info
+from models.generation.small.info import read_info
+from models.generation.small.loading import find_files
 from models.generation.small.prompts.notices import example, refusal
 from models.generation.small.prompts.reader import read_prompt
 from tests.paths import ROOT

@@ -70,7 +70,7 @@ class SmallVideoState:
     encoder: FeatureCache | None = None
     prompt: PlannedPrompt | None = None
     motion: MotionState = field(default_factory=MotionState)
-    looks: LookState = LookState()
+    looks: LookState = field(default_factory=LookState)
 
 
 class SmallVideoGenerator:

@@ -26,9 +26,9 @@ from models.generation.enlarging import EnlargingDecoder
 from models.generation.generator import LatentDecoder
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.enlarger_file import load_enlarging_engine
+from models.generation.small.info import ATTRIBUTES, SmallVideoInfo, read_info
 from models.generation.small.looks.pictures import LookPictures
 from models.generation.small.looks.pictures import load as load_pictures
-from models.generation.small.prompts.vocabulary import Vocabulary
 from models.generation.small.weight_files import (
     LOAD_ERRORS,
     digest,
@@ -41,7 +41,6 @@ from models.shipped import CHECKPOINTS
 FILE_NAMES = ("codec.safetensors", "drawing.safetensors")
 ENLARGER = "enlarger.safetensors"  # a model does without it: its frames are smaller then
 LOOKS = "looks.zip"  # of a model that takes looks
-ATTRIBUTES = ("colors", "sizes", "colored", "mark")  # of things, in the metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +51,6 @@ class SmallVideoFiles:
     dit: Path
     enlarger: Path | None = None
     looks: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SmallVideoInfo:
-    """What a model was trained on: pixels of a side, names of things and backgrounds, reach.
-
-    Its prompts may also name `colors`, of the kinds in `colored` (None: of all), and `sizes`;
-    `mark` follows the name of each thing in the captions of training.
-    """
-
-    size: int
-    things: tuple[str, ...]
-    backgrounds: tuple[str, ...]
-    reach: Reach
-    colors: tuple[str, ...] = ()
-    sizes: tuple[str, ...] = ()
-    colored: tuple[str, ...] | None = None
-    mark: str = ""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return Vocabulary.from_names(
-            self.things,
-            self.backgrounds,
-            colors=self.colors,
-            sizes=self.sizes,
-            colored=self.colored,
-            mark=self.mark,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,34 +191,12 @@ def _load_looks(file: Path | None, info: SmallVideoInfo, dit_file: Path) -> Look
     if file is None:
         raise WeightsError(f"{dit_file} takes looks, and {LOOKS} is missing beside it")
     looks, vocabulary = load_pictures(file), info.vocabulary
-    absent = {*vocabulary.kinds} - looks.things.keys() | {*vocabulary.grounds} - looks.grounds.keys()
+    absent = {*vocabulary.kinds} - looks.things.keys() | {
+        *vocabulary.grounds
+    } - looks.grounds.keys()
     if absent:
         raise WeightsError(f"{file} has no look of {', '.join(sorted(absent))}")
     return looks
-
-
-def read_info(file: Path) -> SmallVideoInfo:
-    """Return what the model in `file` was trained on, without its weights.
-
-    Raises:
-        WeightsError: the file is missing, damaged, or of another kind.
-    """
-    metadata = read_config(file)
-    given: dict[str, Any] = {
-        name: tuple(own) if isinstance(own, list) else own
-        for name in ATTRIBUTES
-        if (own := metadata.get(name)) is not None
-    }
-    try:
-        return SmallVideoInfo(
-            metadata["size"],
-            tuple(metadata["things"]),
-            tuple(metadata["backgrounds"]),
-            Reach(**metadata["reach"]),
-            **given,
-        )
-    except LOAD_ERRORS as error:
-        raise WeightsError(f"{file}: not a model that draws ({reason(error)})") from error
 
 
 def load_dit(file: Path, config: DitConfig) -> Dit:

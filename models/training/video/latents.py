@@ -1,7 +1,8 @@
 """Encode clips for training: `python -m models.training.video.latents --clips 8000`.
 
 Clip `n` is the composed clip of seed `n`, encoded by the codec in `--codec`. A folder holds
-shards of 100 clips and the hash of their codec; a stopped run resumes at its shard, and more clips can be added later.
+shards of 100 clips and the hash of their codec; a stopped run resumes at its shard, and more clips
+can be added later.
 """
 
 import argparse

@@ -33,7 +33,8 @@ from models.generation.control import MAP_CHANNELS, track_map_batch
 from models.generation.dit import Dit, DitConfig
 from models.generation.looks import ChunkLooks, look_channels
 from models.generation.prompt_encoder import PromptEncoder
-from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
+from models.generation.small.info import SmallVideoInfo
+from models.generation.small.loading import PromptedDit, save
 from models.generation.small.looks.coloring import COLORED, COLORS
 from models.generation.small.looks.sprites import SIZES
 from models.generation.small.weight_files import read_config
@@ -180,7 +181,8 @@ class DitRun:
         state = self.both.state_dict()
         for name, own in state.items():
             if name in tensors:
-                common = tuple(slice(0, min(pair)) for pair in zip(own.shape, tensors[name].shape))
+                sizes = zip(own.shape, tensors[name].shape, strict=True)
+                common = tuple(slice(0, min(pair)) for pair in sizes)
                 own[common] = tensors[name][common].to(own)
         state["words.words.weight"].copy_(words)
         self.smooth.load_state_dict(self.both.state_dict())

@@ -19,13 +19,8 @@ from models.generation.control import MAP_CHANNELS, ChunkControl
 from models.generation.dit import Dit, DitConfig
 from models.generation.enlarging import Enlarger, EnlargerConfig
 from models.generation.prompt_encoder import EncodedPrompt, PromptEncoder
-from models.generation.small.loading import (
-    PromptedDit,
-    SmallVideoFiles,
-    SmallVideoInfo,
-    find_files,
-    save,
-)
+from models.generation.small.info import SmallVideoInfo
+from models.generation.small.loading import PromptedDit, SmallVideoFiles, find_files, save
 
 VOCABULARY = ("a", "duck", "car", "grass", "on", "and", "stars")
 SIZE = 4  # latents across

@@ -17,13 +17,8 @@ from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
 from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.registry import MAX_STEPS, create_sampler
-from models.generation.small.loading import (
-    SmallVideoInfo,
-    SmallVideoModel,
-    find_files,
-    load_files,
-    read_info,
-)
+from models.generation.small.info import SmallVideoInfo, read_info
+from models.generation.small.loading import SmallVideoModel, find_files, load_files
 from models.generation.small.planner import MotionPlan, plan_motion
 from models.generation.small.prompts.notices import notices as prompt_notices
 from models.generation.small.prompts.notices import refusal

@@ -23,7 +23,8 @@ from models.generation.generator import FrameGenerator
 from models.generation.samplers.registry import create_sampler
 from models.generation.small import planner
 from models.generation.small.generator import SmallVideoGenerator, SmallVideoState, fit, load
-from models.generation.small.loading import PromptedDit, SmallVideoInfo, save
+from models.generation.small.info import SmallVideoInfo
+from models.generation.small.loading import PromptedDit, save
 from models.generation.small.prompts.reader import read_prompt
 from tests.models.generation import tiny
 

@@ -14,15 +14,8 @@ from models.generation.codec import Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small.enlarger_file import load_enlarger, save_enlarger
-from models.generation.small.loading import (
-    PromptedDit,
-    SmallVideoInfo,
-    find_files,
-    load,
-    load_files,
-    read_info,
-    save,
-)
+from models.generation.small.info import SmallVideoInfo, read_info
+from models.generation.small.loading import PromptedDit, find_files, load, load_files, save
 from models.generation.small.prompts.vocabulary import Vocabulary
 from models.streaming import run
 from tests.models.generation import tiny

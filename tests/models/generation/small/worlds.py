@@ -1,6 +1,7 @@
 """Vocabularies to read prompts with: the shipped model's, and one of a larger world."""
 
-from models.generation.small.loading import find_files, read_info
+from models.generation.small.info import read_info
+from models.generation.small.loading import find_files
 from models.generation.small.prompts.reading import PromptReading
 from models.generation.small.prompts.vocabulary import Vocabulary
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from models.generation.small.loading import find_files, load, read_info
+from models.generation.small.info import read_info
+from models.generation.small.loading import find_files, load
 from models.generation.small.prompts.vocabulary import without_article
 from models.training.video.known import CELL, PRESETS, presets, write
 from tests.models.generation import tiny

@@ -15,7 +15,8 @@ from models.generation.denoising_networks import HIDDEN
 from models.generation.dit import KeysValues
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import create_sampler
-from models.generation.small.loading import SmallVideoInfo, load, save
+from models.generation.small.info import SmallVideoInfo
+from models.generation.small.loading import load, save
 from models.streaming import Streaming, run
 from models.training.video import shapes
 from models.training.video.denoising import (

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -18,13 +19,16 @@ from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS, ChunkControl
 from models.generation.dit import Dit, DitConfig
 from models.generation.enlarging import Enlarger, EnlargerConfig
+from models.generation.looks import look_channels
 from models.generation.prompt_encoder import EncodedPrompt, PromptEncoder
 from models.generation.small.info import SmallVideoInfo
 from models.generation.small.loading import PromptedDit, SmallVideoFiles, find_files, save
+from models.generation.small.looks.pictures import Look, LookPictures
 
 VOCABULARY = ("a", "duck", "car", "grass", "on", "and", "stars")
 SIZE = 4  # latents across
 SIDE = SIZE * PATCH  # pixels across
+LOOKED = MAX_THINGS * MAP_CHANNELS + look_channels(4)  # condition of a model that takes looks
 
 
 def wake(module: nn.Module, seed: int = 0, size: float = 0.15) -> None:
@@ -53,6 +57,20 @@ def dit(seed: int = 0, *, condition: int = MAX_THINGS * MAP_CHANNELS) -> Dit:
     model = Dit(config)
     wake(model, seed)
     return model.eval()
+
+
+def looks() -> LookPictures:
+    """Return two looks of a duck, one of a car, and two backgrounds."""
+    rng = np.random.default_rng(0)
+
+    def look(height: int, width: int, *, directed: bool) -> Look:
+        pixels = rng.integers(0, 256, (height, width, 4), np.uint8)
+        pixels[..., 3] = 255
+        return Look(pixels, directed)
+
+    duck = (look(20, 24, directed=True), look(24, 18, directed=True))
+    grounds = {name: rng.integers(0, 256, (40, 40, 3), np.uint8) for name in ("grass", "stars")}
+    return LookPictures({"duck": duck, "car": (look(12, 24, directed=False),)}, grounds)
 
 
 def words(seed: int = 0) -> PromptEncoder:

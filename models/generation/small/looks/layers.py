@@ -30,8 +30,9 @@ def thing_layer(
     layer = np.zeros((len(points), side, side, 4), np.float32)
     for frame, point in enumerate(points):
         sprite = Image.fromarray(sprites[ways[frame // FRAMES_PER_LATENT]], "RGBa")
-        box, placed = _placed(sprite, point * side, side)
-        layer[frame][box] = placed
+        if np.all(np.abs(point - 0.5) * side < (side + np.array(sprite.size)) / 2):
+            box, placed = _placed(sprite, point * side, side)
+            layer[frame][box] = placed
     return layer
 
 
@@ -72,7 +73,10 @@ def through_lens(frames: Floats) -> Pixels:
 
 
 def _placed(sprite: Image.Image, middle: Floats, size: int) -> tuple[tuple[slice, slice], Floats]:
-    """Return the position of `sprite` centered at `middle` pixels, and its float32 RGBA there."""
+    """Return the position of `sprite` centered at `middle` pixels, and its float32 RGBA there.
+
+    A part of it is within the frame.
+    """
     corner = middle - np.array(sprite.size) / 2
     whole = np.floor(corner).astype(int)
     part = corner - whole

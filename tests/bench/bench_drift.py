@@ -33,18 +33,16 @@ from models.generation.calls import Calls, run_alone
 from models.generation.chunk_request import FRAME_RATE
 from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.context import Reach
-from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator, to_frames
-from models.generation.samplers.registry import create_sampler
-from models.generation.small.loading import SmallVideoModel, find_files, load
+from models.generation.generator import to_frames
+from models.generation.small.loading import SmallVideoModel, find_files, load_files
 from models.generation.small.looks.pictures import LookPictures
 from models.generation.small.looks.pictures import load as load_pictures
-from models.streaming import run
 from models.training.video.clips.captions import article
 from models.training.video.clips.composition import VideoClip
 from models.training.video.clips.grounds import BACKGROUNDS
 from models.training.video.clips.kinds import KINDS
 from tests.bench.bench_video_quality import moving_clips, track_error
+from tests.bench.drawn_stream import drawn_chunks
 from tests.bench.video_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
 
 SPAN = 40  # pictures measured together: once round the circle, so that what moves is never still
@@ -106,17 +104,12 @@ def spans(
     drawing: SmallVideoModel, name: str, scene: Scene, seed: int, latents: int
 ) -> Iterator[Shown]:
     """Yield the pictures of a stream, `SPAN` at a time."""
-    backbone = drawing.backbone(stream_reach(name, drawing.info.reach))
-    stream = FrameGenerator(create_sampler(name.split(",")[0], backbone, seed=seed), drawing.codec)
-    prompt = drawing.prompt_encoder.prompt(scene.text)
-    controls = (
-        ChunkControl(
-            prompt, torch.from_numpy(circle(FRAMES_PER_LATENT * n, FRAMES_PER_LATENT))[None]
-        )
-        for n in range(latents)
+    chunks = (
+        (scene.text, circle(FRAMES_PER_LATENT * n, FRAMES_PER_LATENT)[None]) for n in range(latents)
     )
+    reach = stream_reach(name, drawing.info.reach)
     held: list[Shown] = []
-    for pictures in run(stream, controls):
+    for pictures in drawn_chunks(drawing, name.split(",")[0], chunks, seed=seed, reach=reach):
         held.append(pictures)
         if len(held) == LATENTS:
             yield np.concatenate(held)
@@ -295,8 +288,8 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=24, help="real ones")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    files, pictures = find_files(options.model), load_pictures(options.pictures)
-    drawing = load(files.codec, files.dit)
+    files, pictures = find_files(options.model, enlarged=False), load_pictures(options.pictures)
+    drawing = load_files(files)
     size = drawing.info.size
     kept = options.probe or Path(f".cache/eyeline/bench/probe-{size}.safetensors")
     probe = None if options.no_probe else load_probe(kept, pictures, options.probe_steps, size)

@@ -5,7 +5,7 @@ tracks of one thing, and the frames are scored:
 
 - track error: how far the thing is from where the track says, in pixels. The thing is found as what
   differs from the picture's median over time, so the same measure on real clips is the floor;
-  beside it a stream that got another clip's track, and one that got none.
+  beside it a stream that got another clip's track.
 - class and background: the names by `probe`, with its score on real held-out clips.
 - Fréchet distance to real clips of the same captions, by the probe's features; beside it that
   of other real clips.
@@ -18,7 +18,6 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,16 +25,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from models.generation.codec import FRAMES_PER_LATENT
-from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator, Sampler
-from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
-from models.generation.small.loading import SmallVideoModel, find_files, load, load_codec
+from models.generation.samplers.registry import DEFAULT_STEPS
+from models.generation.small.loading import SmallVideoModel, find_files, load_codec, load_files
 from models.generation.small.looks.pictures import LookPictures
 from models.generation.small.looks.pictures import load as load_pictures
-from models.streaming import run
 from models.training.video.clips.composition import VideoClip, compose
 from models.training.video.train_codec import CodecRecipe, decibels
+from tests.bench.drawn_stream import Track, along, drawn_chunks
 from tests.bench.prompt_switch import delays
 from tests.bench.video_probe import (
     GROUND_NAMES,
@@ -55,21 +51,9 @@ OTHERS = 10_000  # the first seed of other real clips
 Shown = NDArray[np.uint8]
 
 
-def shown(
-    drawing: SmallVideoModel,
-    latents: Sampler[Any],
-    text: str,
-    track: Tensor | None,
-) -> Shown:
-    """Return a clip for `text`, as long as `track` (things, pictures, 2), or 2.5 s without one."""
-    prompt = drawing.prompt_encoder.prompt(text)
-    count = track.shape[1] // FRAMES_PER_LATENT if track is not None else 10
-    parts = [
-        track[:, FRAMES_PER_LATENT * n : FRAMES_PER_LATENT * (n + 1)] if track is not None else None
-        for n in range(count)
-    ]
-    control = [ChunkControl(prompt, part) for part in parts]
-    return np.concatenate(list(run(FrameGenerator(latents, drawing.codec), control)))
+def shown(drawing: SmallVideoModel, name: str, text: str, track: Track, *, seed: int) -> Shown:
+    """Return a clip for `text` along `track` (things, frames, 2) by sampler `name`."""
+    return np.concatenate(list(drawn_chunks(drawing, name, along(text, track), seed=seed)))
 
 
 def found(pictures: Shown) -> NDArray[np.float64]:
@@ -139,20 +123,17 @@ def score(
     """
     made: list[Shown] = []
     other: list[Shown] = []
-    none: list[Shown] = []
     for number, clip in enumerate(clips):
-        strange = clips[(number + 1) % len(clips)].tracks[0]
-        for out, track in ((made, clip.tracks[0]), (other, strange), (none, None)):
-            made_by = create_sampler(name, drawing.backbone(), seed=number)
-            control_track = None if track is None else torch.from_numpy(track)[None]
-            out.append(shown(drawing, made_by, clip.caption, control_track))
+        strange = clips[(number + 1) % len(clips)].tracks
+        for out, track in ((made, clip.tracks), (other, strange)):
+            out.append(shown(drawing, name, clip.caption, track, seed=number))
     if folder:
         write_contact_sheet(made, folder / f"{name}.png")
     kinds, grounds = judged(probe, made, clips)
     truth = [clip.frames for clip in clips]
     real = judged(probe, truth, clips)
     aim = looks(truth, clips, 4)
-    errors = {"track": made, "track_of_another": other, "no_track": none, "floor": truth}
+    errors = {"track": made, "track_of_another": other, "floor": truth}
     waits = delays(drawing, name, clips, probe)
     return {
         **{
@@ -196,8 +177,8 @@ def main() -> None:
         options.sheets.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    files, pictures = find_files(options.model), load_pictures(options.pictures)
-    drawing = load(files.codec, files.dit)
+    files, pictures = find_files(options.model, enlarged=False), load_pictures(options.pictures)
+    drawing = load_files(files)
     size = drawing.info.size
     ratios = decibels(load_codec(files.codec), pictures, CodecRecipe(size=size))
     logger.info("codec: %.1f dB, the worst clip %.1f", ratios.mean(), ratios.min())

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from models.generation.chunk_request import FRAME_RATE
 from models.generation.codec import FRAMES_PER_LATENT
-from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator
-from models.generation.samplers.registry import create_sampler
+from models.generation.samplers.registry import DEFAULT_STEPS
+from models.generation.small.generator import SmallVideoGenerator
 from models.generation.small.loading import SmallVideoModel
 from models.training.video.clips.composition import VideoClip
+from tests.bench.drawn_stream import drawn_chunks
 from tests.bench.video_probe import GROUND_NAMES, Probe, views
 
 BEFORE, AFTER = 8, 10  # chunks with one prompt, and then with the other
@@ -28,17 +28,16 @@ def after_switch(
 
     Latents in flight at the change count as after it.
     """
-    stream = FrameGenerator(create_sampler(name, drawing.backbone(), seed=seed), drawing.codec)
-    state, shown = stream.init_state(), []
-    prompts = [drawing.prompt_encoder.prompt(clip.caption) for clip in (first, then)]
-    track = torch.from_numpy(then.tracks[:1])
+    track = then.tracks[:1]
+    lap = track.shape[1] // FRAMES_PER_LATENT
+    chunks = []
     for chunk in range(BEFORE + AFTER):
-        at = (chunk - BEFORE) % (track.shape[1] // FRAMES_PER_LATENT) * FRAMES_PER_LATENT
-        control = ChunkControl(prompts[chunk >= BEFORE], track[:, at : at + FRAMES_PER_LATENT])
-        state, pictures = stream.step(state, control)
-        if chunk >= BEFORE:
-            shown += list(pictures)
-    return np.concatenate(shown)
+        at = (chunk - BEFORE) % lap * FRAMES_PER_LATENT
+        clip = first if chunk < BEFORE else then
+        chunks.append((clip.caption, track[:, at : at + FRAMES_PER_LATENT]))
+    lag = SmallVideoGenerator(drawing).lag(name, DEFAULT_STEPS[name])
+    made = drawn_chunks(drawing, name, chunks, seed=seed)
+    return np.concatenate(list(made)[BEFORE - lag : BEFORE + AFTER - lag])
 
 
 @torch.no_grad()

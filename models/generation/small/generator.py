@@ -25,6 +25,7 @@ from models.generation.chunk_request import (
     WeightedPrompts,
 )
 from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
+from models.generation.context import Reach
 from models.generation.control import ChunkControl
 from models.generation.denoising_networks import SESSIONS
 from models.generation.generator import FrameGenerator, GeneratorState, Sampler
@@ -81,9 +82,10 @@ class SmallVideoGenerator:
     chunk = FRAMES_PER_LATENT
     rate = float(FRAME_RATE)
 
-    def __init__(self, model: SmallVideoModel) -> None:
+    def __init__(self, model: SmallVideoModel, reach: Reach | None = None) -> None:
+        """`reach` is at most the trained one, its default."""
         self._model = model
-        self._backbone = model.backbone()
+        self._backbone = model.backbone(reach)
         info = model.info
         self._looks = None
         if model.looks is not None:

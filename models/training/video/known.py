@@ -9,19 +9,15 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
-from models.generation.chunk_request import MAX_THINGS, Pixels
+from models.generation.chunk_request import ChunkRequest, Pixels
 from models.generation.codec import FRAMES_PER_LATENT
-from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator
-from models.generation.samplers.registry import create_sampler
-from models.generation.small.loading import SmallVideoModel, find_files, load
+from models.generation.small.generator import SmallVideoGenerator
+from models.generation.small.loading import SmallVideoModel, find_files, load_files
 from models.generation.small.planner import START_POSITIONS
 from models.generation.small.prompts.reader import read_prompt
 from models.generation.small.prompts.vocabulary import Vocabulary, with_article, without_article
-from models.streaming import run
 
 CELL = 44  # pixels of a side
 COLUMNS = 8
@@ -42,15 +38,13 @@ PRESETS = (
 
 def draw(model: SmallVideoModel, prompt: str, *positions: tuple[float, float]) -> Pixels:
     """Return a frame of `prompt` whose things stay at `positions`."""
-    sampler = create_sampler("motion-stream", model.backbone(), steps=STEPS, seed=1)
-    generator = FrameGenerator(sampler, model.codec)
-    caption = read_prompt(prompt, model.info.vocabulary).caption
-    track = torch.full((MAX_THINGS, FRAMES_PER_LATENT, 2), torch.nan)
-    for thing, position in enumerate(positions):
-        track[thing] = torch.tensor(position)
-    control = ChunkControl(model.prompt_encoder.prompt(caption), track)
-    *_, last = run(generator, [control] * CHUNKS)
-    return np.asarray(last[-1], np.uint8)
+    generator = SmallVideoGenerator(model)
+    track = np.array([[position] * FRAMES_PER_LATENT for position in positions], np.float32)
+    request = ChunkRequest(prompt=((prompt, 1.0),), steps=STEPS, track=track)
+    state = generator.init_state("motion-stream", seed=0)
+    for _ in range(CHUNKS):
+        state, frames = generator.step(state, request)
+    return frames[-1]
 
 
 def presets(known: Vocabulary) -> list[str]:
@@ -106,8 +100,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="folder of the model (the one that ships)")
     parser.add_argument("--to", type=Path, default=Path("web/page/static/draw"))
     options = parser.parse_args()
-    files = find_files(options.model)
-    write(load(files.codec, files.dit), options.to)
+    write(load_files(find_files(options.model, enlarged=False)), options.to)
 
 
 if __name__ == "__main__":

@@ -42,9 +42,11 @@ def draw(model: SmallVideoModel, prompt: str, *positions: tuple[float, float]) -
     track = np.array([[position] * FRAMES_PER_LATENT for position in positions], np.float32)
     request = ChunkRequest(prompt=((prompt, 1.0),), steps=STEPS, track=track)
     state = generator.init_state("motion-stream", seed=0)
+    shown: list[Pixels] = []
     for _ in range(CHUNKS):
         state, frames = generator.step(state, request)
-    return frames[-1]
+        shown += frames
+    return shown[-1]
 
 
 def presets(known: Vocabulary) -> list[str]:

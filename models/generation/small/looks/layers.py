@@ -42,9 +42,9 @@ def layer_pictures(layer: Floats) -> tuple[Tensor, Tensor]:
     The pictures are float32 (1, 3, frames, side, side) in [-1, 1], the coverage
     (1, 1, latents, cells, cells) in [0, 1].
     """
-    alpha = layer[..., 3:] / 255
+    alpha: Floats = layer[..., 3:] / np.float32(255)
     covered = torch.from_numpy(alpha[..., 0])[None, None]
-    return picture_clip(layer[..., :3] + (1 - alpha) * GRAY), F.avg_pool3d(
+    return picture_clip(layer[..., :3] + (1 - alpha) * np.float32(GRAY)), F.avg_pool3d(
         covered, (FRAMES_PER_LATENT, PATCH, PATCH)
     )
 

@@ -1,8 +1,8 @@
 """Write trained video models as the files that ship: `python -m models.training.video.ship`.
 
 It converts the output of `train_codec` and `train_dit` to float16 in models/checkpoints, for
-`models.generation.small.loading.find_files`: half the size, without a visible difference. With
-`--enlarger`, that of `train_enlarger` is copied beside them.
+`models.generation.small.loading.find_files`: half the size, without a visible difference. The looks
+are copied beside them, and with `--enlarger`, that of `train_enlarger`.
 """
 
 import argparse
@@ -36,13 +36,16 @@ def main() -> None:
     root = Path(".cache/eyeline/training")
     parser.add_argument("--codec", type=Path, default=root / "codec" / "codec.safetensors")
     parser.add_argument("--drawing", type=Path, default=root / "dit" / "drawing.safetensors")
+    parser.add_argument("--looks", type=Path, default=root / "pictures" / loading.LOOKS)
     parser.add_argument("--enlarger", type=Path)
     parser.add_argument("--to", type=Path, default=CHECKPOINTS)
     options = parser.parse_args()
-    loading.load(options.codec, options.drawing)  # refuses files that do not match
+    # refuses files that do not match
+    loading.load(options.codec, options.drawing, looks_file=options.looks)
     codec, drawing = (options.to / name for name in loading.FILE_NAMES)
     convert_to_float16(options.codec, codec)
     convert_to_float16(options.drawing, drawing)
+    shutil.copyfile(options.looks, options.to / loading.LOOKS)
     if options.enlarger is not None:
         load_enlarger(options.enlarger)  # refuses another file
         shutil.copyfile(options.enlarger, options.to / loading.ENLARGER)

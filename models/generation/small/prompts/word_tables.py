@@ -88,12 +88,14 @@ THINGS: dict[str, tuple[str, ...]] = {
 PLACES: dict[str, tuple[str, ...]] = {
     "outdoors": (
         "grass/lawn/meadow/grassland, field, pasture, garden, park, hill, farm, yard, valley",
-        "green leaf/big leaf, forest/woods, autumn leaves/fallen leaves, jungle, tree tops",
+        "green leaf/big leaf, ivy/ivy leaves, autumn leaves/fallen leaves, forest/woods, jungle, "
+        "tree tops",
         "reeds by the sea/dune grass/reeds, beach, coast, shore, dunes, swamp, pond",
         "red petals/orange petals/petals, flower bed, flowers",
-        "gravel/pebbles, sand/desert, rocks/brook, stones, river, ground, soil, mud, path, beach",
-        "lake at dusk/sea, ocean, water, waves, lake, harbour, pool, river",
-        "mountains/mountain path, mountain, volcano, cliff, canyon, cave, island",
+        "gravel/pebbles, sand/desert, stones, soil/dirt, cracked earth/dry ground, rocks/brook, river, "
+        "ground, mud, path, beach",
+        "water/sea, ocean, coral reef/reef, lake at dusk, waves, lake, harbour, pool, river",
+        "mountains/snowy mountains/mountain, mountains at night, mountain path, volcano, cliff, canyon, cave, island",
         "snow/snowy field, ice, glacier, white wall",
     ),
     "sky": (
@@ -104,8 +106,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     ),
     "indoors": (
         "wood/wooden planks/planks/wooden floor, table, floor, desk, shelf, boat deck, bridge",
-        "bricks/brick wall, wall, house, castle, building, rooftop, stairs",
-        "white wall, blue wall, yellow wall, red wall, green wall, black wall, grey wall",
+        "bricks/brick wall, stone wall, wall, house, castle, building, rooftop, stairs",
+        "white wall, blue wall, yellow wall, red wall, green wall, black wall, grey wall, pink wall",
         "white wall, room, kitchen, bathroom, bedroom, office, school, studio, bed, carpet, sofa, "
         "stage, background, wallpaper",
     ),

@@ -133,8 +133,9 @@ def fetch(folder: Path, scale: int = 1) -> LookPictures:
 def shipped(pictures: LookPictures) -> LookPictures:
     """Return what goes with a model: two looks of each kind, and a crop of each background."""
     things = {kind: tuple(map(_small, looks[:SHIPPED])) for kind, looks in pictures.things.items()}
-    grounds = {name: cropped(pictures, name, SHIPPED_GROUND) for name in BACKGROUNDS}
-    licences = {name: pictures.licences.get(name, "Apache-2.0") for name in BACKGROUNDS}
+    usual = {name: ground.names[0] for name, ground in BACKGROUNDS.items()}
+    grounds = {usual[name]: cropped(pictures, name, SHIPPED_GROUND) for name in BACKGROUNDS}
+    licences = {usual[name]: pictures.licences.get(name, "Apache-2.0") for name in BACKGROUNDS}
     return LookPictures(things, grounds, licences)
 
 

@@ -42,7 +42,7 @@ THINGS: dict[str, tuple[str, ...]] = {
         "police car, jeep, limousine",
         "bicycle/bike, motorcycle/motorbike, scooter, skateboard, tricycle, wheelchair, carriage",
         "train/locomotive, tram, wagon, subway",
-        "balloon/hot air balloon, airplane/plane/aeroplane, helicopter, rocket, ufo/flying saucer, "
+        "balloon, hot air balloon, airplane/plane/aeroplane, helicopter, rocket, ufo/flying saucer, "
         "spaceship, drone, kite, airship, jet",
         "sailboat/boat, ship/ferry, submarine, canoe, yacht, raft",
     ),
@@ -92,10 +92,11 @@ PLACES: dict[str, tuple[str, ...]] = {
         "tree tops",
         "reeds by the sea/dune grass/reeds, beach, coast, shore, dunes, swamp, pond",
         "red petals/orange petals/petals, flower bed, flowers",
-        "gravel/pebbles, sand/desert, stones, soil/dirt, cracked earth/dry ground, rocks/brook, river, "
-        "ground, mud, path, beach",
+        "gravel/pebbles, sand/desert, stones, soil/dirt, cracked earth/dry ground, rocks/brook, "
+        "river, ground, mud, path, beach",
         "water/sea, ocean, coral reef/reef, lake at dusk, waves, lake, harbour, pool, river",
-        "mountains/snowy mountains/mountain, mountains at night, mountain path, volcano, cliff, canyon, cave, island",
+        "mountains/snowy mountains/mountain, mountains at night, mountain path, volcano, cliff, canyon, "
+        "cave, island",
         "snow/snowy field, ice, glacier, white wall",
     ),
     "sky": (
@@ -107,7 +108,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "indoors": (
         "wood/wooden planks/planks/wooden floor, table, floor, desk, shelf, boat deck, bridge",
         "bricks/brick wall, stone wall, wall, house, castle, building, rooftop, stairs",
-        "white wall, blue wall, yellow wall, red wall, green wall, black wall, grey wall, pink wall",
+        "white wall, blue wall, yellow wall, red wall, green wall, black wall, grey wall, "
+        "pink wall",
         "white wall, room, kitchen, bathroom, bedroom, office, school, studio, bed, carpet, sofa, "
         "stage, background, wallpaper",
     ),

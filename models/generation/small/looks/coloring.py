@@ -14,14 +14,15 @@ COLORS: dict[str, tuple[float, float, float]] = {
     "white": (0.96, 0.96, 0.96),
     "black": (0.15, 0.15, 0.17),
 }
-COLORED = (  # kinds that have no color of their own
-    "car, truck, bus, bicycle, motorcycle, scooter, helicopter, airplane, rocket, sailboat, "
-    "balloon, ball, cup, teapot, book, guitar, hat, shoe, dress, umbrella, star, heart, flower, "
-    "rose, tulip, bird, fish, butterfly"
-).split(", ")
+# kinds that may have any of them
+VEHICLES = ("car", "truck", "bus", "bicycle", "motorcycle", "scooter", "airplane", "helicopter")
+OTHERS = ("rocket", "sailboat", "balloon", "ball", "star", "heart", "cup", "teapot", "book")
+WORN = ("guitar", "shoe", "dress", "umbrella")
+LIVING = ("flower", "rose", "tulip", "bird", "fish", "butterfly")
+COLORED = VEHICLES + OTHERS + WORN + LIVING
 NEAR, FAR = 45.0, 80.0  # degrees of hue from the main one: all, and none of it
 BINS = 24
-FAINT = 0.12  # share of saturated pixels below which a thing is grey
+LIGHT = 2.0  # a thing with so much more light grey than color is that, as a white cup of coffee
 
 
 def recolored(pixels: Pixels, color: str) -> Pixels:
@@ -46,8 +47,6 @@ def _main_part(rgb: Field, alpha: Field) -> Field:
     high, low = rgb.max(-1), rgb.min(-1)
     saturation = (high - low) / np.maximum(high, 0.02)
     colored = _ramp(saturation, 0.15, 0.4) * _ramp(high, 0.12, 0.3)
-    if float((colored * alpha).sum()) < FAINT * float(alpha.sum()):
-        return _ramp(high, 0.3, 0.5) * (1 - colored)
     hue = _hue(rgb, high, high - low)
     counts = np.bincount(
         (hue * BINS / 360).astype(int).ravel() % BINS, (colored * alpha).ravel(), BINS
@@ -55,7 +54,9 @@ def _main_part(rgb: Field, alpha: Field) -> Field:
     around = counts + 0.7 * (np.roll(counts, 1) + np.roll(counts, -1))
     main = (int(around.argmax()) + 0.5) * 360 / BINS
     apart = np.abs((hue - main + 180) % 360 - 180)
-    return colored * (1 - _ramp(apart, NEAR, FAR))
+    part: Field = colored * (1 - _ramp(apart, NEAR, FAR))
+    light: Field = _ramp(high, 0.3, 0.5) * (1 - colored)
+    return light if (light * alpha).sum() > LIGHT * (part * alpha).sum() else part
 
 
 def _hue(rgb: Field, high: Field, span: Field) -> Field:

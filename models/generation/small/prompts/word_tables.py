@@ -42,8 +42,8 @@ THINGS: dict[str, tuple[str, ...]] = {
         "police car, jeep, limousine",
         "bicycle/bike, motorcycle/motorbike, scooter, skateboard, tricycle, wheelchair, carriage",
         "train/locomotive, tram, wagon, subway",
-        "balloon, hot air balloon, airplane/plane/aeroplane, helicopter, rocket, ufo/flying saucer, "
-        "spaceship, drone, kite, airship, jet",
+        "balloon, hot air balloon, airplane/plane/aeroplane, helicopter, rocket, "
+        "ufo/flying saucer, spaceship, drone, kite, airship, jet",
         "sailboat/boat, ship/ferry, submarine, canoe, yacht, raft",
     ),
     "fruit and food": (
@@ -95,8 +95,8 @@ PLACES: dict[str, tuple[str, ...]] = {
         "gravel/pebbles, sand/desert, stones, soil/dirt, cracked earth/dry ground, rocks/brook, "
         "river, ground, mud, path, beach",
         "water/sea, ocean, coral reef/reef, lake at dusk, waves, lake, harbour, pool, river",
-        "mountains/snowy mountains/mountain, mountains at night, mountain path, volcano, cliff, canyon, "
-        "cave, island",
+        "mountains/snowy mountains/mountain, mountains at night, mountain path, volcano, cliff, "
+        "canyon, cave, island",
         "snow/snowy field, ice, glacier, white wall",
     ),
     "sky": (

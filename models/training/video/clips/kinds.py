@@ -25,11 +25,11 @@ zebra | 1f993 <<< | animals/mammals/equines/zebra <
 cow/cattle | 1f404 <<< | animals/mammals/bovines/cow >
 pig/hog | 1f416 <<< | animals/mammals/pig >, animals/mammals/pig_golden <
 rabbit/bunny/hare | 1f407 <<< | animals/mammals/rodents/rabbit >, animals/mammals/rodents/rabbit-2 <
-sheep/lamb | 1f411 <<< | animals/mammals/bovines/sheep >
+sheep/lamb | 1f411 <<< |
 goat | 1f410 <<< | animals/mammals/bovines/goat <
 deer | 1f98c <<- | animals/mammals/deer/doe >
 elephant | 1f418 <<< | animals/mammals/elephant <
-rhinoceros/rhino | 1f98f <<< | animals/mammals/rhino_black <
+rhinoceros/rhino | 1f98f <<< |
 hippopotamus/hippo | 1f99b <<< | animals/mammals/hippopotamus <
 giraffe | 1f992 <<< | animals/mammals/giraffe >
 camel | 1f42a <<< | animals/mammals/camel/camel <, animals/mammals/camel/dromedary >
@@ -71,10 +71,10 @@ bee | 1f41d <<- |
 ladybird/ladybug | 1f41e --- |
 """
 VEHICLES = """
-car/automobile | 1f697 <<< | vehicles/auto/beetle <, vehicles/auto/sedan >, vehicles/auto/sportscar2 >
+car/automobile | 1f697 <<< | vehicles/auto/beetle <, vehicles/auto/sedan >
 taxi | 1f695 <<< |
 truck/lorry | 1f69a <<<, 1f69b <<< | vehicles/auto/truck >
-bus | 1f68c <<< | vehicles/masstransit/green_korean_bus <
+bus | 1f68c <xx | vehicles/masstransit/green_korean_bus <
 tractor | 1f69c <<< |
 fire engine/fire truck | 1f692 <<< | vehicles/emergency/firetruck <
 ambulance | 1f691 <<< |
@@ -87,7 +87,7 @@ airplane/plane | 2708 >>> | vehicles/flight/planes/747 <
 helicopter | 1f681 <<< |
 rocket | 1f680 >>> |
 ufo/flying saucer | 1f6f8 --- |
-sailboat/boat | 26f5 --- | vehicles/ship/chineseJunk -
+sailboat/boat | 26f5 -xx |
 ship | 1f6a2 -<- |
 balloon | 1f388 --- |
 hot air balloon | | vehicles/flight/balloon360 -
@@ -129,8 +129,8 @@ snowman | 26c4 --- |
 ghost | 1f47b --- |
 person/man | 1f6b6 <<< |
 astronaut | 1f9d1-200d-1f680 --x | space/spacewalk -
-cup/mug | 2615 --- | household/dishes/mug -
-teapot | 1fad6 --- | household/dishes/teapot -
+cup/mug | 2615 --x | household/dishes/mug -
+teapot | 1fad6 --- |
 book | 1f4d5 --- |
 guitar | 1f3b8 --- | hobbies/music/string/guitar_classical -
 drum | 1f941 --- |

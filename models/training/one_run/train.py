@@ -1,6 +1,5 @@
 """Train codec, drawing model and few-step model in one run of minutes on one GPU.
 
-    python -m models.training.one_run.train --pack PICTURES.zip   # beforehand
     python -m models.training.one_run.train --pictures PICTURES.zip --minutes 9.5 --out FOLDER
 
 The cores beside the GPU compose clips all the time. FOLDER gets the weights in float16, a file of

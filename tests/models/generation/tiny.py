@@ -23,7 +23,7 @@ from models.generation.looks import look_channels
 from models.generation.prompt_encoder import EncodedPrompt, PromptEncoder
 from models.generation.small.info import SmallVideoInfo
 from models.generation.small.loading import PromptedDit, SmallVideoFiles, find_files, save
-from models.generation.small.looks.pictures import Look, LookPictures
+from models.generation.small.looks.pictures import LookPicture, LookPictures
 
 VOCABULARY = ("a", "duck", "car", "grass", "on", "and", "stars")
 SIZE = 4  # latents across
@@ -63,10 +63,10 @@ def looks() -> LookPictures:
     """Return two looks of a duck, one of a car, and two backgrounds."""
     rng = np.random.default_rng(0)
 
-    def look(height: int, width: int, *, directed: bool) -> Look:
+    def look(height: int, width: int, *, directed: bool) -> LookPicture:
         pixels = rng.integers(0, 256, (height, width, 4), np.uint8)
         pixels[..., 3] = 255
-        return Look(pixels, directed)
+        return LookPicture(pixels, directed)
 
     duck = (look(20, 24, directed=True), look(24, 18, directed=True))
     grounds = {name: rng.integers(0, 256, (40, 40, 3), np.uint8) for name in ("grass", "stars")}

@@ -26,7 +26,7 @@ INDEX = "index.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class LookPicture:
     """A picture of a thing, cut to its opaque part: uint8 (h, w, 4), premultiplied.
 
     A `directed` one looks left.
@@ -45,15 +45,15 @@ class LookPictures:
     model was trained with.
     """
 
-    things: dict[str, tuple[Look, ...]]
+    things: dict[str, tuple[LookPicture, ...]]
     grounds: dict[str, Pixels]
     licences: dict[str, str] = field(default_factory=dict)
-    held_out: dict[str, tuple[Look, ...]] = field(default_factory=dict)
+    held_out: dict[str, tuple[LookPicture, ...]] = field(default_factory=dict)
 
 
 def cut_out(
     picture: Image.Image, *, faces: str = "", licence: str = "", side: int = LONGER_SIDE
-) -> Look:
+) -> LookPicture:
     """Return `picture` as a look of at most `side` pixels; mirrored if it `faces` "right".
 
     Raises:
@@ -67,7 +67,7 @@ def cut_out(
     whole = np.asarray(rgba.crop(box).convert("RGBa"), np.uint8)
     share = min(1.0, side / max(whole.shape))
     pixels = resized(whole, share)
-    return Look(pixels[:, ::-1].copy() if faces == "right" else pixels, bool(faces), licence)
+    return LookPicture(pixels[:, ::-1].copy() if faces == "right" else pixels, bool(faces), licence)
 
 
 def resized(pixels: Pixels, share: float) -> Pixels:
@@ -83,7 +83,7 @@ def pack(pictures: LookPictures, file: Path) -> None:
     index: dict[str, Any] = {}
     with zipfile.ZipFile(file, "w") as archive:
         for part in ("things", "held_out"):
-            held: dict[str, tuple[Look, ...]] = getattr(pictures, part)
+            held: dict[str, tuple[LookPicture, ...]] = getattr(pictures, part)
             index[part] = {kind: [_entry(look) for look in looks] for kind, looks in held.items()}
             for kind, looks in held.items():
                 for number, look in enumerate(looks):
@@ -114,16 +114,16 @@ def load(file: Path) -> LookPictures:
     return LookPictures(looks[0], grounds, index["grounds"], looks[1])
 
 
-def _entry(look: Look) -> dict[str, Any]:
+def _entry(look: LookPicture) -> dict[str, Any]:
     return {"directed": look.directed, "licence": look.licence}
 
 
 def _looks(
     archive: zipfile.ZipFile, part: str, index: dict[str, list[dict[str, Any]]]
-) -> dict[str, tuple[Look, ...]]:
+) -> dict[str, tuple[LookPicture, ...]]:
     return {
         kind: tuple(
-            Look(_decoded(archive, f"{part}/{kind}/{number}.webp", "RGBA"), **entry)
+            LookPicture(_decoded(archive, f"{part}/{kind}/{number}.webp", "RGBA"), **entry)
             for number, entry in enumerate(entries)
         )
         for kind, entries in index.items()

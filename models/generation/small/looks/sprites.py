@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from models.generation.small.looks.coloring import recolored
-from models.generation.small.looks.pictures import Look, resized
+from models.generation.small.looks.pictures import LookPicture, resized
 
 Pixels = NDArray[np.uint8]
 
@@ -16,7 +16,7 @@ DEPTH = 0.8  # standard deviation of the blur of backgrounds in pixels: they are
 
 
 def sprite(
-    look: Look, *, frame: int, size: str = "", color: str = "", right: bool = False
+    look: LookPicture, *, frame: int, size: str = "", color: str = "", right: bool = False
 ) -> Pixels:
     """Return `look` in a frame of `frame` pixels: uint8 (h, w, 4), premultiplied.
 

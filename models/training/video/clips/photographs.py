@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.generation.small.looks.pictures import (
     LONGER_SIDE,
-    Look,
+    LookPicture,
     LookPictures,
     cut_out,
     pack,
@@ -138,14 +138,14 @@ def shipped(pictures: LookPictures) -> LookPictures:
     return LookPictures(things, grounds, licences)
 
 
-def _small(look: Look) -> Look:
+def _small(look: LookPicture) -> LookPicture:
     share = min(1.0, SHIPPED_SIDE / max(look.pixels.shape))
     small = resized(look.pixels, share)
     # the lowest bit is noise, and a sixth of the file; what is opaque stays opaque
     return replace(look, pixels=np.where(small < 254, small & 254, 255).astype(np.uint8))
 
 
-def _look(sources: PictureSources, kind: str, picture: KindPicture, side: int) -> Look:
+def _look(sources: PictureSources, kind: str, picture: KindPicture, side: int) -> LookPicture:
     drawn = sources.thing(f"{kind}/{picture.source}/{picture.name}", picture)
     licence = PACKAGES[picture.source].licence
     return cut_out(drawn, faces=picture.faces, licence=licence, side=side)

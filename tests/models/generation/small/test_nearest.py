@@ -10,7 +10,7 @@ from models.generation.small.prompts.nearest import (
     nearest_backgrounds,
     nearest_things,
 )
-from tests.models.generation.small.worlds import LARGER, SHIPPED
+from tests.models.generation.small.worlds import LARGER, SMALL
 
 WORDS = st.text("abcde", max_size=7)
 
@@ -32,19 +32,19 @@ WORDS = st.text("abcde", max_size=7)
 def test_a_thing_is_nearest_to_its_relatives_or_to_what_it_is_a_misspelling_of(
     word: str, first: str
 ) -> None:
-    assert nearest_things(word, SHIPPED)[0] == first
+    assert nearest_things(word, SMALL)[0] == first
 
 
 @pytest.mark.parametrize(
     ("word", "first"), [("sand", "gravel"), ("beach", "reeds by the sea"), ("gras", "grass")]
 )
 def test_a_background_has_a_nearest_one(word: str, first: str) -> None:
-    assert nearest_backgrounds(word, SHIPPED)[0] == first
+    assert nearest_backgrounds(word, SMALL)[0] == first
 
 
 def test_what_has_nothing_near_has_nothing() -> None:
-    assert nearest_things("xyzzy", SHIPPED) == ()
-    assert nearest_things("person", SHIPPED) == ()
+    assert nearest_things("xyzzy", SMALL) == ()
+    assert nearest_things("person", SMALL) == ()
     assert nearest_things("king", LARGER)[0] == "astronaut"
 
 

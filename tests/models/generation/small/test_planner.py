@@ -4,11 +4,11 @@ import torch
 from models.generation.small.planner import MotionPlan, plan_motion
 from models.generation.small.prompts.reader import read_prompt
 from models.generation.small.prompts.reading import CAPTION_MOTIONS, MOTIONS
-from tests.models.generation.small.worlds import SHIPPED
+from tests.models.generation.small.worlds import SMALL
 
 
 def planned(text: str) -> MotionPlan:
-    return plan_motion(read_prompt(text, SHIPPED))
+    return plan_motion(read_prompt(text, SMALL))
 
 
 def test_a_thing_without_a_motion_and_a_prompt_without_things_have_a_free_path() -> None:

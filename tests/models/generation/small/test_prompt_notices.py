@@ -2,7 +2,7 @@ import pytest
 
 from models.generation.chunk_request import WeightedPrompts
 from models.generation.small.prompts.notices import foreign_language, notices, refusal
-from tests.models.generation.small.worlds import LARGER, SHIPPED
+from tests.models.generation.small.worlds import LARGER, SMALL
 
 
 def one(text: str) -> WeightedPrompts:
@@ -25,15 +25,15 @@ def one(text: str) -> WeightedPrompts:
     ],
 )
 def test_a_prompt_without_known_things_is_refused_with_what_is_near(text: str, reason: str) -> None:
-    said = refusal(one(text), SHIPPED)
+    said = refusal(one(text), SMALL)
     assert reason in said
     assert len(said) < 300
 
 
 def test_a_blend_is_refused_for_either_text_that_has_a_weight() -> None:
     blend = (("a duck", 0.5), ("a cat", 0.5))
-    assert '"cat"' in refusal(blend, SHIPPED)
-    assert refusal((("a duck", 1.0), ("a cat", 0.0)), SHIPPED) == ""
+    assert '"cat"' in refusal(blend, SMALL)
+    assert refusal((("a duck", 1.0), ("a cat", 0.0)), SMALL) == ""
     assert refusal(blend, LARGER) == ""
 
 
@@ -65,8 +65,8 @@ def test_a_blend_is_refused_for_either_text_that_has_a_weight() -> None:
     ],
 )
 def test_what_is_left_out_of_a_drawable_prompt_is_said(text: str, said: tuple[str, ...]) -> None:
-    assert refusal(one(text), SHIPPED) == ""
-    found = notices(one(text), SHIPPED)
+    assert refusal(one(text), SMALL) == ""
+    found = notices(one(text), SMALL)
     assert len(found) == len(said)
     assert all(full.startswith(start) for full, start in zip(found, said, strict=True))
 

@@ -17,7 +17,7 @@ from models.training.video.clips.grounds import BACKGROUNDS
 from models.training.video.clips.kinds import KINDS
 from models.training.video.clips.paths import MOTIONS
 from tests.models.generation.small.prompts import check_reading, prompt_of
-from tests.models.generation.small.worlds import LARGER, SHIPPED, unknown
+from tests.models.generation.small.worlds import LARGER, SHIPPED, SMALL, unknown
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ from tests.models.generation.small.worlds import LARGER, SHIPPED, unknown
         ("", None, []),
     ],
 )
-def test_the_shipped_model_draws_what_it_knows_and_nothing_else(
+def test_a_model_draws_what_it_knows_and_nothing_else(
     text: str, caption: str | None, left_out: list[str]
 ) -> None:
-    reading = read_prompt(text, SHIPPED)
+    reading = read_prompt(text, SMALL)
     assert (reading.caption if reading.drawable else None) == caption
     assert unknown(reading) == left_out
 
@@ -140,22 +140,22 @@ def test_a_larger_world_is_read_by_the_same_rules(
     ],
 )
 def test_motion_words_belong_to_the_thing_beside_them(text: str, motions: tuple[str, ...]) -> None:
-    assert tuple(thing.motion for thing in read_prompt(text, SHIPPED).things) == motions
+    assert tuple(thing.motion for thing in read_prompt(text, SMALL).things) == motions
 
 
 def test_a_third_thing_is_surplus_and_a_thing_twice_is_one() -> None:
-    reading = read_prompt("a duck, a car, a duck and a balloon", SHIPPED)
+    reading = read_prompt("a duck, a car, a duck and a balloon", SMALL)
     assert [thing.kind for thing in reading.things] == ["duck", "car"]
     assert reading.things[0].several
     assert reading.surplus == ("balloon",)
 
 
 def test_an_unknown_part_has_what_is_near_as_far_as_that_is_sought() -> None:
-    (cat, snow) = read_prompt("a cat on snow", SHIPPED).unknown
+    (cat, snow) = read_prompt("a cat on snow", SMALL).unknown
     assert (cat.kind, cat.nearest[0]) == ("thing", "tiger")
     assert (snow.kind, snow.nearest[0]) == ("background", "a white wall")
     many = read_prompt(
-        ", ".join(f"a zebra{letter}" for letter in string.ascii_lowercase[:9]), SHIPPED
+        ", ".join(f"a zebra{letter}" for letter in string.ascii_lowercase[:9]), SMALL
     )
     assert len(many.unknown) == 9
     assert [bool(part.nearest) for part in many.unknown[:5]] == [True] * 4 + [False]
@@ -167,9 +167,16 @@ def test_every_caption_of_the_training_is_read_as_it_was_meant(seed: int) -> Non
     kinds = [str(kind) for kind in rng.choice(list(KINDS), 1 + seed % 2, replace=False)]
     motions = [str(motion) for motion in rng.choice(MOTIONS, len(kinds))]
     background = str(rng.choice(list(BACKGROUNDS)))
-    text = caption(rng, kinds, motions, background)
+    sizes = [str(size) for size in rng.choice(["", *SHIPPED.sizes], len(kinds))]
+    colors = [
+        str(rng.choice(["", *SHIPPED.colors])) if kind in (SHIPPED.colored or ()) else ""
+        for kind in kinds
+    ]
+    text = caption(rng, kinds, motions, background, sizes, colors)
     reading = read_prompt(text, SHIPPED)
     assert [thing.kind for thing in reading.things] == kinds, text
+    assert [thing.size for thing in reading.things] == sizes, text
+    assert [thing.color for thing in reading.things] == colors, text
     assert reading.background == BACKGROUNDS[background].names[0], text
     assert reading.unknown == (), text
     assert {thing.motion for thing in reading.things} <= {"", *motions}, text
@@ -184,7 +191,7 @@ def test_what_is_drawn_is_said_in_words_that_the_encoder_knows() -> None:
                 assert set(said.split()) <= words, said
 
 
-@given(st.data(), st.sampled_from([SHIPPED, LARGER]))
+@given(st.data(), st.sampled_from([SMALL, SHIPPED, LARGER]))
 def test_any_prompt_is_read_and_what_is_drawn_is_known(
     data: st.DataObject, vocabulary: Vocabulary
 ) -> None:
@@ -194,14 +201,14 @@ def test_any_prompt_is_read_and_what_is_drawn_is_known(
 @given(st.data(), st.sampled_from(["no", "without a", "not a", "but neither a car nor a"]))
 def test_what_a_prompt_says_is_not_there_changes_nothing(data: st.DataObject, word: str) -> None:
     text = prompt_of(lambda count: data.draw(st.integers(0, count - 1)))
-    plain = read_prompt(text, SHIPPED)
-    without = read_prompt(f"{text}, {word} {data.draw(st.sampled_from(SHIPPED.kinds))}", SHIPPED)
+    plain = read_prompt(text, SMALL)
+    without = read_prompt(f"{text}, {word} {data.draw(st.sampled_from(SMALL.kinds))}", SMALL)
     assert (without.caption, without.unknown) == (plain.caption, plain.unknown)
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read(text: str) -> None:
-    check_reading(text, SHIPPED)
+    check_reading(text, SMALL)
 
 
 def test_the_longest_caption_fits_the_encoder() -> None:

@@ -8,11 +8,11 @@ from torch import Tensor
 from models.generation.small.planner import MotionPlan, plan_motion
 from models.generation.small.prompts.reader import read_prompt
 from models.generation.small.track_blending import TRANSITION_FRAMES, MotionState, blend_tracks
-from tests.models.generation.small.worlds import SHIPPED
+from tests.models.generation.small.worlds import SMALL
 
 
 def planned(text: str) -> MotionPlan:
-    return plan_motion(read_prompt(text, SHIPPED))
+    return plan_motion(read_prompt(text, SMALL))
 
 
 LEFT_RIGHT = planned("a duck moving left and a car moving right")

@@ -1,12 +1,12 @@
 from models.generation.small.prompts.vocabulary import Vocabulary, with_article, without_article
-from models.training.video.clips import kinds
+from models.training.video.clips import grounds, kinds
 from tests.models.generation.small.worlds import BACKGROUNDS, KINDS, LARGER, SHIPPED, groups
 
 
 def test_names_of_a_kind_are_grouped_as_the_training_has_them() -> None:
     """The shipped file lists names only; the tables say which of them are of one kind."""
     assert SHIPPED.things == tuple(kind.names for kind in kinds.KINDS.values())
-    assert SHIPPED.backgrounds == tuple(ground.names for ground in kinds.BACKGROUNDS.values())
+    assert SHIPPED.backgrounds == tuple(ground.names for ground in grounds.BACKGROUNDS.values())
     assert LARGER.things == groups(KINDS)
     assert LARGER.backgrounds == groups(BACKGROUNDS)
 

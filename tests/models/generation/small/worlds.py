@@ -1,4 +1,4 @@
-"""Vocabularies to read prompts with: the shipped model's, and one of a larger world."""
+"""Vocabularies to read prompts with: the shipped model's, a small one, and another large one."""
 
 from models.generation.small.info import read_info
 from models.generation.small.loading import find_files
@@ -6,6 +6,19 @@ from models.generation.small.prompts.reading import PromptReading
 from models.generation.small.prompts.vocabulary import Vocabulary
 
 SHIPPED = read_info(find_files().dit).vocabulary
+SMALL_KINDS = (
+    "apple, orange/mandarin, strawberry/berry, mushroom/toadstool, flower/blossom/bloom, "
+    "rabbit/bunny/hare, frog/toad, duck/mallard, penguin, owl/white owl, cow/cattle, pig/hog, "
+    "tiger/big cat, elephant, zebra, fish/tropical fish, football/soccer ball, basketball, "
+    "car/automobile, balloon"
+)
+SMALL_BACKGROUNDS = (
+    "a white wall/a white background, a blue wall/a blue background, "
+    "a yellow wall/a yellow background, grass/a lawn/a meadow, a green leaf/a big leaf, "
+    "reeds by the sea/dune grass, red petals/orange petals, "
+    "a stormy sky/a road under dark clouds, wood/wooden planks, bricks/a brick wall, "
+    "gravel/pebbles, stars/the night sky"
+)
 KINDS = (
     "cat/kitten, dog/puppy, rabbit/bunny/hare, mouse/rat, horse/pony, cow/bull, pig/hog, "
     "sheep/lamb, goat, camel, elephant, rhinoceros/rhino, giraffe, zebra, lion, tiger/big cat, "
@@ -28,8 +41,8 @@ BACKGROUNDS = (
     "reeds by the sea/dune grass, red petals/orange petals, "
     "a stormy sky/a road under dark clouds, wood/wooden planks, bricks/a brick wall, "
     "gravel/pebbles, stars/the night sky, a blue sky/the sky/clouds, a forest/the woods, "
-    "autumn leaves/fallen leaves, a sunset/the evening sky, a lake at dusk/the sea, "
-    "mountains/a mountain path, rocks/a brook, sand/a desert, snow/a snowy field, the moon/craters"
+    "autumn leaves/fallen leaves, a sunset/the evening sky, a lake at dusk, "
+    "mountains, rocks/a brook, sand/a desert, snow/a snowy field, the moon/craters"
 )
 
 
@@ -41,6 +54,7 @@ def names(listed: str) -> list[str]:
     return [name for group in groups(listed) for name in group]
 
 
+SMALL = Vocabulary.from_names(names(SMALL_KINDS), names(SMALL_BACKGROUNDS))
 LARGER = Vocabulary.from_names(
     names(KINDS),
     names(BACKGROUNDS),

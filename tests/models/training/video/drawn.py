@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from models.generation.small.looks.pictures import Look, LookPictures
+from models.generation.small.looks.pictures import LookPicture, LookPictures
 from models.training.video.clips.grounds import BACKGROUNDS
 from models.training.video.clips.kinds import KINDS
 
@@ -23,10 +23,10 @@ def pictures() -> LookPictures:
     return LookPictures(things, grounds, dict.fromkeys(grounds, "none"), held_out)
 
 
-def _look(name: str) -> Look:
+def _look(name: str) -> LookPicture:
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     pixels = np.dstack([_colored(rng, 30, 40), np.full((30, 40, 1), 255, np.uint8)])
-    return Look(pixels, directed=True, licence="none")
+    return LookPicture(pixels, directed=True, licence="none")
 
 
 def _colored(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:

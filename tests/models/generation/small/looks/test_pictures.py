@@ -7,7 +7,7 @@ from PIL import Image
 from models.errors import WeightsError
 from models.generation.small.looks.pictures import (
     LONGER_SIDE,
-    Look,
+    LookPicture,
     LookPictures,
     cut_out,
     load,
@@ -22,10 +22,10 @@ def test_a_file_holds_looks_exactly_and_backgrounds_nearly(tmp_path: Path) -> No
     opaque = other | np.array([0, 0, 0, 255], np.uint8)
     ground = np.full((32, 32, 3), (40, 120, 200), np.uint8)
     kept = LookPictures(
-        {"ice cream": (Look(faint, True, "MIT"), Look(opaque, False, "GPL-2"))},
+        {"ice cream": (LookPicture(faint, True, "MIT"), LookPicture(opaque, False, "GPL-2"))},
         {"sand": ground},
         {"sand": "CC0"},
-        {"ice cream": (Look(opaque, False, "CC-BY-4.0"),)},
+        {"ice cream": (LookPicture(opaque, False, "CC-BY-4.0"),)},
     )
     pack(kept, tmp_path / "looks.zip")
     again = load(tmp_path / "looks.zip")

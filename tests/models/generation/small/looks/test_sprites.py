@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from models.generation.small.looks.facing import LEFT, RIGHT, facing
-from models.generation.small.looks.pictures import Look
+from models.generation.small.looks.pictures import LookPicture
 from models.generation.small.looks.sprites import SIZES, backdrop, sprite
 
 
-def _look(height: int, width: int, *, directed: bool = True) -> Look:
+def _look(height: int, width: int, *, directed: bool = True) -> LookPicture:
     pixels = np.zeros((height, width, 4), np.uint8)
     pixels[..., 3] = 255
     pixels[:, : width // 2, :3] = 200  # light is to the left
-    return Look(pixels, directed)
+    return LookPicture(pixels, directed)
 
 
 @pytest.mark.parametrize("frame", [64, 128])
@@ -41,7 +41,7 @@ def test_only_what_has_a_side_to_look_to_is_turned() -> None:
 def test_colors_stay_below_alpha() -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (40, 60, 4)).astype(np.uint8)
-    made = sprite(Look(np.minimum(pixels, pixels[..., 3:]), True), frame=128, color="red")
+    made = sprite(LookPicture(np.minimum(pixels, pixels[..., 3:]), True), frame=128, color="red")
     assert (made[..., :3] <= made[..., 3:]).all()
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.generation.small.looks.pictures import Look
+from models.generation.small.looks.pictures import LookPicture
 from models.training.video.clips.drawn_grounds import drawing
 from models.training.video.clips.grounds import BACKGROUNDS
 from models.training.video.clips.kinds import KINDS
@@ -21,7 +21,9 @@ def test_two_looks_and_a_crop_of_each_background_go_with_a_model() -> None:
     pictures = drawn.pictures()
     large = np.full((192, 120, 4), 255, np.uint8)
     large[:, :60] = (13, 77, 130, 201)
-    pictures = replace(pictures, things={**pictures.things, "cat": (Look(large, True, "MIT"),) * 3})
+    pictures = replace(
+        pictures, things={**pictures.things, "cat": (LookPicture(large, True, "MIT"),) * 3}
+    )
     made = shipped(pictures)
     assert not made.held_out
     assert made.things.keys() == KINDS.keys()

@@ -12,6 +12,7 @@ from models.generation.small.loading import FILE_NAMES
 from models.training.one_run.composing import ClipStream
 from models.training.one_run.time_budget import PhaseTime, note_progress
 from models.training.process import append_line, training_steps
+from models.training.video.train_dit import small_config
 
 SAVE_INTERVAL = 60.0  # seconds: what a run that is cut loses
 
@@ -28,7 +29,7 @@ class RunConfig:
     size: int = 128
     latents: int = 12
     codec: CodecConfig = field(default_factory=CodecConfig)
-    dit: DitConfig = field(default_factory=lambda: DitConfig(channels=CodecConfig().channels))
+    dit: DitConfig = field(default_factory=lambda: small_config(CodecConfig().channels))
     codec_clips: int = 32
     clips: int = 256
     few_step_clips: int = 64

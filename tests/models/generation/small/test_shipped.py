@@ -1,17 +1,17 @@
 """The packaged model follows prompts and tracks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
-from models.generation.control import ChunkControl
-from models.generation.generator import FrameGenerator
-from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
+from models.generation.samplers.registry import DEFAULT_STEPS
 from models.generation.small.loading import SmallVideoModel, find_files, load_files
 from tests.bench.bench_drift import SPAN as LAP
 from tests.bench.bench_drift import circle
 from tests.bench.bench_video_quality import track_error
+from tests.bench.drawn_stream import drawn_chunks
 
 Shown = NDArray[np.uint8]
 
@@ -26,15 +26,11 @@ def drawing() -> SmallVideoModel:
 
 def drawn(drawing: SmallVideoModel, name: str) -> Shown:
     """Return laps of an orange on a blue wall, then as many of an apple on grass."""
-    stream = FrameGenerator(create_sampler(name, drawing.backbone(), seed=3), drawing.codec)
-    state, shown = stream.init_state(), []
-    for index, prompt in enumerate(map(drawing.prompt_encoder.prompt, COLORS)):
-        for at in range(0, LAPS * LAP, 4):
-            track = torch.from_numpy(circle(index * LAPS * LAP + at, 4))[None]
-            state, pictures = stream.step(state, ChunkControl(prompt, track))
-            shown += list(pictures)
-    shown += list(stream.flush(state))
-    return np.concatenate(shown)
+    chunks = []
+    for index, prompt in enumerate(COLORS):
+        starts = range(index * LAPS * LAP, (index + 1) * LAPS * LAP, 4)
+        chunks += [(prompt, circle(at, 4)[None]) for at in starts]
+    return np.concatenate(list(drawn_chunks(drawing, name, chunks, seed=3)))
 
 
 def ground(picture: Shown) -> NDArray[np.float64]:
@@ -66,12 +62,11 @@ def test_it_draws_the_prompt_along_the_path_lap_after_lap(
 
 
 def test_the_enlarger_keeps_the_picture(drawing: SmallVideoModel) -> None:
-    prompt = drawing.prompt_encoder.prompt("an orange on a blue wall")
-    shown = []
-    for decoder in (drawing.codec, drawing.decoder):
-        stream = FrameGenerator(create_sampler("motion-stream", drawing.backbone()), decoder)
-        _, frames = stream.step(stream.init_state(), ChunkControl(prompt))
-        shown.append(frames[0].astype(float))
+    chunk = ("an orange on a blue wall", np.full((1, 4, 2), 0.5, np.float32))
+    shown = [
+        next(drawn_chunks(model, "motion-stream", [chunk], seed=0))[0].astype(float)
+        for model in (replace(drawing, enlarger=None), drawing)
+    ]
     small, large = shown
     size, scale = drawing.info.size, drawing.shown_size // drawing.info.size
     assert scale == 3

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from models.training.one_run.composing import ClipStream
 from models.training.one_run.run import RunConfig, VideoRun
 from models.training.one_run.time_budget import SHARES, TimeBudget, note_progress, read_progress
 from models.training.one_run.train import phases_left, train
+from models.training.video.clips.photographs import shipped
 from models.training.video.denoising import DitBatch, Past, denoised
 from models.training.video.rollout import matching_loss, roll_out
 from models.training.video.shapes import side_by_side
@@ -38,7 +38,7 @@ CONFIG = RunConfig(
     size=16,
     latents=8,
     codec=CodecConfig(channels=4, wide=8, fine=8, finest=8, deep=1),
-    dit=replace(tiny.dit().config, channels=4),
+    dit=tiny.dit(condition=tiny.LOOKED).config,
     codec_clips=2,
     clips=2,
     few_step_clips=2,
@@ -80,10 +80,12 @@ def test_a_run_that_was_cut_continues_and_ends_with_small_weights_that_draw(tmp_
     change = [(load_file(run.drawing)[name] - part).abs().max() for name, part in first.items()]
     assert 0 < max(change) < 0.2  # it went on from these weights
     assert read_progress(run.folder) == dict.fromkeys(SHARES, 1.0)
+    looks = tmp_path / "looks.zip"
+    pack(shipped(drawn.pictures()), looks)
     for name in ("drawing", "few-step"):
         file = run.folder / f"{name}.safetensors"
         assert all(part.dtype == torch.float16 for part in load_file(file).values())
-        assert load(run.codec, file).backbone().shape == (1, 4, 1, 2, 2)
+        assert load(run.codec, file, looks_file=looks).backbone().shape == (1, 4, 1, 2, 2)
 
 
 def test_what_travels_needs_no_package_but_these() -> None:

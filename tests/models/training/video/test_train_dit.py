@@ -9,14 +9,17 @@ import torch
 from torch import Tensor
 
 from models.generation.backbone import Backbone, SeenLatents, in_torch
+from models.generation.chunk_request import MAX_THINGS
 from models.generation.context import Reach
-from models.generation.control import ChunkControl
+from models.generation.control import MAP_CHANNELS, ChunkControl
 from models.generation.denoising_networks import HIDDEN
 from models.generation.dit import KeysValues
+from models.generation.looks import look_channels
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.info import SmallVideoInfo
 from models.generation.small.loading import load, save
+from models.generation.small.looks.pictures import pack
 from models.streaming import Streaming, run
 from models.training.video import shapes
 from models.training.video.denoising import (
@@ -31,7 +34,7 @@ from models.training.video.denoising import (
 from models.training.video.latents import fill, read
 from models.training.video.shapes import Shape
 from models.training.video.train_codec import CodecRecipe, CodecRun
-from models.training.video.train_dit import DitRecipe, DitRun, batch_of, train
+from models.training.video.train_dit import DitRecipe, DitRun, batch_of, clip_look_maps, train
 from tests.models.generation import tiny
 from tests.models.training.video import drawn
 from tests.models.training.video.test_train_codec import CONFIG
@@ -102,9 +105,9 @@ def latents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fresh(folder: Path) -> DitRun:
-    config = tiny.dit().config
-    sizes = {name: getattr(config, name) for name in config.__slots__}
-    return DitRun(folder, RECIPE, SHOWS, type(config)(**{**sizes, "channels": 8}))
+    condition = MAX_THINGS * MAP_CHANNELS + look_channels(8)
+    config = replace(tiny.dit().config, channels=8, condition=condition)
+    return DitRun(folder, RECIPE, SHOWS, config)
 
 
 def truth_of(batch: DitBatch) -> Past:
@@ -126,7 +129,10 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(latents: Path, tmp_pa
     assert second.step == 8
     for one, two in zip(whole.smooth.parameters(), second.smooth.parameters(), strict=True):
         assert torch.equal(one, two)
-    drawing = load(latents / "codec" / "codec.safetensors", tmp_path / "parts/drawing.safetensors")
+    looks = tmp_path / "looks.zip"
+    pack(tiny.looks(), looks)
+    codec = latents / "codec" / "codec.safetensors"
+    drawing = load(codec, tmp_path / "parts/drawing.safetensors", looks_file=looks)
     assert drawing.backbone().shape == (1, 8, 1, 4, 4)
 
 
@@ -151,6 +157,35 @@ def test_a_run_begins_with_the_weights_of_another(latents: Path, tmp_path: Path)
             for one, two in zip(first.smooth.parameters(), started.parameters(), strict=True):
                 differing = (one != two).flatten(1).any(1) if one.ndim > 1 else one != two
                 assert differing.sum() == (missing if len(one) == len(rows) else 0)
+
+
+@pytest.mark.slow
+def test_a_wider_model_begins_with_a_narrower_one(latents: Path, tmp_path: Path) -> None:
+    plain = replace(tiny.dit().config, channels=8)
+    first = DitRun(tmp_path / "plain", RECIPE, SHOWS, plain)
+    first.save()
+    second = fresh(tmp_path / "second")
+    before = second.both.model.track_head[0].weight.detach().clone()
+    second.begin(tmp_path / "plain" / "drawing.safetensors")
+    own, given = (run.both.model.track_head[0].weight for run in (second, first))
+    assert torch.equal(own[:, : plain.condition], given)
+    assert torch.equal(own[:, plain.condition :], before[:, plain.condition :])
+    for one, two in zip(second.both.parameters(), second.smooth.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_a_look_is_there_while_its_thing_has_a_track(latents: Path) -> None:
+    kept = read(latents / "latents")
+    recipe = replace(RECIPE, unseen=0.0)
+    track = kept.tracks[0].clone()
+    track[:, 4:8] = torch.nan
+    maps = clip_look_maps(np.random.default_rng(0), kept, 0, track, recipe)
+    each = kept.latents.shape[1] + 1
+    assert maps[: each * MAX_THINGS, 1].abs().max() == 0
+    assert maps[:each, 0].abs().max() > 0
+    assert torch.equal(maps[each * MAX_THINGS :, 1], kept.grounds[0].float())
+    nothing = replace(RECIPE, unseen=1.0)
+    assert clip_look_maps(np.random.default_rng(0), kept, 0, track, nothing).abs().max() == 0
 
 
 def test_an_error_counts_the_more_the_less_noise_there_was(latents: Path) -> None:

@@ -27,7 +27,7 @@ LIGHT = 2.0  # a thing with so much more light grey than color is that, as a whi
 
 def recolored(pixels: Pixels, color: str) -> Pixels:
     """Return `pixels`, uint8 (h, w, 4) and premultiplied, in one of `COLORS`."""
-    alpha = pixels[..., 3:].astype(np.float32) / 255
+    alpha: Field = (pixels[..., 3:] / 255).astype(np.float32)
     rgb = np.clip(pixels[..., :3] / 255 / np.maximum(alpha, 1 / 255), 0, 1).astype(np.float32)
     part = _main_part(rgb, alpha[..., 0])
     light = rgb @ np.array([0.3, 0.59, 0.11], np.float32)
@@ -39,7 +39,8 @@ def recolored(pixels: Pixels, color: str) -> Pixels:
     shown = target * np.minimum(shade, 1.0) + (1 - target) * gloss * 0.7
     mixed = rgb + (shown - rgb) * part[..., None]
     made = np.dstack([mixed * alpha, alpha])
-    return np.clip(np.rint(made * 255), 0, 255).astype(np.uint8)
+    rounded: Pixels = np.clip(np.rint(made * 255), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def _main_part(rgb: Field, alpha: Field) -> Field:

@@ -41,7 +41,8 @@ def _noise(seed: int, cells: int, octaves: int, flat: float = 1.0) -> Field:
         layer = Image.fromarray(grid).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
         total += np.asarray(layer) * np.float32(0.5**octave)
     low, high = np.percentile(total, [1, 99])
-    return np.clip((total - low) / (high - low), 0, 1).astype(np.float32)
+    noise: Field = np.clip((total - low) / (high - low), 0, 1).astype(np.float32)
+    return noise
 
 
 def _mixed(one: tuple[int, int, int], two: tuple[int, int, int], share: Field) -> Field:

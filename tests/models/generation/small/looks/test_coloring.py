@@ -5,7 +5,7 @@ from models.generation.small.looks.coloring import COLORED, COLORS, recolored
 from models.training.video.clips.kinds import KINDS
 
 
-def _thing(*parts: tuple[int, int, int]) -> np.ndarray:  # type: ignore[type-arg]
+def _thing(*parts: tuple[int, int, int]) -> np.ndarray:
     """Return bands of colors, each 10 pixels high: uint8 (h, 20, 4)."""
     bands = np.array([(*part, 255) for part in parts], np.uint8)
     return np.repeat(np.repeat(bands[:, None], 20, 1), 10, 0)

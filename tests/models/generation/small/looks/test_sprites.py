@@ -55,7 +55,7 @@ def test_a_backdrop_fills_the_frame_with_the_picture() -> None:
 
 
 def test_a_thing_looks_where_it_moves_and_keeps_its_way_at_rest() -> None:
-    def track(*steps: float) -> np.ndarray:  # type: ignore[type-arg]
+    def track(*steps: float) -> np.ndarray:
         return np.array([(x, 0.5) for x in steps], np.float32)
 
     assert facing(track(0.2, 0.22, 0.24, 0.26), LEFT) == RIGHT

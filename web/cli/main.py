@@ -116,7 +116,7 @@ def banner(settings: Settings) -> str:
     generation = f"  generation  {settings.drawing_model}\n"
     if settings.drawing_model == SMALL:
         generation = (
-            "  generation  37 names of things, 25 of backgrounds; a small model: rough shapes\n"
+            "  generation  166 names of things, 59 of backgrounds; a small model: rough shapes\n"
         )
     return (
         "\n  eyeline is at {url}   (stop it with Ctrl-C)\n\n"

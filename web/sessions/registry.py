@@ -60,9 +60,7 @@ class Sessions:
         try:
             self._admit(caller)
         except ProblemError as error:
-            code = error.code or "refused"
-            self.totals.refused[code] += 1
-            self._audit.session(caller, f"start {kind}", code)
+            self.totals.refused[error.code or "refused"] += 1
             raise
         self.totals.started[kind] += 1
         self._in_use += 1
@@ -83,6 +81,9 @@ class Sessions:
         self._in_use += 1
         record.patience = self._patience
         self._sessions[record.id] = record
+        self._audit.session(
+            record.opener, f"go on with {record.kind}", "started", session=record.id
+        )
 
     async def end(self, record: SessionRecord) -> None:
         """End a session; its captions are kept for a while."""

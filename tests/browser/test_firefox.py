@@ -104,10 +104,10 @@ def test_a_call_with_captions_a_question_drawing_exports_and_a_reload(service: S
                 return "#";
             })"""
         )
+        click(browser, "mute")  # ends the turn: the tone itself never pauses
+        browser.wait(f"{STATE} === 'muted'")
         click(browser, "download")
         assert browser.wait("window.saved").startswith("WEBVTT")
-        click(browser, "mute")
-        browser.wait(f"{STATE} === 'muted'")
         asked = Counter(browser.run(ASKED))
         browser.reload()
         browser.run(MOUNT)

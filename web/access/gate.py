@@ -7,6 +7,7 @@ line, whoever answers it.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -20,6 +21,7 @@ from web.access.bounded_body import BodyLimits, BoundedBody
 from web.access.client_address import FROM_PROXY, Proxies, parse_address
 from web.access.doorkeeper import Doorkeeper
 from web.access.hosts import HostRules
+from web.access.in_progress import RequestsInProgress
 from web.access.routes import WEBSOCKET, RouteTable, Rule, max_body
 from web.config import Settings
 from web.problems import CODE, ProblemError, problem_response
@@ -64,6 +66,7 @@ class Gate:
         self._learn = learn
         self._now = now  # on the service's clock
         self._settings = settings
+        self._in_progress = RequestsInProgress(settings.secret_requests)
         self._doorkeeper = doorkeeper
         self._table = RouteTable()
         self._proxies = Proxies.parse(settings.proxies)
@@ -77,15 +80,17 @@ class Gate:
         arrival = _Arrival(self._proxies.client(scope), method)
         answer = self._watched(scope, arrival, send)
         try:
-            rule = await self._admit(scope, arrival)
-        except ProblemError as problem:
-            await refuse(problem, scope, receive, answer)
-            return
-        try:
-            if scope["type"] == "http":
-                await self._pass_on(rule, scope, receive, answer)
-            else:
-                await self._app(scope, self._heard(arrival, receive), answer)
+            with ExitStack() as places:
+                try:
+                    rule = await self._admit(scope, arrival)
+                    places.enter_context(self._in_progress.place(arrival.caller))
+                except ProblemError as problem:
+                    await refuse(problem, scope, receive, answer)
+                    return
+                if scope["type"] == "http":
+                    await self._pass_on(rule, scope, receive, answer)
+                else:
+                    await self._app(scope, self._heard(arrival, receive), answer)
         finally:
             if not arrival.noted:  # it failed: the answer is made outside
                 self._note(scope, arrival, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from media.worker import Worker
-from web.cluster.actors import ActorClient
+from web.cluster.actors import CALL_TIMEOUT, ActorClient
 from web.cluster.errors import ClusterError
 from web.cluster.mirror import CHUNK, FilePiece, apply
 
 IN_FLIGHT = 4  # calls, each with `CHUNK` bytes or `BATCH`: what both machines have in memory
 BATCH = 4 << 20  # bytes of memory in one call
+PIECE_TIMEOUT = IN_FLIGHT * CALL_TIMEOUT  # seconds: a piece is answered behind the others
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ async def fetch_files(keeper: ActorClient, session: str, folder: Path, worker: W
     async def pieces() -> AsyncIterator[Coroutine[Any, Any, FilePiece]]:
         for name, mark in marks.items():
             for offset in range(0, max(1, mark.size), CHUNK):
-                yield keeper.call("read", session, name, offset)
+                yield keeper.call("read", session, name, offset, within=PIECE_TIMEOUT)
 
     async def write(piece: FilePiece) -> None:
         await worker.run(apply, folder, piece)
@@ -49,7 +50,7 @@ async def send_files(
 
     async def batches() -> AsyncIterator[Coroutine[Any, Any, bool]]:
         while batch := await worker.run(_batch, pieces):
-            yield keeper.call("mirror", session, batch)
+            yield keeper.call("mirror", session, batch, within=PIECE_TIMEOUT)
 
     async def check(known: bool) -> None:
         if not known:

@@ -32,7 +32,8 @@ class HereKeeper:
         self.cut = -1
         self.count, self.running, self.most = 0, 0, 0
 
-    async def call(self, method: str, *arguments: Any) -> Any:
+    async def call(self, method: str, *arguments: Any, within: float = 0.0) -> Any:
+        del within
         self.count += 1
         number = self.count
         self.running += 1

@@ -423,7 +423,7 @@ def test_generation_status_is_shown_and_notices_appear_once(drawing: Page) -> No
     expect(part(page, "draw-fps")).to_have_text("16 fps")
     expect(part(page, "draw-delay")).to_have_text("140 ms")
     expect(part(page, "draw-remarks")).to_have_text("The motion was read from the words: left.")
-    expect(part(page, "generated-what")).to_have_text("generated live by a small model")
+    expect(part(page, "generated-what")).to_have_text("live, by a small model")
     page.evaluate("document.querySelector('[data-part=draw-remarks] li').id = 'same'")
     receive(page, {**STATUS, "pictures": 830})
     expect(part(page, "draw-pictures")).to_have_text("830")

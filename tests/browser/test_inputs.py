@@ -372,15 +372,17 @@ def test_the_sample_clip_gives_moving_pictures_and_sound(page: Page, silence: st
             loudest = Math.max(loudest, ...samples.map(Math.abs));
         }
         const [clip] = clips;
+        const { hears } = inputs; // the clip is heard in place of the microphone
         const muted = [clip.muted];
         dispatchEvent(new Event("pointerdown"));
         muted.push(clip.muted);
         inputs.close();
-        return { width, height, muted, states: tracks.map((track) => track.readyState) };
+        return { width, height, hears, muted, states: tracks.map((track) => track.readyState) };
         """,
     )
     muted = [bool(silence), False]
-    assert found == {"width": 640, "height": 360, "muted": muted, "states": ["ended", "ended"]}
+    size = {"width": 640, "height": 360}
+    assert found == {**size, "hears": False, "muted": muted, "states": ["ended", "ended"]}
 
 
 def test_a_shared_screen_mixes_its_sound_and_the_camera_is_back_when_it_ends(page: Page) -> None:

@@ -250,7 +250,7 @@ export class DrawingBoard {
     page.pause.ariaPressed = String(this.#paused);
     for (const name of ["pause", "step-once", "reset", "track-clear"]) page[name].disabled = !this.#enabled;
     page.draw.dataset.drawing = page.stage.dataset.generated = shown ? "on" : "off";
-    page["generated-what"].textContent = shown ? "generated live by a small model" : "returned with captions";
+    page["generated-what"].textContent = shown ? "live, by a small model" : "returned with captions";
     this.#paths.show(shown);
     drawReport(page, this.#enabled ? this.#status : null, { steps: this.#settings.steps, rate: this.#draws?.rate ?? 0, refusal: this.#refusal });
   }

@@ -228,7 +228,7 @@ class Page {
 
   #microphone() {
     const { hold, talk } = this.#page;
-    return { live: this.#state.live, muted: this.#state.name === "muted", holds: hold.checked, talks: talk.checked };
+    return { live: this.#state.live, sent: this.#sources.inputs.hears, muted: this.#state.name === "muted", holds: hold.checked, talks: talk.checked };
   }
 
   #mute(muted) {

@@ -43,8 +43,7 @@ class EvidenceConfig:
 
     A target is in view when its sum reaches `threshold` (3 in log odds: 0.95), and out of view at
     `-threshold`; between them the state does not change. A thing of the wrong color counts
-    `-wrong_color`. `count` is for the last of several things of a kind: where the detector finds
-    others, a doubtful one (from 0.31) more likely is one than not.
+    `-wrong_color`.
     """
 
     thing: LogOddsModel = field(
@@ -57,18 +56,11 @@ class EvidenceConfig:
             slope=1.85, offset=0.0, max_gain=2.0, max_loss=1.5, cap=4.0
         )
     )
-    count: LogOddsModel = field(
-        default_factory=lambda: LogOddsModel(
-            slope=1.85, offset=1.5, max_gain=2.0, max_loss=1.5, cap=4.0
-        )
-    )
     wrong_color: float = 1.04
     threshold: float = 3.0
 
     def model_for(self, target: Target) -> LogOddsModel:
-        if target.people:
-            return self.person
-        return self.count if target.count > 1 else self.thing
+        return self.person if target.people else self.thing
 
 
 def log_odds(target: Target, observation: Observation, config: EvidenceConfig) -> float:
@@ -82,7 +74,7 @@ def log_odds(target: Target, observation: Observation, config: EvidenceConfig) -
         thing = (
             config.thing.log_odds(thing_probability(observation, target.name_ids))
             if target.count == 1
-            else config.count.log_odds(count_probability(observation, target))
+            else config.person.log_odds(count_probability(observation, target))
         )
         found = max(found, thing)
         if target.colour and found > 0 and observation.scene.colour != target.colour:

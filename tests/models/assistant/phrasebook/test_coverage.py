@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-import pytest
-
 from models.assistant.phrasebook.answers import in_language
 from models.assistant.phrasebook.dictionary import LANGUAGES, lines
 from models.assistant.scene.scene_log import LoggedEntry
@@ -52,7 +50,6 @@ def questions() -> list[str]:
     return list(found)
 
 
-@pytest.mark.slow
 def test_no_answer_to_a_question_of_the_phrasebook_is_english() -> None:
     answers = {
         reply(asked, SceneView(scene, 10.0, None) if scene else None, [], CLOCK, reads=True).text

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -94,15 +95,15 @@ def create_app(
 
 def _add_middleware(app: FastAPI, settings: Settings, doorkeeper: Doorkeeper) -> None:
     """Add what each request passes through; the last is the first that it comes to."""
+    in_cluster: dict[str, Any] = {}
     if settings.cluster is not None:
         from web.cluster.proxy.forwarding import Forwarding
+        from web.cluster.proxy.shared_secrets import learning
 
         app.add_middleware(Forwarding, service=app)
-    app.add_middleware(Gate, settings=settings, doorkeeper=doorkeeper, now=partial(_now, app))
-    if settings.cluster is not None:
-        from web.cluster.proxy.shared_secrets import SharedSecrets
-
-        app.add_middleware(SharedSecrets, service=app, settings=settings, doorkeeper=doorkeeper)
+        in_cluster["learn"] = learning(app, doorkeeper)
+    now = partial(_now, app)
+    app.add_middleware(Gate, settings=settings, doorkeeper=doorkeeper, now=now, **in_cluster)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),

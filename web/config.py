@@ -100,8 +100,13 @@ class Settings(
     secret_sessions: int = Field(4, ge=1)
     """maximum number of concurrent sessions of one client secret; others get HTTP 429 or close code
     1013"""
+    secret_requests: int = Field(32, ge=4)
+    """maximum number of requests of one client secret that are in progress, WebSockets and streams
+    included; others get HTTP 429"""
     viewers: int = Field(8, ge=0)
     """maximum number of viewers of one session (WHEP); others get HTTP 503"""
+    secret_viewers: int = Field(2, ge=1)
+    """of them, those that came with one client secret that may only watch; others get HTTP 429"""
     silence_timeout: float = Field(600.0, ge=0)
     """seconds without media or messages after which a session ends; 0 turns this off"""
     websocket_timeout: float = Field(60.0, gt=0)

@@ -16,6 +16,7 @@ from web.errors import WebError
 
 logger = logging.getLogger(__name__)
 
+CODE = "code"  # of the problem that answers a request: its place in the request's state
 MEDIA_TYPE = "application/problem+json"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
@@ -70,9 +71,14 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    del request
     assert isinstance(error, ProblemError)
-    return problem_response(error)
+    return _answer(request, error)
+
+
+def _answer(request: Request, problem: ProblemError) -> Response:
+    """Return the response to a request, whose state has the code for the audit line then."""
+    request.scope.setdefault("state", {})[CODE] = problem.code
+    return problem_response(problem)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -112,7 +118,7 @@ async def _exhausted(request: Request, error: Exception) -> Response:
     else:
         raise error
     logger.error("%s %s: %s", request.method, request.url.path, error)
-    return problem_response(problem)
+    return _answer(request, problem)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

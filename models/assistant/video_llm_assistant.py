@@ -25,7 +25,7 @@ from models.assistant.interface import (
     Moment,
     StorageProblem,
 )
-from models.assistant.phrasebook.conversation import note_request, told
+from models.assistant.phrasebook.conversation import language_of, note_request, told
 from models.assistant.requests.session_requests import SessionRequests, check_requests
 from models.assistant.requests.standing_requests import RequestTracker
 from models.assistant.scene.perception import Observation, Perception, Pixels
@@ -200,6 +200,7 @@ class VideoLlmAssistant:
             scope=asked.scope,
             confidence=lambda: confidence.value,
             locate=lambda: self._locate(retrieved, text),
+            language=language_of(text),  # the model answers in the language of the question
         )
 
     def _context(

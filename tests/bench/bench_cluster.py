@@ -19,12 +19,14 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from media.worker import Worker
 from tests.web.cluster.conftest import free_port
 from tests.web.cluster.processes import ClusterProcesses, EdgeProcess, cluster_processes
 from tests.web.cluster.test_spreading import all_known
 from web.cluster.actors import ActorClient, find_actor, join
 from web.cluster.directory import Directory, EdgeReport
-from web.cluster.mirror import FilePiece, apply, changes, file_marks
+from web.cluster.mirror import apply, changes, file_marks
+from web.cluster.transfer import fetch_files, send_files
 
 CAPACITY = 10  # sessions of one node in the simulation
 INTERVAL = 0.3  # seconds between two reports
@@ -175,21 +177,19 @@ async def move(folder: Path, node: str) -> None:
     local = MEMORY / (time.perf_counter() - began) / 2**20
     keeper = ActorClient(lambda: find_actor(f"keeper-{node}"), "the keeper")
     await keeper.call("keep", "bench", {}, [], True)
+    worker = Worker("bench")
     began = time.perf_counter()
-    for piece in pieces:
-        await keeper.call("mirror", "bench", [piece], within=60.0)
+    await send_files(keeper, "bench", changes(source, {}, marks), worker)
     kept = MEMORY / (time.perf_counter() - began) / 2**20
     began = time.perf_counter()
-    for at in range(0, MEMORY, 4 << 20):
-        piece = await keeper.call("read", "bench", "segment", at, within=60.0)
-        assert isinstance(piece, FilePiece)
-        apply(target, piece)
+    await fetch_files(keeper, "bench", target, worker)
     fetched = MEMORY / (time.perf_counter() - began) / 2**20
     print(
         f"{MEMORY >> 20} MiB of memory: written {local:.0f} MiB/s, kept {kept:.0f} MiB/s "
         f"({kept / local:.2f} x), fetched {fetched:.0f} MiB/s ({fetched / local:.2f} x)"
     )
     await keeper.call("drop", "bench")
+    worker.close()
 
 
 async def real(cluster: ClusterProcesses) -> None:

@@ -240,12 +240,14 @@ def verdict(rows: Sequence[dict[str, float]]) -> Iterator[str]:
         yield f"{name}: {before:.2f} -> {after:.2f}: {'flat' if flat else 'GROWS'}"
 
 
-async def run(url: str, server: psutil.Process, minutes: float) -> list[dict[str, float]]:
+async def run(
+    url: str, server: psutil.Process, minutes: float, speakers: int
+) -> list[dict[str, float]]:
     """Run all clients for `minutes`; return the rows."""
     soak = Soak(url, time.monotonic() + 60 * minutes)
     rows: list[dict[str, float]] = []
     async with asyncio.TaskGroup() as group:
-        for number in range(SPEAKERS):
+        for number in range(speakers):
             group.create_task(keep_speaking(soak, number))
         group.create_task(keep_calling(soak))
         group.create_task(report(soak, server, rows))
@@ -255,11 +257,14 @@ async def run(url: str, server: psutil.Process, minutes: float) -> list[dict[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--speakers", type=int, default=SPEAKERS)
     options = parser.parse_args()
     aioice.ice.CONSENT_FAILURES = 1_000_000  # else the client gives up when answers take 0.5 s
     os.environ["EYELINE_MEMORY_RAM"] = "16"
     with service() as running:
-        rows = asyncio.run(run(running.url, psutil.Process(running.pid), options.minutes))
+        rows = asyncio.run(
+            run(running.url, psutil.Process(running.pid), options.minutes, options.speakers)
+        )
         print(*verdict(rows), sep="\n", flush=True)
 
 

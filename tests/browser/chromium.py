@@ -129,6 +129,13 @@ def microphone_file(folder: Path, *, lead: float) -> Path:
     return sound_file(path, np.concatenate([silence, speech, np.zeros(RATE, np.int16)]))
 
 
+def turns_file(folder: Path) -> Path:
+    """Return a WAV of a second of speech and two of silence: a turn is over soon."""
+    with wave.open(str(microphone_file(folder, lead=0.0)), "rb") as source:
+        speech = np.frombuffer(source.readframes(RATE), np.int16)
+    return sound_file(folder / "turns.wav", np.concatenate([speech, np.zeros(2 * RATE, np.int16)]))
+
+
 def silent_microphone(folder: Path) -> Path:
     """Return a WAV of a second of silence."""
     return sound_file(folder / "silence.wav", np.zeros(RATE, np.int16))

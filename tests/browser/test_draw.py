@@ -66,7 +66,9 @@ SHOWN = """async () => {
     parts.generated.srcObject = remote;
     await new Promise((done) => parts.generated.addEventListener("loadeddata", done));
     window.client = { state: "live", remote, send: (event) => sent.push(event) };
-    window.board = new DrawingBoard(parts);
+    window.kept = [];
+    const now = () => performance.timeOrigin + performance.now();
+    window.board = new DrawingBoard(parts, (event) => kept.push({ event, at: now() }));
 }"""
 
 
@@ -422,7 +424,7 @@ def test_generation_status_is_shown_and_notices_appear_once(drawing: Page) -> No
     expect(part(page, "draw-fps")).to_have_text("16 fps")
     expect(part(page, "draw-delay")).to_have_text("140 ms")
     expect(part(page, "draw-remarks")).to_have_text("The motion was read from the words: left.")
-    expect(part(page, "generated-what")).to_have_text("generated live by a small model")
+    expect(part(page, "generated-what")).to_have_text("live, by a small model")
     page.evaluate("document.querySelector('[data-part=draw-remarks] li').id = 'same'")
     receive(page, {**STATUS, "pictures": 830})
     expect(part(page, "draw-pictures")).to_have_text("830")
@@ -655,6 +657,67 @@ def test_paths_are_undone_one_by_one(drawing: Page) -> None:
     expect(part(drawing, "track-undo")).to_be_disabled()
 
 
+def saved_film(page: Page, file: Path) -> Path:
+    with page.expect_download() as download:
+        part(page, "draw-film").get_by_role("button", name="Save film").click()
+    download.value.save_as(file)
+    return file
+
+
+def test_what_was_drawn_is_there_and_can_be_undone_after_the_page_was_loaded_again(
+    drawing: Page, tmp_path: Path
+) -> None:
+    canvas = part(drawing, "path-canvas")
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown", "2", "ArrowLeft"):
+        canvas.press(key)
+        if key.startswith("Arrow"):
+            sent_soon(drawing)
+    part(drawing, "track-undo").click()
+    first = sent(drawing)
+    canvas.press("1")
+    canvas.press("ArrowUp")
+    sent_soon(drawing)
+    part(drawing, "prompt").fill("a car on grass")
+    part(drawing, "draw-begin").click()
+    before = json.loads(saved_film(drawing, tmp_path / "before.json").read_text())
+    listed = part(drawing, "draw-film").locator("li").all_inner_texts()
+    kept = drawing.evaluate("kept")
+    drawing.evaluate("board.detach(); clearInterval(painting)")
+    drawing.evaluate(SHOWN)
+    drawing.evaluate(
+        """(kept) => {
+            board.attach(client);
+            for (const { event, at } of kept) {
+                client.now = at;
+                board.receive(event);
+            }
+            delete client.now;
+        }""",
+        kept,
+    )
+    offer(drawing, DRAWS)
+    receive(drawing, updated(), STATUS)
+    assert drawing.evaluate("kept") == []  # what is there again is not kept twice
+    assert part(drawing, "draw-film").locator("li").all_inner_texts() == listed
+    after = json.loads(saved_film(drawing, tmp_path / "after.json").read_text())
+    assert [text for _, text in after["prompts"]] == [text for _, text in before["prompts"]]
+    assert after["things"] == before["things"]
+    for _ in range(3):
+        part(drawing, "track-undo").click()
+    events = sent(drawing)
+    assert [event["type"] for event in events[::2]] == ["eyeline.track.clear"] * 3
+    places = [event["points"] for event in events[1::2]]
+    assert [[(each["x"], each["y"]) for each in place] for place in places] == [
+        [(0.54, 0.58)],
+        [(0.54, 0.54)],
+        [(0.54, 0.5)],
+    ]
+    part(drawing, "track-undo").click()
+    assert sent(drawing) == [{"type": "eyeline.track.clear", "thing": 0}]
+    assert first == [{"type": "eyeline.track.clear", "thing": 1}]
+    expect(part(drawing, "track-undo")).to_be_disabled()
+
+
 def test_a_film_is_saved_as_the_command_takes_it_and_drawn_again(
     drawing: Page, tmp_path: Path
 ) -> None:
@@ -662,10 +725,7 @@ def test_a_film_is_saved_as_the_command_takes_it_and_drawn_again(
     sent_soon(drawing)
     part(drawing, "prompt").fill("a car on grass")
     part(drawing, "draw-begin").click()
-    with drawing.expect_download() as download:
-        part(drawing, "draw-film").get_by_role("button", name="Save film").click()
-    file = tmp_path / "film.json"
-    download.value.save_as(file)
+    file = saved_film(drawing, tmp_path / "film.json")
     film = read_track_file(file)
     assert [prompt.text for prompt in film.prompts] == [
         "a duck and a car on grass",

@@ -49,22 +49,28 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
-    """The page in a call that draws; what goes wrong in it fails the test."""
+@pytest.fixture(scope="module")
+def call(browser: Browser, url: str) -> Iterator[Page]:
+    """The page in a call, with its Draw tab; what goes wrong in it fails the tests."""
     page, witness = new_page(browser, allowed=True)
     page.goto(f"{url}/static/index.html")
     page.evaluate(MOUNTED)
     part(page, "start").click()
     expect(page.locator(".eyeline")).to_have_attribute("data-state", "live")
     page.get_by_role("tab", name="Draw").click()
-    part(page, "prompt").fill("a duck on grass, moving to the left")
-    part(page, "prompt").press("Enter")
-    wait_for_shape(page, "square")
     yield page
     page.context.close()
     assert witness.errors == []
     assert witness.hosts == {"127.0.0.1"}
+
+
+@pytest.fixture
+def page(call: Page) -> Page:
+    """The same where it draws."""
+    part(call, "prompt").fill("a duck on grass, moving to the left")
+    part(call, "prompt").press("Enter")
+    wait_for_shape(call, "square")
+    return call
 
 
 def part(page: Page, name: str) -> Locator:

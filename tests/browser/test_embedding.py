@@ -5,24 +5,15 @@ import re
 import runpy
 import subprocess
 import sys
-import wave
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, expect
 from pydantic import SecretStr
 
-from tests.browser.chromium import (
-    RATE,
-    Devices,
-    camera_file,
-    chromium,
-    microphone_file,
-    new_page,
-)
+from tests.browser.chromium import Devices, chromium, new_page, still_file, turns_file
 from tests.paths import ROOT
 from tests.web.served import scripted_models, served
 from web.config import Settings
@@ -36,22 +27,9 @@ EXAMPLES = ROOT / "docs" / "examples"
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("devices")
-    devices = Devices(camera_file(folder), short_turns(folder), repeat=True)
+    devices = Devices(still_file(folder), turns_file(folder), repeat=True)
     with chromium(devices) as browser:
         yield browser
-
-
-def short_turns(folder: Path) -> Path:
-    """Return a WAV of a second of speech and a second of silence."""
-    with wave.open(str(microphone_file(folder, lead=0.0)), "rb") as source:
-        speech = source.readframes(RATE)
-    path = folder / "turns.wav"
-    with wave.open(str(path), "wb") as sink:
-        sink.setnchannels(1)
-        sink.setsampwidth(2)
-        sink.setframerate(RATE)
-        sink.writeframes(speech + bytes(2 * RATE))
-    return path
 
 
 @pytest.fixture

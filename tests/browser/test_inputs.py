@@ -326,10 +326,31 @@ def test_files_addresses_and_pictures_take_the_place_of_the_camera(page: Page) -
     assert found["left"] == both
 
 
-def test_the_sample_clip_gives_moving_pictures_and_sound(page: Page) -> None:
+SILENT = """
+    AudioContext.prototype.resume = () => new Promise(() => {});
+    const state = { get: () => "suspended" };
+    Object.defineProperty(BaseAudioContext.prototype, "state", state);
+    const { play } = HTMLMediaElement.prototype;
+    HTMLMediaElement.prototype.play = function () {
+        const refused = new DOMException("", "NotAllowedError");
+        return this.muted ? play.call(this) : Promise.reject(refused);
+    };
+"""  # as in a page that was loaded again and not clicked yet
+
+
+@pytest.mark.parametrize("silence", ["", SILENT], ids=["with a click", "without a click"])
+def test_the_sample_clip_gives_moving_pictures_and_sound(page: Page, silence: str) -> None:
     found = run(
         page,
-        """
+        silence
+        + """
+        const clips = [];
+        const create = document.createElement.bind(document);
+        document.createElement = (name) => {
+            const made = create(name);
+            if (name === "video") clips.push(made);
+            return made;
+        };
         const inputs = new Inputs({ picture: { kind: "sample" } });
         await inputs.open();
         const tracks = inputs.stream.getTracks();
@@ -350,11 +371,18 @@ def test_the_sample_clip_gives_moving_pictures_and_sound(page: Page) -> None:
             meter.getFloatTimeDomainData(samples);
             loudest = Math.max(loudest, ...samples.map(Math.abs));
         }
+        const [clip] = clips;
+        const { hears } = inputs; // the clip is heard in place of the microphone
+        const muted = [clip.muted];
+        dispatchEvent(new Event("pointerdown"));
+        muted.push(clip.muted);
         inputs.close();
-        return { width, height, states: tracks.map((track) => track.readyState) };
+        return { width, height, hears, muted, states: tracks.map((track) => track.readyState) };
         """,
     )
-    assert found == {"width": 640, "height": 360, "states": ["ended", "ended"]}
+    muted = [bool(silence), False]
+    size = {"width": 640, "height": 360}
+    assert found == {**size, "hears": False, "muted": muted, "states": ["ended", "ended"]}
 
 
 def test_a_shared_screen_mixes_its_sound_and_the_camera_is_back_when_it_ends(page: Page) -> None:

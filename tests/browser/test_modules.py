@@ -184,14 +184,30 @@ def test_a_silent_server_is_distinguished_from_one_that_refuses(page: Page) -> N
     assert refused[:2] == ["CallError", 404]
 
 
-def test_a_full_server_is_a_clear_message_and_start_can_be_pressed_again(page: Page) -> None:
-    problem = {"status": 503, "title": "Service Unavailable", "detail": "try again in 5 s"}
-    page.route("**/ice-servers", lambda route: route.fulfill(json=problem, status=503))
+REFUSED = [
+    (503, "sessions_full", "All sessions of this server are in use."),
+    (503, "service_busy", "This server is too busy for another call."),
+    (503, "service_draining", "This server is about to stop and takes no new calls."),
+    (503, None, "This server cannot take a call now."),
+    (429, "sessions_full", "A limit of this server for you, or for your key, is reached."),
+]
+
+
+def test_a_refusal_says_its_reason_and_start_can_be_pressed_again(page: Page) -> None:
+    refusals = iter(REFUSED)
+
+    def refuse(route: Route) -> None:
+        status, code, _ = next(refusals)
+        body = {"status": status, "detail": "try again in 5 s", "error": {"code": code}}
+        route.fulfill(json=body, status=status)
+
+    page.route("**/ice-servers", refuse)
     part = shown(page).locator
-    part("[data-part=start]").click()
-    expect(part("[data-part=problem]")).to_contain_text("All sessions of this server are in use")
-    expect(part("[data-part=problem]")).to_contain_text("try again in 5 s")
-    expect(part("[data-part=start]")).to_be_enabled()
+    for _, _, told in REFUSED:
+        part("[data-part=start]").click()
+        expect(part("[data-part=problem-what]")).to_have_text(told)
+        expect(part("[data-part=problem-advice]")).to_have_text("Try again in 5 s")
+        expect(part("[data-part=start]")).to_be_enabled()
     page.unroute("**/ice-servers")
 
 
@@ -212,7 +228,7 @@ def test_a_server_with_a_key_is_asked_for_it_and_a_wrong_one_is_refused(page: Pa
     expect(part("[data-part=problem]")).to_contain_text("does not accept that key")
     part("[data-part=key]").fill("right")
     part("[data-part=key-form] button").click()
-    expect(part("[data-part=problem]")).to_contain_text("reached")
+    expect(part("[data-part=problem]")).to_contain_text("Reached")
     assert given == [None, "Bearer wrong", "Bearer right"]
     page.unroute("**/ice-servers")
 
@@ -324,3 +340,49 @@ def test_a_translation_is_a_second_line_that_stays_with_its_caption(page: Page) 
         *(False, True, "There is", False, True),
         *("Il y a une tasse.", "There is a cup.", True),
     ]
+
+
+KEPT = """async (ended) => {
+    const { KeptCall } = await import("./call/kept_call.js");
+    const { EyelineClient } = await import("./eyeline.js");
+    const location = new URL("v1/realtime/calls/sess_1", document.baseURI).href;
+    const call = { location, began: 1000, now: 2000, restoring: false, state: "live" };
+    const client = Object.assign(new EventTarget(), call);
+    const kept = new KeptCall(() => ({ muted: false, picture: { kind: "camera" } }));
+    kept.follow(client);
+    const tell = (name, detail) => client.dispatchEvent(new CustomEvent(name, { detail }));
+    const receive = (...events) => events.forEach((event) => tell("event", event));
+    tell("state", { state: "live" });
+    const [record] = JSON.parse(localStorage["eyeline.calls"]);
+    receive(
+        { type: "session.created", event_id: "event_1", session: { id: "sess_1" } },
+        { type: "eyeline.caption", event_id: "event_2", final: true, text: "a secret" },
+        { type: "eyeline.memory.moment", event_id: "event_3" },
+        { type: "conversation.item.added", event_id: "event_4", item: { id: "question_1" } });
+    kept.note({ type: "page.asked", id: "question_2", text: "a secret question" });
+    receive({ type: "eyeline.answer.evidence", event_id: "event_5", moments: ["a secret"] });
+    if (ended) client.location = "";
+    kept.note({ type: "page.cleared" });
+    if (!ended) receive({ type: "eyeline.caption", event_id: "event_6", final: true, text: "new" });
+    const { events } = (await kept.past(record)).at(-1);
+    const again = new EyelineClient();
+    again.restore({ location, began: 1000, events });
+    kept.decline(record);
+    return [events.map(({ event }) => [event.type, event.event_id]), again.newQuestion()];
+}"""
+
+
+def test_what_is_cleared_is_not_kept_for_a_reload_but_the_call_goes_on(page: Page) -> None:
+    assert page.evaluate(KEPT, False) == [
+        [
+            ["session.created", "event_1"],
+            ["eyeline.memory.moment", "event_3"],
+            ["page.cleared", "event_5"],  # nothing before it is sent again
+            ["eyeline.caption", "event_6"],
+        ],
+        "question_3",
+    ]
+
+
+def test_what_is_cleared_after_a_call_is_not_kept_at_all(page: Page) -> None:
+    assert page.evaluate(KEPT, True) == [[], "question_1"]

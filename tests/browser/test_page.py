@@ -17,7 +17,6 @@ from tests.browser.chromium import (
     SPOKEN_END,
     Devices,
     Witness,
-    camera_file,
     launched,
     microphone_file,
     new_page,
@@ -28,6 +27,7 @@ from tests.service import service
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LEAD = 3.0  # seconds of silence before the speech: the call is live by then
+PICTURES = Path(gradio.__file__).parent / "media_assets" / "images"
 ROUNDS = 4  # of its text that the microphone may speak until the machine hears one whole
 normalize = EnglishTextNormalizer()
 
@@ -47,7 +47,9 @@ def driver() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory, driver: Playwright) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("devices")
-    devices = Devices(camera_file(folder), microphone_file(folder, lead=LEAD), repeat=True)
+    # Few frames a second leave the machine to the models.
+    camera = slides_file(folder, [PICTURES / "tower.jpg"], seconds=2, fps=10)
+    devices = Devices(camera, microphone_file(folder, lead=LEAD), repeat=True)
     with launched(driver, devices) as browser:
         yield browser
 
@@ -65,8 +67,8 @@ def tab(browser: Browser, url: str) -> Iterator[tuple[Page, Witness]]:
 @pytest.fixture
 def watching(url: str, tmp_path: Path, driver: Playwright) -> Iterator[Page]:
     """The page in a browser whose camera sees one thing after another, over and over."""
-    pictures = Path(gradio.__file__).parent / "media_assets" / "images"
-    slides = slides_file(tmp_path, [pictures / "tower.jpg", pictures / "cheetah1.jpg"], seconds=8)
+    shown = [PICTURES / "tower.jpg", PICTURES / "cheetah1.jpg"]
+    slides = slides_file(tmp_path, shown, seconds=5)
     devices = Devices(slides, microphone_file(tmp_path, lead=LEAD), repeat=True)
     with launched(driver, devices) as browser:
         page, witness = opened(browser, url, allowed=True)

@@ -10,7 +10,7 @@ from aioice.ice import StunProtocol
 from playwright.sync_api import Browser, Page, Route, expect
 
 from rtc.aiortc_patches.datagrams import GuardedProtocol
-from tests.browser.chromium import Devices, chromium, microphone_file, new_page, still_file
+from tests.browser.chromium import Devices, chromium, new_page, still_file, turns_file
 from tests.chaos.scripted_service import running
 from tests.patience import PATIENCE
 from tests.web.served import Served, scripted_models, served
@@ -29,7 +29,7 @@ def service() -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("devices")
-    devices = Devices(still_file(folder), microphone_file(folder, lead=0.5), repeat=True)
+    devices = Devices(still_file(folder), turns_file(folder), repeat=True)
     with chromium(devices) as browser:
         yield browser
 

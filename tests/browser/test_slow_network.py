@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.chromium import Devices, chromium, microphone_file, new_page, still_file
+from tests.browser.chromium import Devices, chromium, new_page, still_file, turns_file
 from tests.patience import PATIENCE
 from tests.rtc.link import Conditions
 from tests.rtc.udp_link import UdpLink, udp_link
@@ -85,7 +85,7 @@ def impaired(page: Page) -> Iterator[ImpairedPath]:
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
     settings = Settings(resume_timeout=PATIENCE, call_timeout=PATIENCE)
-    devices = Devices(still_file(tmp_path), microphone_file(tmp_path, lead=0.5), repeat=True)
+    devices = Devices(still_file(tmp_path), turns_file(tmp_path), repeat=True)
     with (
         scripted_models() as models,
         served(settings, models) as service,

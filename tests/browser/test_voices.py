@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from models.speech.hibari import HibariSynthesizer
-from tests.browser.chromium import RATE, Devices, camera_file, chromium, new_page, sound_file
+from tests.browser.chromium import RATE, Devices, chromium, new_page, sound_file, still_file
 from tests.paths import ROOT
 from tests.service import service
 
@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ANNA = "Hello everybody, my name is Anna. I have put the red cup on the table next to the window."
 LATER = "Thank you very much. I will take the cup away again before we go home tonight."
 PRESIDENT = ROOT / "tests/data/speech/jfk.flac"
+SENTENCE = 7.8  # seconds of it: as far as "what your country can do for you"
 
 
 def at_rate(samples: NDArray[np.float32], rate: int) -> NDArray[np.int16]:
@@ -44,7 +45,7 @@ def dialogue(folder: Path) -> Path:
                 for out in AudioResampler("flt", "mono", stream.rate).resample(frame)
             ]
         )
-        man = at_rate(man, stream.rate)
+        man = at_rate(man[: round(SENTENCE * stream.rate)], stream.rate)
     pause = np.zeros(round(1.5 * RATE), np.int16)
     said = [at_rate(voice.synthesize(text), voice.rate) for text in (ANNA, LATER)]
     parts = [np.zeros(3 * RATE, np.int16), said[0], pause, man, pause, said[1], pause]
@@ -53,7 +54,7 @@ def dialogue(folder: Path) -> Path:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
-    devices = Devices(camera_file(tmp_path), dialogue(tmp_path))
+    devices = Devices(still_file(tmp_path), dialogue(tmp_path))
     with service(busy="0") as running, chromium(devices) as browser:
         page, witness = new_page(browser, allowed=True)
         page.goto(running.url)

@@ -186,18 +186,37 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-async def test_a_recorded_session_goes_on_when_its_disk_becomes_full(tmp_path: Path) -> None:
+async def no_longer_recorded(session: websockets.ClientConnection) -> str:
+    """Speak until the disk is full; return the id of the session."""
+    id = str((await until(session, "session.created"))["session"]["id"])
+    await send_audio(session, np.random.default_rng(0).bytes(96_000))  # does not compress
+    while "no longer recorded" not in (await until(session, "eyeline.notice"))["message"]:
+        pass
+    return id
+
+
+async def test_recorded_sessions_go_on_when_their_disk_becomes_full_and_has_space_again(
+    tmp_path: Path,
+) -> None:
     with (
-        small_disk(tmp_path / "disk", 60) as disk,
+        small_disk(tmp_path / "disk", 400) as disk,
         running(tmp_path, recordings=disk / "recordings", memory_folder=disk / "memories") as full,
     ):
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(340 << 10))
         async with websockets.connect(f"{full.ws}?eyeline=1") as session:
-            await send_audio(session, np.random.default_rng(0).bytes(96_000))  # does not compress
-            notice = await until(session, "eyeline.notice")
-            while "no longer recorded" not in notice["message"]:
-                notice = await until(session, "eyeline.notice")
+            stopped = await no_longer_recorded(session)
+            assert "You asked:" in await answered(session)
+            async with client(full) as web:
+                assert code(await upload(web, 200_000)) == (507, "disk_full")
+            ballast.unlink()
+            assert "You asked:" in await answered(session)
+        async with websockets.connect(full.ws) as session:
             assert "You asked:" in await answered(session)
         async with client(full) as web:
-            assert code(await upload(web, 200_000)) == (507, "disk_full")
-            listed = (await web.get("/recordings")).json()["recordings"]
-        assert [each["state"] for each in listed] == ["cut_off"]
+            listed: dict[str, str] = {}
+            while set(listed.values()) != {"cut_off", "complete"}:
+                found = (await web.get("/recordings")).json()["recordings"]
+                listed = {each["id"]: each["state"] for each in found}
+        assert listed.pop(stopped) == "cut_off", "what came after it stopped is not there"
+        assert list(listed.values()) == ["complete"]

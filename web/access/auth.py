@@ -122,7 +122,7 @@ class Keys:
         self.needed = service_key is not None or named is not None
         self._today = today
         self._secrets: dict[bytes, ClientSecret] = {}
-        self.revoked = RevokedSecrets()
+        self.revoked = RevokedSecrets(self._forget)
         self._service_key = None if service_key is None else _service_key(service_key)
         self.replace(named or ())
 
@@ -207,11 +207,10 @@ class Keys:
 
     def revoke(self, owner: str, by: Caller) -> bool:
         """End the client secret of `owner`, and its sessions; return whether `by` may, and did."""
-        for digest, secret in self._secrets.items():
+        for secret in self._secrets.values():
             name = None if secret.key is None else secret.key.name
             allowed = KeyScope.ALL_SESSIONS in by.scopes or name == by.key_name
             if secret.owner == owner and by.secret is None and allowed:
-                del self._secrets[digest]
                 self.revoked.merge([owner])
                 return True
         return False
@@ -221,6 +220,10 @@ class Keys:
         if caller.key is None:
             return caller
         return replace(caller, key=self._keys.get(caller.key.digest, caller.key))
+
+    def _forget(self, owner: str) -> None:
+        kept = {digest: each for digest, each in self._secrets.items() if each.owner != owner}
+        self._secrets = kept
 
     def _keep(self, secret: ClientSecret, now: float) -> None:
         """Accept `secret`, and drop what has expired; if that is not enough, others."""

@@ -2,11 +2,14 @@
 
 It checks Host, finds the route in the table, checks Origin, the key and what it may do, counts the
 request, and bounds the body. Routes read from the request's state who sent it. Once a key is
-revoked, nothing more is sent to its holder.
+revoked, nothing more is sent to its holder. Each request that is not for anybody leaves one audit
+line, whoever answers it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -18,9 +21,12 @@ from web.access.bounded_body import BodyLimits, BoundedBody
 from web.access.client_address import FROM_PROXY, Proxies, parse_address
 from web.access.doorkeeper import Doorkeeper
 from web.access.hosts import HostRules
+from web.access.in_progress import RequestsInProgress
 from web.access.routes import WEBSOCKET, RouteTable, Rule, max_body
 from web.config import Settings
-from web.problems import ProblemError, problem_response
+from web.problems import CODE, ProblemError, problem_response
+
+Learn = Callable[[str, str], Awaitable[None]]  # what a key from an address may be
 
 CALLER = "caller"  # its place in the request's state
 POLICY = 1008  # close code of a connection whose key was revoked, RFC 6455, section 7.4.1
@@ -29,23 +35,38 @@ STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.st
 
 @dataclass(slots=True)
 class _Arrival:
-    """A request at the gate: what is known of it when its audit line is written."""
+    """A request at the gate: what is known of it when its audit line is written (`noted`)."""
 
     address: str
     method: str
     rule: Rule | None = None
     caller: Caller | None = None
+    noted: bool = False
+
+
+async def _nothing(given: str, address: str) -> None:
+    """Learn nothing of a key: all that is valid is known here."""
 
 
 class Gate:
-    """Middleware that lets through what the table of routes allows to the caller."""
+    """Middleware that lets through what the table of routes allows to the caller.
+
+    `learn` is awaited before a key is looked at: another machine may know it. It may refuse one.
+    """
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, doorkeeper: Doorkeeper, now: Callable[[], float]
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        doorkeeper: Doorkeeper,
+        now: Callable[[], float],
+        learn: Learn = _nothing,
     ) -> None:
         self._app = app
+        self._learn = learn
         self._now = now  # on the service's clock
         self._settings = settings
+        self._in_progress = RequestsInProgress(settings.secret_requests)
         self._doorkeeper = doorkeeper
         self._table = RouteTable()
         self._proxies = Proxies.parse(settings.proxies)
@@ -57,19 +78,24 @@ class Gate:
             return
         method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
         arrival = _Arrival(self._proxies.client(scope), method)
-        try:
-            rule = self._admit(scope, arrival)
-        except ProblemError as problem:
-            self._note(scope, arrival, problem.status, problem.code)
-            await refuse(problem, scope, receive, send)
-            return
         answer = self._watched(scope, arrival, send)
-        if scope["type"] == "http":
-            await self._pass_on(rule, scope, receive, answer)
-        else:
-            await self._app(scope, self._heard(arrival, receive), answer)
+        try:
+            with ExitStack() as places:
+                try:
+                    rule = await self._admit(scope, arrival)
+                    places.enter_context(self._in_progress.place(arrival.caller))
+                except ProblemError as problem:
+                    await refuse(problem, scope, receive, answer)
+                    return
+                if scope["type"] == "http":
+                    await self._pass_on(rule, scope, receive, answer)
+                else:
+                    await self._app(scope, self._heard(arrival, receive), answer)
+        finally:
+            if not arrival.noted:  # it failed: the answer is made outside
+                self._note(scope, arrival, HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    def _admit(self, scope: Scope, arrival: _Arrival) -> Rule:
+    async def _admit(self, scope: Scope, arrival: _Arrival) -> Rule:
         """Return the rule of a request that is allowed; its caller is in its state then.
 
         Raises:
@@ -79,12 +105,14 @@ class Gate:
         state = scope.setdefault("state", {})
         peer = parse_address((scope.get("client") or ("", 0))[0])
         state[FROM_PROXY] = self._proxies.trusts(peer)
+        arrival.rule = self._table.known(arrival.method, scope["path"])
         self._hosts.check_host(headers, (scope.get("server") or ("", 0))[0])
-        arrival.rule = rule = self._table.find(arrival.method, scope["path"])
+        rule = arrival.rule or self._table.find(arrival.method, scope["path"])
         if not rule.any_origin:
             self._hosts.check_origin(headers)
         if rule.scope is not None:
             given = bearer_token(headers) or subprotocol_key(scope.get("subprotocols", []))
+            await self._learn(given or "", arrival.address)
             caller = self._doorkeeper.authenticate(given, now=self._now(), address=arrival.address)
             arrival.caller = state[CALLER] = caller
             self._doorkeeper.count_request(caller)
@@ -144,10 +172,11 @@ class Gate:
         if body.problem is None:
             await self._app(scope, body.receive, answer)
         if body.problem is not None and not started:
-            await problem_response(body.problem)(scope, receive, send)
+            await refuse(body.problem, scope, receive, send)
 
-    def _note(self, scope: Scope, arrival: _Arrival, status: int, code: str | None = None) -> None:
+    def _note(self, scope: Scope, arrival: _Arrival, status: int) -> None:
         """Write the audit line of a request for a route that is not for anybody."""
+        arrival.noted = True
         if arrival.rule is None or arrival.rule.scope is None:
             return
         self._doorkeeper.audit.request(
@@ -156,7 +185,7 @@ class Gate:
             arrival.method,
             arrival.rule.path,
             status,
-            code=code,
+            code=scope["state"].get(CODE),
             session=scope.get("path_params", {}).get("id"),
         )
 
@@ -185,6 +214,7 @@ def _not_in_scope(caller: Caller, rule: Rule) -> ProblemError:
 
 async def refuse(problem: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request or the handshake of a WebSocket with `problem`."""
+    scope.setdefault("state", {})[CODE] = problem.code
     response = problem_response(problem)
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)

@@ -42,7 +42,8 @@ class ClientRates:
     """Limits of a minute for an address without a key: its `requests`, and `guesses` at keys.
 
     0 is no limit, and requests of this machine itself have none. A key has its own limits, together
-    with its client secrets. `used` has the seconds that keys have used.
+    with its client secrets; if it has none, each of these has that of an address. `used` has the
+    seconds that keys have used.
     """
 
     requests: int = 0
@@ -61,10 +62,12 @@ class ClientRates:
         Raises:
             RateLimitedError: it has made too many.
         """
-        if caller.key is not None:
-            limit, name = caller.key.limits.requests, f"requests of key {caller.key.name}"
+        limit = None if caller.key is None else caller.key.limits.requests
+        if caller.key is not None and (limit is not None or caller.secret is None):
+            name = f"requests of key {caller.key.name}"
         elif self.requests and not on_this_machine(caller.address):
-            limit, name = self.requests, f"requests of {subscriber(caller.address)}"
+            who = subscriber(caller.address) if caller.key is None else caller.owner
+            limit, name = self.requests, f"requests of {who}"
         else:
             return
         if limit is not None and not self._windows.take(name, MINUTE, limit):

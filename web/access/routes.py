@@ -105,10 +105,9 @@ class RouteTable:
         Raises:
             ProblemError: nothing is at `path`, or `method` is not for it.
         """
+        if (rule := self.known(method, path)) is not None:
+            return rule
         rules = list(self._matching(path))
-        for rule in rules:
-            if method in rule.methods.split():
-                return rule
         if not rules or method == WEBSOCKET:
             raise ProblemError(404, f"nothing is at {path[:200]}")
         allowed = [each for rule in rules for each in rule.methods.split()]
@@ -122,6 +121,11 @@ class RouteTable:
         raise ProblemError(
             405, f"{method[:20]} is not allowed here: use {offered}", headers={"Allow": offered}
         )
+
+    def known(self, method: str, path: str) -> Rule | None:
+        """Return the rule of `method` on `path`, None where `find` raises."""
+        rules = self._matching(path)
+        return next((rule for rule in rules if method in rule.methods.split()), None)
 
     def _matching(self, path: str) -> Iterator[Rule]:
         return (rule for pattern, rule in self._rules if _matches(pattern, path))

@@ -6,6 +6,7 @@ Only this module and the actors' starts import Ray, and only where a cluster is 
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,20 @@ class ActorClient:
         except (RayError, ValueError) as error:  # ValueError: no actor has this name
             self._actor = None
             raise ClusterError(f"{self.about} is not there: {error}") from error
+
+
+class Keepers:
+    """Finds the keeper of a node by its name."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, ActorClient] = {}
+
+    def on(self, node: str) -> ActorClient:
+        """Return the keeper on `node`."""
+        if node not in self._clients:
+            find = partial(find_actor, f"keeper-{node}")
+            self._clients[node] = ActorClient(find, f"the keeper on node {node[:8]}")
+        return self._clients[node]
 
 
 def find_registry(timeout: float, patience: float) -> Any:

@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from media.worker import Worker
+from web.cluster.actors import Keepers
 from web.cluster.errors import ClusterError
-from web.cluster.keepers import Keepers
 from web.cluster.membership import Membership
-from web.cluster.mirror import FileMark, FilePiece, changes, file_marks
+from web.cluster.mirror import FileMark, changes, file_marks
+from web.cluster.transfer import send_files
 from web.realtime.carrying import EVENT, carried_values, encoded
 from web.realtime.resumable_session import ResumableSession
 from web.sessions.record import SessionRecord
@@ -18,7 +19,6 @@ from web.sessions.record import SessionRecord
 logger = logging.getLogger(__name__)
 
 NEWEST = 16  # captions, moments and events that are looked at before an event is sent
-BATCH = 8 << 20  # bytes of memory in one call
 
 
 class Carrier:
@@ -105,8 +105,8 @@ class Carrier:
     async def _mirror(self, keeper: str) -> None:
         files = await self._worker.run(file_marks, self._folder)
         pieces = changes(self._folder, self._files, files)
-        while batch := await self._worker.run(_batch, pieces):
-            await self._send(keeper, "mirror", batch)
+        to = self._keepers.on(keeper)
+        await send_files(to, self.record.id, pieces, self._worker)
         self._files = files
 
     async def _send(self, node: str, method: str, *arguments: object) -> None:
@@ -118,15 +118,3 @@ class Carrier:
 def _differs(before: object, now: object) -> bool:
     """Return whether a part has changed: bytes if they differ, others if they are other objects."""
     return before != now if isinstance(now, bytes) else before is not now
-
-
-def _batch(pieces: Iterator[FilePiece]) -> list[FilePiece]:
-    """Take the next pieces, of some megabytes."""
-    taken: list[FilePiece] = []
-    size = 0
-    for piece in pieces:
-        taken.append(piece)
-        size += len(piece.data or b"")
-        if size >= BATCH:
-            break
-    return taken

@@ -5,7 +5,7 @@ reports itself again and again, and counts as gone when it has not for `timeout`
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from web.access.keys.kept_secrets import within_limits
@@ -117,7 +117,14 @@ class Directory:
         moved = tuple(id for id in sessions if self._sessions[id].edge != edge.id)
         if access is not None:
             self._access.merge(access)
+            self._forget(access.revoked)
         return Reply(known, moved, self.edges(now), self._access.news(seen))
+
+    def _forget(self, revoked: Iterable[str]) -> None:
+        """Forget revoked client secrets: of their names only the newest are kept."""
+        if owners := frozenset(revoked):
+            kept = {key: each for key, each in self._secrets.items() if each.owner not in owners}
+            self._secrets = kept
 
     def leave(self, edge: str) -> None:
         """Forget an edge that ends in order: what it still has goes with it."""

@@ -14,8 +14,9 @@ from fastapi import FastAPI
 from media.recording.layout import MEMORY_FOLDER
 from media.worker import Worker
 from web.access.auth import Caller, ClientSecret
+from web.cluster.actors import Keepers
 from web.cluster.carrier import Carrier
-from web.cluster.keepers import Keepers
+from web.cluster.errors import ClusterError
 from web.cluster.membership import Membership
 from web.cluster.models.pool import WorkerPool
 from web.cluster.moving import end_here, fetched, hand_over
@@ -215,7 +216,14 @@ class Edge:
         """Go on with a session that this edge has claimed, from what the keeper on `node` has."""
         clock = self.context.clock
         began = clock.now()
-        checkpoint = None if node is None else await fetched(self, session, node)
+        try:
+            checkpoint = None if node is None else await fetched(self, session, node)
+        except (ClusterError, OSError) as error:
+            logger.warning("session %s: its checkpoint cannot be read: %s", session, error)
+            if any(each.node == node for each in self.membership.others):
+                await self.membership.release(session)  # it is still there: the next request tries
+                raise _unknown_where(session) from error
+            checkpoint = None
         if checkpoint is None:
             logger.warning("session %s is lost with its edge: nothing of it was kept", session)
             await self.membership.remove(session)

@@ -1,20 +1,18 @@
 """How one session leaves this edge, and how what another has left comes here."""
 
-import logging
 from functools import partial
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from web.cluster.carrier import Carrier
 from web.cluster.errors import ClusterError
 from web.cluster.membership import Membership
-from web.cluster.mirror import apply
+from web.cluster.transfer import fetch_files
 from web.realtime.carrying import new_record
 from web.realtime.resumable_session import ResumableSession
 
 if TYPE_CHECKING:  # the edge uses these
     from web.cluster.edge import Edge
-
-logger = logging.getLogger(__name__)
 
 
 async def hand_over(carrier: Carrier, membership: Membership) -> None:
@@ -43,23 +41,22 @@ async def fetched(edge: "Edge", session: str, node: str) -> tuple[dict[str, byte
     """Return the parts of a session that the keeper on `node` has, and how old they are in seconds.
 
     Its memory is in its folder then. Return None if the keeper does not have it.
+
+    Raises:
+        ClusterError: the keeper does not answer; what it has stays as it is.
+        OSError: the memory cannot be written here.
     """
     keeper, clock = edge.keepers.on(node), edge.context.clock
     began = clock.now()
-    try:
-        found = await keeper.call("parts", session)
-        if found is None:
-            return None
-        parts, age = found
-        folder = edge.memory_folder(new_record(session, parts))
-        await edge.worker.run(partial(folder.mkdir, parents=True, exist_ok=True))
-        for name, mark in (await keeper.call("files", session)).items():
-            offset = 0
-            while offset == 0 or offset < mark.size:
-                piece = await keeper.call("read", session, name, offset)
-                await edge.worker.run(apply, folder, piece)
-                offset += max(1, len(piece.data))
-    except (ClusterError, OSError) as error:
-        logger.warning("session %s: its checkpoint cannot be read: %s", session, error)
+    found = await keeper.call("parts", session)
+    if found is None:
         return None
+    parts, age = found
+    folder = edge.memory_folder(new_record(session, parts))
+    await edge.worker.run(partial(folder.mkdir, parents=True, exist_ok=True))
+    try:
+        await fetch_files(keeper, session, folder, edge.worker)
+    except (ClusterError, OSError):
+        await edge.worker.run(rmtree, folder, ignore_errors=True)
+        raise
     return parts, age + clock.now() - began

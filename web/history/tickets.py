@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from web.access.auth import Caller
+from web.access.keys.fair_share import fair_share
 
 MAX_TICKETS = 1_000
 
@@ -23,7 +24,7 @@ class Ticket:
 
 
 class Tickets:
-    """The tickets that have not expired, at most `MAX_TICKETS`; the oldest are dropped."""
+    """Tickets that have not expired, at most `MAX_TICKETS`: who asks for many costs others none."""
 
     def __init__(self) -> None:
         self._tickets: dict[str, Ticket] = {}
@@ -31,8 +32,9 @@ class Tickets:
     def issue(self, file: Path, caller: Caller, *, now: float, lifetime: float) -> Ticket:
         """Return a new ticket for `file` that is good for `lifetime` seconds."""
         alive = [each for each in self._tickets.values() if each.expires > now]
+        kept = fair_share(alive, MAX_TICKETS - 1, lambda each: each.caller)
         ticket = Ticket(secrets.token_urlsafe(24), caller, file, now + lifetime)
-        self._tickets = {each.value: each for each in [*alive[-(MAX_TICKETS - 1) :], ticket]}
+        self._tickets = {each.value: each for each in [*kept, ticket]}
         return ticket
 
     def find(self, value: str, *, now: float) -> Ticket | None:

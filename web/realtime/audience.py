@@ -1,6 +1,7 @@
 """The viewers of a session, which see and hear it and cannot hold it up."""
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -9,9 +10,15 @@ from media.frames import AudioChunk, VideoFrame
 from rtc.errors import PeerClosedError
 from rtc.peer import Peer
 from web.access.auth import Caller
+from web.problems import ProblemError
 from web.realtime.lines.peer_line import new_tag
 
 SPEECH_CHUNKS = 256  # that wait for one viewer; the oldest are dropped
+
+
+def is_guest(caller: Caller) -> bool:
+    """Return whether `caller` came with a secret that may watch one session and do nothing else."""
+    return caller.secret is not None and caller.secret.watches is not None
 
 
 class Viewer:
@@ -19,6 +26,7 @@ class Viewer:
 
     def __init__(self, peer: Peer, caller: Caller) -> None:
         self.caller = caller
+        self.guest = is_guest(caller)
         self.id = f"view_{secrets.token_hex(8)}"
         self.peer = peer
         self.tag = new_tag()
@@ -32,10 +40,15 @@ class Viewer:
 
 
 class Audience:
-    """The viewers of one session, at most `capacity`."""
+    """The viewers of one session, at most `capacity`; guests are those whose secret only watches.
 
-    def __init__(self, capacity: int) -> None:
+    Of them each secret has `per_guest` at most, and they keep nobody else out: the newest of the
+    guest with the most viewers makes room.
+    """
+
+    def __init__(self, capacity: int, per_guest: int) -> None:
         self._capacity = capacity
+        self._per_guest = per_guest
         self._viewers: dict[str, Viewer] = {}
 
     def __len__(self) -> int:
@@ -44,12 +57,38 @@ class Audience:
     def find(self, id: str) -> Viewer | None:
         return self._viewers.get(id)
 
-    def add(self, viewer: Viewer) -> bool:
-        """Add `viewer`, if there is room; return whether there is."""
+    def check(self, caller: Caller) -> None:
+        """Check that there is room for a viewer of `caller`.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        guests = Counter(each.caller.owner for each in self._viewers.values() if each.guest)
+        if is_guest(caller) and guests[caller.owner] >= self._per_guest:
+            detail = f"this client secret has {self._per_guest} viewers, as many as it may"
+            raise ProblemError(429, detail, code="viewers_full", headers={"Retry-After": "5"})
+        if len(self._viewers) >= self._capacity and (is_guest(caller) or not guests):
+            detail = f"this session has {self._capacity} viewers, as many as it may"
+            raise ProblemError(503, detail, code="viewers_full", headers={"Retry-After": "5"})
+
+    def add(self, viewer: Viewer) -> Viewer | None:
+        """Add `viewer`; return a guest that makes room for it, whose peer is to be closed.
+
+        Raises:
+            ProblemError: there is no room.
+        """
+        self.check(viewer.caller)
+        leaving = None
         if len(self._viewers) >= self._capacity:
-            return False
+            leaving = self._newest_guest()
+            del self._viewers[leaving.id]
         self._viewers[viewer.id] = viewer
-        return True
+        return leaving
+
+    def _newest_guest(self) -> Viewer:
+        guests = [each for each in self._viewers.values() if each.guest]
+        [(most, _)] = Counter(each.caller.owner for each in guests).most_common(1)
+        return [each for each in guests if each.caller.owner == most][-1]
 
     async def follow(self, viewer: Viewer) -> None:
         """Remove `viewer` when its peer has ended."""

@@ -17,6 +17,7 @@ from rtc.errors import PeerClosedError
 from rtc.network import NetworkState
 from rtc.peer import Peer
 from web.context import ServiceContext
+from web.problems import ProblemError
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.session_config import Capabilities
 from web.realtime.audience import Audience, Viewer
@@ -80,18 +81,26 @@ class Call(ResumableSession[PeerLine]):
         )
         super().__init__(context, record, bridge, clock)
         self.media = media
-        self.audience = Audience(context.settings.viewers)
+        self.audience = Audience(context.settings.viewers, context.settings.secret_viewers)
         rules = steering_rules(context.settings, publisher=media.publisher)
         report, worker = bridge.report, context.message_worker
         self._steering = CallSteering(rules, clock, worker, report, self._favour)
 
-    def watch(self, viewer: Viewer) -> bool:
-        """Let `viewer` see and hear the session; return whether there is room for it."""
-        if self._record.live is not self or not self.audience.add(viewer):
-            return False
+    def watch(self, viewer: Viewer) -> None:
+        """Let `viewer` see and hear the session.
+
+        Raises:
+            ProblemError: the session is ending, or has no room for it.
+        """
+        if self._record.live is not self:
+            raise ProblemError(
+                409, f"session {self._record.id} is just ending", code="session_over"
+            )
+        leaving = self.audience.add(viewer)
         for work in (viewer.run(), self.audience.follow(viewer)):
             self._tasks.create_task(work, name="viewer")
-        return True
+        if leaving is not None:
+            self._tasks.create_task(leaving.peer.close(), name="make room")
 
     async def _open(self) -> None:
         await super()._open()

@@ -66,12 +66,19 @@ async def _run_stored(
         return
     recorder = DiskWorker("recorder", max_wait=settings.disk_timeout)
     home = settings.recordings / record.stored_as
+    stopped = asyncio.Event()  # before the end: what there is, is no whole session
+
+    async def report(output: Degraded) -> None:
+        stopped.set()
+        await send(output)
+
     try:
         async with (
             asyncio.TaskGroup() as tasks,
-            aclosing(record_inputs(noted, home, recorder, send)) as recorded,
+            aclosing(record_inputs(noted, home, recorder, report)) as recorded,
         ):
-            writing = tasks.create_task(_write_history(record, home, recorder), name="history")
+            history = _write_history(record, home, recorder, stopped)
+            writing = tasks.create_task(history, name="history")
             try:
                 memory = memory or home / MEMORY_FOLDER
                 await run_session(recorded, send, memory=memory, durable_memory=True, **options)
@@ -99,8 +106,12 @@ async def _noted(source: AsyncIterable[Input], record: SessionRecord) -> AsyncIt
         yield item
 
 
-async def _write_history(record: SessionRecord, home: Path, worker: Worker) -> None:
+async def _write_history(
+    record: SessionRecord, home: Path, worker: Worker, stopped: asyncio.Event
+) -> None:
     """Write the history of a session beside its recording until it ends, then its summary.
+
+    A recording that has `stopped` before gets none, by which it is known to have no end.
 
     A folder that cannot be written is reported with the inputs, which need the same one.
     """
@@ -110,8 +121,9 @@ async def _write_history(record: SessionRecord, home: Path, worker: Worker) -> N
         await worker.run(writer.open, facts)
         async for _, entry in record.history.follow():
             await worker.run(writer.write, entry)
-        summary = writer.summary(record.media_time(), "recorded")
-        await worker.run(write_summary, home, summary)
+        if not stopped.is_set():
+            summary = writer.summary(record.media_time(), "recorded")
+            await worker.run(write_summary, home, summary)
     except OSError as error:
         logger.warning("the history of session %s is not kept: %s", record.id, error)
     finally:

@@ -34,7 +34,7 @@ async def realtime(websocket: WebSocket) -> None:
     offered = websocket.scope["subprotocols"]
     await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
     if "openai-beta" in websocket.headers:
-        await _refuse_beta(websocket)
+        await _refuse_beta(context, websocket)
     elif "session" in websocket.query_params:
         await _resume(context, caller, websocket)
     else:
@@ -47,6 +47,7 @@ async def _start(context: ServiceContext, caller: Caller, websocket: WebSocket) 
     try:
         record = await context.start_session("websocket", caller)
     except ProblemError as error:
+        context.doorkeeper.audit.session(caller, "start websocket", error.code or "refused")
         await websocket.close(FULL, error.detail)
         return
     try:
@@ -77,31 +78,35 @@ async def _resume(context: ServiceContext, caller: Caller, websocket: WebSocket)
         after = None if last is None else event_number(last)
     except ValueError:
         reason = "last_event_id: expected the event_id of an event"
-        await _refuse(websocket, "invalid_value", reason, NOT_RESUMED)
+        await _refuse(context, websocket, "invalid_value", reason, NOT_RESUMED)
         return
     record = context.sessions.find(id, caller)
     live = None if record is None else record.live
     if record is None or not isinstance(live, WebSocketSession):
         reason = f"session {id[:80]!r} is over, or none over a WebSocket: start another one"
-        await _refuse(websocket, "session_over", reason, NOT_RESUMED)
+        await _refuse(context, websocket, "session_over", reason, NOT_RESUMED)
         return
     line = WebSocketLine(websocket, live.bridge, context.settings, resumable=True)
     if not live.resume(line, after=after):
-        await _refuse(websocket, "session_over", f"session {id} is just ending", NOT_RESUMED)
+        reason = f"session {id} is just ending"
+        await _refuse(context, websocket, "session_over", reason, NOT_RESUMED)
         return
     logger.info("session %s: its client made another connection", record.id)
     await line.closed.wait()
 
 
-async def _refuse_beta(websocket: WebSocket) -> None:
+async def _refuse_beta(context: ServiceContext, websocket: WebSocket) -> None:
     message = (
         "the beta Realtime API is gone: leave out the OpenAI-Beta header and use the GA events"
     )
-    await _refuse(websocket, "beta_api_shape_disabled", message, BETA_GONE)
+    await _refuse(context, websocket, "beta_api_shape_disabled", message, BETA_GONE)
 
 
-async def _refuse(websocket: WebSocket, code: str, message: str, close_code: int) -> None:
-    """Send an error event, and close with `close_code`."""
+async def _refuse(
+    context: ServiceContext, websocket: WebSocket, code: str, message: str, close_code: int
+) -> None:
+    """Send an error event, and close with `close_code`; the handshake has another audit line."""
+    context.doorkeeper.audit.session(caller_of(websocket), "go on with websocket", code)
     error: dict[str, Any] = {
         "type": "invalid_request_error",
         "code": code,

@@ -9,6 +9,7 @@ from media.clock import Clock
 from web.access.admission import Load, SessionsFullError, SessionTotals, Shares
 from web.access.audit import AuditLog
 from web.access.auth import Caller
+from web.access.keys.fair_share import fair_share
 from web.problems import ProblemError
 from web.sessions.record import SessionKind, SessionRecord
 
@@ -60,9 +61,7 @@ class Sessions:
         try:
             self._admit(caller)
         except ProblemError as error:
-            code = error.code or "refused"
-            self.totals.refused[code] += 1
-            self._audit.session(caller, f"start {kind}", code)
+            self.totals.refused[error.code or "refused"] += 1
             raise
         self.totals.started[kind] += 1
         self._in_use += 1
@@ -83,6 +82,9 @@ class Sessions:
         self._in_use += 1
         record.patience = self._patience
         self._sessions[record.id] = record
+        self._audit.session(
+            record.opener, f"go on with {record.kind}", "started", session=record.id
+        )
 
     async def end(self, record: SessionRecord) -> None:
         """End a session; its captions are kept for a while."""
@@ -159,10 +161,10 @@ class Sessions:
         self._load.check()
 
     def _expire(self) -> None:
-        """Delete sessions that ended too long ago, and the oldest if there are too many."""
-        now = self._clock.now()
-        ended = [each for each in self._sessions.values() if each.ended is not None]
-        for index, record in enumerate(ended):
-            assert record.ended is not None
-            if now - record.ended > self._retention or len(ended) - index > MAX_ENDED:
-                del self._sessions[record.id]
+        """Delete sessions that ended too long ago, and if there are too many, of who has most."""
+        oldest = self._clock.now() - self._retention
+        ended = {id: each for id, each in self._sessions.items() if each.ended is not None}
+        recent = [each for each in ended.values() if (each.ended or 0.0) >= oldest]
+        kept = {each.id for each in fair_share(recent, MAX_ENDED, lambda each: each.opener)}
+        for id in ended.keys() - kept:
+            del self._sessions[id]

@@ -35,8 +35,9 @@ class AccessSettings(BaseSettings):
     """addresses or networks of proxies in front of the service, comma-separated, whose X-Forwarded
     headers are believed"""
     requests: int = Field(600, ge=0)
-    """requests a minute, and things that cost as much, of an address from which no key comes;
-    others get HTTP 429 or an error event. This machine's own have no limit; 0 turns this off"""
+    """requests a minute, and things that cost as much, of an address from which no key comes, and
+    of a client secret whose key has no limit; others get HTTP 429 or an error event. This machine's
+    own have no limit; 0 turns this off"""
     wrong_keys: int = Field(60, ge=0)
     """wrong keys a minute from an address, after which none is tried any more and all get HTTP 429;
     0 turns this off"""

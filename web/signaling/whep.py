@@ -37,6 +37,7 @@ async def whep(request: Request, id: str) -> Response:
     """Answer the offer of a viewer."""
     call = _call(request, id)
     context = service_context(request)
+    call.audience.check(caller_of(request))  # before the work of a connection
     sdp = await read_sdp(request)
     async with AsyncExitStack() as cleanup:
         peer = await accept_peer(context.settings, sdp, call.clock)
@@ -45,14 +46,7 @@ async def whep(request: Request, id: str) -> Response:
         if viewer.caller.watches(id) and (peer.sends_media or peer.receives_messages):
             only = "a viewer only receives: offer audio and video as recvonly, and no data channel"
             raise ProblemError(400, only, code="invalid_offer", param="sdp")
-        if not call.watch(viewer):
-            raise ProblemError(
-                503,
-                f"session {id[:80]} is ending, or has {context.settings.viewers} viewers, as many"
-                " as it may",
-                code="viewers_full",
-                headers={"Retry-After": "5"},
-            )
+        call.watch(viewer)
         cleanup.pop_all()
     logger.info("session %s has a viewer", id)
     location = f"/whep/{id}/{viewer.id}"

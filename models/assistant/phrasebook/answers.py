@@ -3,7 +3,9 @@
 A template of the tables has slots: `<l>` and `<m>` things with articles, numbers and conjunctions,
 `<h>` the same with times, `<d>` one with `the`, `<p>` a plural, `<i>` a noun without an article,
 `<t>` and `<u>` times, `<s>` a side, `<c>` a color, `<k>` a number, `<v>` a posture, `<q>` what is
-quoted, `<x>` what is left out. An answer that no template has stays English, and says so.
+quoted, `<x>` what is left out, `<r>` a sentence, `<g>` what people do or show, `<w>` spans of time,
+`<f>` left or right, `<j>`, `<y>`, `<o>`, `<z>` parts of a date. An answer that no template has is
+English, and says so.
 """
 
 import re
@@ -16,8 +18,13 @@ from models.assistant.phrasebook.patterns import SLOT
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 TIME = r"\d+:\d\d(?::\d\d)?"
-FORMS = {"t": TIME, "u": TIME, "q": '["\u201c].+["\u201d]'}
-WORDS = {"s": "side", "c": "colour", "k": "number", "v": "posture"}
+SPAN = rf"(?:at {TIME}|from {TIME} to {TIME})"
+FORMS = {"t": TIME, "u": TIME, "q": '["\u201c].+["\u201d]', "y": r"\d+", "z": r"\d+"}
+WORDS = {
+    "s": "side", "c": "colour", "k": "number", "v": "posture", "j": "day", "o": "month",
+    "f": "hand",
+}  # fmt: skip
+SHOWING = re.compile(r"^(?:showing|giving|holding up) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,11 @@ def _pattern(english: str) -> re.Pattern[str]:
 
 
 def _form(slot: str) -> str:
-    return "|".join(shared(WORDS[slot])) if slot in WORDS else FORMS.get(slot, ".+?")
+    if slot == "w":
+        return rf"{SPAN}(?:(?:, | and ){SPAN})*"
+    if slot in WORDS:
+        return "|".join(sorted(shared(WORDS[slot]), key=len, reverse=True))
+    return FORMS.get(slot, ".+?")
 
 
 def _filled(template: Template, match: re.Match[str], language: str) -> str | None:
@@ -104,5 +115,23 @@ def _value(slot: str, words: str, language: str, *, object_: bool) -> str | None
         return shared(WORDS[slot])[words.lower()][language]
     if slot in FORMS:
         return words
+    if slot == "g":
+        return _signs(words.lower(), language)
+    if slot == "w":
+        spoken = shared("span")
+        return re.sub(r"[a-z]+", lambda word: spoken[word[0]][language], words.lower())
+    if slot == "r":
+        return _sentence(words[:1].upper() + words[1:], language)
     listed = f"one {words}" if slot == "i" else words
     return noun_list(listed.lower(), language, object_=object_)
+
+
+def _signs(words: str, language: str) -> str | None:
+    """Return what English `words` say that people do or show; None if one is not known."""
+    known = shared("sign")
+    found = [known.get(SHOWING.sub("", part)) for part in re.split(r", | and ", words)]
+    if None in found:
+        return None
+    said = [each[language] for each in found if each is not None]
+    last = shared("span")["and"][language]
+    return f" {last} ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)

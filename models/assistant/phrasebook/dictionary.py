@@ -44,7 +44,7 @@ class NounPhrase:
         return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-NO_ARTICLE = frozenset(("someone", "somebody", "nobody", "nothing", "me", "bread"))
+NO_ARTICLE = frozenset(("someone", "somebody", "nobody", "something", "nothing", "me", "bread"))
 
 
 def lines(table: str) -> list[str]:
@@ -91,10 +91,13 @@ def nouns(language: str) -> dict[str, Noun]:
 
 
 @cache
-def _by_word(language: str) -> dict[str, tuple[str, bool]]:
-    """Return the English of each folded word, and whether it is a plural; the first noun wins."""
+def _by_word(language: str, *, alone: bool = True) -> dict[str, tuple[str, bool]]:
+    """Return the English of each folded word, and whether it is a plural; the first noun wins.
+
+    Words that stand `alone` are no nouns: `personne` is nobody, and `une personne` a person.
+    """
     found: dict[str, tuple[str, bool]] = {}
-    for english, others in shared("someone").items():
+    for english, others in shared("someone").items() if alone else ():
         found.setdefault(folded(others[language], language), (english, False))
     for noun, more in _read_nouns(language):
         found.setdefault(folded(noun.singular, language), (noun.english, False))
@@ -125,7 +128,7 @@ def _read_nouns(language: str) -> list[tuple[Noun, list[str]]]:
         gender, _, words = first.partition(" ")
         parts = words.split(" ")
         half = len(parts) // 2
-        one, several = " ".join(parts[:half]), " ".join(parts[half:])
+        one, several = (" ".join(some).replace("_", " ") for some in (parts[:half], parts[half:]))
         found.append((Noun(english, gender, one, several), more))
     return found
 
@@ -140,8 +143,11 @@ def colour_of(word: str, language: str) -> str:
     return stems[max(fits, key=len)] if fits else ""
 
 
-def read_noun_phrase(words: str, language: str) -> NounPhrase | None:
-    """Return the noun phrase that folded `words` are; None if the noun is not known."""
+def read_noun_phrase(words: str, language: str, *, noun: bool = False) -> NounPhrase | None:
+    """Return the noun phrase that folded `words` are; None if the noun is not known.
+
+    With `noun` it is no word that stands alone, as someone.
+    """
     determiner = ""
     for kind in ("my", "your", "this", "a", "the"):
         head = next((h for h in small_words(language, kind) if words.startswith(f"{h} ")), None)
@@ -149,7 +155,7 @@ def read_noun_phrase(words: str, language: str) -> NounPhrase | None:
             determiner, words = kind, words.removeprefix(f"{head} ")
             break
     rest, colour = words, ""
-    known = _by_word(language)
+    known = _by_word(language, alone=not (determiner or noun))
     if rest not in known:
         parts = words.split()
         colours = [colour_of(part, language) for part in parts]

@@ -1,8 +1,9 @@
 """Patterns of questions in a short notation, as regular expressions.
 
 A line has words; `(a|b_c)` are alternatives, in which `_` is a space; `word?` and `(a|b)?` may be
-missing. Slots: `<n>` a noun phrase, `<p>` a noun in the plural, `<n0>` one without what is before
-it, `<c>` a color, `<s>` a side, `<x>` any words, `<clause>` what a standing request is about.
+missing. Slots: `<n>` and `<n2>` noun phrases, `<p>` a noun in the plural, `<n0>` one without what
+is before it, `<c>` a color, `<s>` a side, `<k>` a number, `<x>` any words, `<clause>` what a
+standing request is about.
 """
 
 import re
@@ -67,6 +68,8 @@ def _is_group(token: str) -> bool:
 def _slot(name: str, language: str) -> str:
     if name == "s":
         return f"(?P<s>{'|'.join(sides(language))})"
+    if name == "k":
+        return rf"(?P<k>{'|'.join(numbers(language))}|\d+)"
     return rf"(?P<{name}>\w+)" if name == "c" else f"(?P<{name}>.+?)"
 
 
@@ -80,3 +83,13 @@ def sides(language: str) -> dict[str, str]:
         if language == "de":
             found[word.removesuffix("s") + "en"] = english
     return found
+
+
+@cache
+def numbers(language: str) -> dict[str, str]:
+    """Return the English number of each folded word for it; one is an article, too."""
+    return {
+        folded(others[language], language): english
+        for english, others in shared("number").items()
+        if english != "one"
+    }

@@ -12,7 +12,7 @@ from models.assistant.phrasebook.dictionary import (
     read_noun_phrase,
     small_words,
 )
-from models.assistant.phrasebook.patterns import SLOT, Phrasing, phrases, sides
+from models.assistant.phrasebook.patterns import SLOT, Phrasing, numbers, phrases, sides
 from models.assistant.talk.wording import plural
 
 MAX_CHARACTERS = 300  # of a question: longer ones are no phrases
@@ -85,15 +85,22 @@ def _value(name: str, words: str, language: str) -> str | None:
             return found
         case "s":
             return sides(language)[words]
+        case "k":
+            return numbers(language).get(words, words)
         case "c":
             return colour_of(words, language) or None
         case "x":
             return words
         case _:
-            phrase = read_noun_phrase(words, language)
+            return _noun(name, words, language)
+
+
+def _noun(name: str, words: str, language: str) -> str | None:
+    """Return the English of a slot for a noun; None if the noun is not known."""
+    phrase = read_noun_phrase(words, language, noun=name in ("n0", "p"))
     if phrase is None:
         return None
-    if name == "n":
+    if name in ("n", "n2"):
         return str(phrase)
     bare = phrase.english if name == "n0" else plural(phrase.english)
     return f"{phrase.colour} {bare}".strip()

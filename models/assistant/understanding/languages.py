@@ -22,14 +22,20 @@ LANGUAGES = tuple(
             "Spanish",
             "hola qué que es esto ves hay dónde donde está quién quien cómo como la el los "
             "las una uno un en de por favor gracias adiós buenos buenas días tal hora "
-            "cuántos cuántas puedes hablar mi tu ahora",
+            "cuántos cuántas puedes hablar mi ahora lo del se su le nos eres soy "
+            "estoy estás hace tengo tienes llevo cuando cuándo para pero sobre más muy "
+            "qué cuál algo alguien nadie aquí ahí ese esa eso esta este haya avísame dime sigue "
+            "había mesa silla casa mismo misma vez veces",
             "No lo he entendido. Pregunta, por ejemplo: ¿Qué ves? ¿Cuántas tazas ves?",
         ),
         (
             "German",
             "hallo guten tag morgen abend was ist das der die wer wo siehst du ich bin wie "
             "spät es ein eine einen und nicht danke tschüss sie sind viele kannst gibt hier "
-            "farbe jetzt mich bitte deutsch",
+            "farbe jetzt mich bitte deutsch mir mein meine meinen dem den im auf von vor für ob "
+            "wenn da dort noch auch kein keine dein jemand niemand etwas haben habe habt hast "
+            "liegt steht sitzt welche welcher welches wann warum oder aber sehen zwei drei wird "
+            "rechts sag gib bescheid sich vom zum zur uhr über dieser diese dieses",
             "Das habe ich nicht verstanden. Frag zum Beispiel: Was siehst du? "
             "Wie viele Tassen siehst du?",
         ),
@@ -37,13 +43,22 @@ LANGUAGES = tuple(
             "French",
             "bonjour salut merci qu'est-ce que vois-tu tu vois quel quelle est-ce c'est où "
             "combien qui il elle une un le la les des dans je suis y a-t-il heure couleur "
-            "est et avec pour maintenant parle",
+            "est et avec pour maintenant parle "
+            "l' d' c' j' m' n' s' t' qu' qu est-ce ce ça au aux du sur mon mes "
+            "à ne ou pourquoi quoi quand comment quelqu'un quelqu rien "
+            "moi toi vous nous dis-moi dis peux peut toujours déjà vu trois "
+            "suis aussi cette quels quelles elles ils",
             "Je n'ai pas compris. Demande par exemple : Que vois-tu ? Combien de tasses vois-tu ?",
         ),
         (
             "Italian",
             "ciao buongiorno grazie cosa vedi chi dove come stai che è quanti quante una "
-            "uno il la lo gli di sono questo colore adesso ora per favore",
+            "uno il la lo gli di sono questo colore adesso ora per favore "
+            "l' d' c' dov' com' un' un le mi ti si "
+            "ci del della dei delle dal nel nella sul sulla al alla da ed hai hanno mio mia "
+            "miei mie tuo tua quando quanto quale quali qualcuno nessuno qualcosa niente "
+            "ancora anche più se qui lì quello quella tavolo puoi riesci sto stai sta dimmi "
+            "avvisami era stato vedere perché",
             "Non ho capito. Chiedi per esempio: Che cosa vedi? Quante tazze vedi?",
         ),
         (
@@ -88,6 +103,8 @@ could will would what who where when why how which this that these those there h
 my your me of to in on at for and or not no yes with from see hello hi please thanks
 """
 ENGLISH = frozenset(_ENGLISH.split())
+MARKS = re.compile("[¿¡ñÑ]")
+ENGLISH_PART = re.compile(r"(?i)['\u2019](?:s|t|re|ll|ve|d|m|mon)\b")  # of it's, don't: not split
 
 
 def foreign_language(text: str) -> Language | None:
@@ -96,9 +113,13 @@ def foreign_language(text: str) -> Language | None:
     if script is not None:
         name, sentence = script
         return Language(name, frozenset(), sentence)
+    if MARKS.search(text):
+        return LANGUAGES[0]  # only Spanish has these marks
     words = re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*", text.lower().replace("\u2019", "'"))
     if not words:
         return None
+    if not ENGLISH_PART.search(text):
+        words = [part for word in words for part in re.findall(r"\w+'|\w{2,}|[àèéì]", word)]
     accented = any(ord(letter) > 127 for letter in text.lower() if letter.isalpha())
     english = sum(word in ENGLISH for word in words)
     best = max(LANGUAGES, key=lambda language: sum(word in language.words for word in words))

@@ -89,6 +89,8 @@ def test_a_question_about_now_is_read_after_the_last_frames_alone(
     past = assistant.answer(state, "What did I show first?", 99.0)
     both = assistant.answer(state, "Where is it?", 99.0)
     assert (past.scope, both.scope) == ("past", "both")
+    german = assistant.answer(state, "Warum ist das so?", 99.0)
+    assert (both.language, german.language) == ("en", "de")
     assert {10.0, 12.0} <= {moment.time for moment in both.moments}
     assert len(past.moments) >= 3
     monkeypatch.setattr(Rekv, "retrieve", None)  # there is no retrieval pass

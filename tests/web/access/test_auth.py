@@ -3,9 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from web.access.auth import Caller, Keys, bearer_token, subprotocol_key
-from web.access.keys import kept_secrets
+from web.access.keys import kept_secrets, revoked_secrets
 from web.access.keys.key_file import key_digest
 from web.access.keys.scopes import ALL_SCOPES, SECRET_SCOPES, ApiKey, KeyLimits, KeyScope
+from web.cluster.directory import Directory, EdgeReport, SharedSecret
+from web.cluster.shared_access import NOTHING, AccessNews
 from web.problems import ProblemError
 
 
@@ -183,6 +185,26 @@ def test_a_secret_that_watches_is_over_when_it_expires_and_any_when_it_is_revoke
     assert keys.revoke(watching.owner, service)
     with pytest.raises(ProblemError):
         keys.authenticate(watching.value, now=1)
+
+
+def test_a_revoked_secret_stays_revoked_however_many_others_are_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(revoked_secrets, "MAX_REVOKED", 3)
+    keys = Keys("sesame")
+    secret = keys.mint({}, now=0.0, lifetime=60)
+    keys.revoked.merge([secret.owner])  # on another machine
+    keys.revoked.merge(f"secret_{number}" for number in range(4))
+    assert secret.owner not in keys.revoked
+    with pytest.raises(ProblemError):
+        keys.authenticate(secret.value, now=1.0)
+    directory = Directory(1.5, 60.0)
+    directory.share_secret(SharedSecret(secret.value, secret.owner, "{}", 60.0), 0.0)
+    edge = EdgeReport("e", "http://e", "n", 0, 1)
+    for owners in ([secret.owner], [f"secret_{number}" for number in range(4)]):
+        news = AccessNews(NOTHING, revoked=tuple(owners))
+        directory.report(edge, {}, 0.0, news)
+    assert directory.secret(secret.value, 1.0) is None
 
 
 def test_a_secret_that_is_over_is_nobody_even_if_no_key_is_needed() -> None:

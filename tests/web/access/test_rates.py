@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.web.access.windows_clock import WindowsClock
-from web.access.auth import Caller
+from web.access.auth import Caller, ClientSecret
 from web.access.keys.scopes import ALL_SCOPES, ApiKey, KeyLimits
 from web.access.rates import ClientRates, RateLimitedError
 from web.access.sliding_windows import SlidingWindows
@@ -53,6 +53,20 @@ def test_an_address_without_a_key_has_so_many_requests_and_others_have_theirs(
     assert passed(rates, Caller(address="2001:db8::2"), 2) == 1, "the network of one customer"
     clock.now += 120
     assert passed(rates, Caller(address="6.6.6.6"), 5) == 3
+
+
+def test_a_client_secret_of_a_key_without_a_limit_has_that_of_an_address(
+    clock: WindowsClock,
+) -> None:
+    rates = ClientRates(requests=3)
+    key = ApiKey("page", b"")
+    secrets = [ClientSecret("", name, 0.0, "{}", key) for name in ("secret_1", "secret_2")]
+    for secret in secrets:
+        assert passed(rates, Caller(key, secret, "6.6.6.6"), 5) == 3
+    assert passed(rates, Caller(key, address="6.6.6.6"), 50) == 50, "what is not set has no limit"
+    nobodys = ClientSecret("", "secret_3", 0.0, "{}")
+    assert passed(rates, Caller(None, nobodys, "7.7.7.7"), 5) == 3
+    assert passed(rates, Caller(address="7.7.7.7"), 5) == 0, "no more than without a secret"
 
 
 def test_what_must_not_be_counted_is_not(clock: WindowsClock) -> None:

@@ -1,5 +1,6 @@
 """A call whose service was killed goes on from its recording, and waits for its client."""
 
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -81,7 +82,10 @@ async def test_while_the_recording_is_in_use_clients_are_told_to_try_again(tmp_p
 
 
 @pytest.mark.slow
-async def test_an_offer_to_a_call_that_was_cut_off_runs_its_session_again(tmp_path: Path) -> None:
+async def test_an_offer_to_a_call_that_was_cut_off_runs_its_session_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     recorded(tmp_path)
     settings = Settings(recordings=tmp_path, resume_timeout=PATIENCE)
     with scripted_models() as models, served(settings, models) as service:
@@ -92,6 +96,8 @@ async def test_an_offer_to_a_call_that_was_cut_off_runs_its_session_again(tmp_pa
             found = (await web.get(f"/sessions/{ID}")).json()
             assert (found["state"], found["client"], found["captions"]) == ("live", "away", 1)
             assert "hello" in (await web.get(f"/sessions/{ID}/captions.txt")).text
+            started = f"anybody from 127.0.0.1: go on with call: started (session {ID})"
+            assert caplog.messages.count(started) == 1
             assert (await web.delete(path)).status_code == 200
             unknown = "/v1/realtime/calls/sess_fedcba9876543210"
             assert (await web.post(unknown, content="v=0", headers=headers)).status_code == 404

@@ -184,8 +184,16 @@ async def test_who_may_only_watch_sends_nothing_and_ends_with_its_secret(
             async with viewing(service, session) as other:
                 foreign = await owner.delete(other.location, headers=headers)
                 assert foreign.status_code == 404, "it ends no other viewer"
+                assert (await owner.delete(other.location)).status_code == 200
             async with viewing(service, session, made["value"]) as viewer:
                 await picture(viewer)
+                async with viewing(service, session, made["value"]) as newest:
+                    again = await owner.post(f"/whep/{session}", content="v=0", headers=headers)
+                    assert again.status_code == 429, "one link has two seats"
+                    async with viewing(service, session) as own:
+                        await picture(own)
+                        with pytest.raises(MediaStreamError):
+                            await pictures(newest)
                 await owner.delete(f"/v1/realtime/client_secrets/{made['id']}")
                 with pytest.raises(MediaStreamError):
                     await pictures(viewer)

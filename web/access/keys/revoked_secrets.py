@@ -1,16 +1,21 @@
 """Client secrets that were ended before their time, by the names of their owners."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import takewhile
 
 MAX_REVOKED = 10_000  # the newest: sessions of a secret end within a second of it
 
 
 class RevokedSecrets:
-    """Owners of revoked secrets; processes that merge what others have revoked agree in the end."""
+    """Owners of revoked secrets; processes that merge what others have revoked agree in the end.
 
-    def __init__(self) -> None:
+    `forget` is called with each that is new. So a secret stays revoked where it was known, however
+    many others are revoked after it.
+    """
+
+    def __init__(self, forget: Callable[[str], None] = lambda owner: None) -> None:
+        self._forget = forget
         self.version = 0  # of the last change
         self._owners: OrderedDict[str, int] = OrderedDict()  # version
 
@@ -23,6 +28,7 @@ class RevokedSecrets:
             if owner not in self._owners:
                 self.version += 1
                 self._owners[owner] = self.version
+                self._forget(owner)
                 if len(self._owners) > MAX_REVOKED:
                     self._owners.popitem(last=False)
 

@@ -34,7 +34,8 @@ class StepCall:
 class StepOutcome:
     """The `outputs` of a step, or why there are none; `known` is whether the stream was.
 
-    It waited and ran for so many seconds. With `checkpoint` its state comes along.
+    It waited and ran for so many seconds. With `checkpoint` its state comes along; one that is
+    `fixed` can never be sent.
     """
 
     outputs: tuple[Any, ...] = ()
@@ -43,6 +44,7 @@ class StepOutcome:
     waited: float = 0.0
     ran: float = 0.0
     checkpoint: bool = False
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

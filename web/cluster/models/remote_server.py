@@ -110,6 +110,7 @@ class RemoteServer(ModelServer[Any, I, O]):
         self.local = local
         self._pool = pool
         self._fetch = fetch
+        self._fixed = False
 
     async def open(self) -> RemoteHandle[I, O]:
         """Return a new stream."""
@@ -148,7 +149,7 @@ class RemoteServer(ModelServer[Any, I, O]):
         while stream.here is None:
             if stream.seat is None or stream.seat.lost:
                 stream.leave()
-                stream.seat = self._pool.choose()
+                stream.seat = self._choose(wanted)
             if stream.seat is None:
                 await self._come_here(stream, wanted.urgency)
                 break
@@ -165,15 +166,33 @@ class RemoteServer(ModelServer[Any, I, O]):
                 raise outcome.failure
             stream.note(wanted.chunks[0], checkpoint)
             self._measure(wanted.urgency, since, outcome)
+            if outcome.fixed and not wanted.once:
+                await self._keep_here(stream, wanted.urgency)
             return outcome.outputs
         assert stream.here is not None
         return await self.local.step(
             stream.here, wanted.chunks[0], wanted.urgency, max_wait=wanted.max_wait, since=since
         )
 
+    def _choose(self, wanted: StepCall) -> Seat | None:
+        """Return the worker for a stream, None if there is none that can give it back."""
+        return None if self._fixed and not wanted.once else self._pool.choose()
+
+    async def _keep_here(self, stream: RemoteStream, urgency: Urgency) -> None:
+        """Compute a model's streams on this machine, as no state of theirs can come from a worker.
+
+        Else all chunks of a stream would have to be kept, for the case that its worker is lost.
+        """
+        if not self._fixed:
+            logger.warning("states of %s cannot be sent: this machine computes it", self.name)
+        self._fixed = True
+        stream.leave()
+        await self._come_here(stream, urgency)
+
     async def _come_here(self, stream: RemoteStream, urgency: Urgency) -> None:
-        """Go on with a stream on this machine: there is no worker."""
-        logger.warning("no worker computes %s: this machine does", self.name)
+        """Go on with a stream on this machine: what came since its checkpoint is computed again."""
+        if not self._fixed:
+            logger.warning("no worker computes %s: this machine does", self.name)
         handle = await self.local.open()
         if stream.checkpoint is not None:
             data = await self._fetch(stream.checkpoint)

@@ -82,7 +82,8 @@ class ModelWorker:
         ran = monotonic() - began if times is None else times.finished - times.started
         waited = max(0.0, monotonic() - began - ran)
         saved = None if call.once else self._checkpoint(call.model, stream, ran)
-        return StepOutcome(tuple(outputs), None, True, waited, ran, saved is not None), saved
+        fixed = call.model in self._fixed
+        return StepOutcome(tuple(outputs), None, True, waited, ran, saved is not None, fixed), saved
 
     async def close(self, stream: str) -> None:
         """Drop a stream."""
@@ -135,7 +136,7 @@ class ModelWorker:
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             self._fixed.add(model)
             logger.warning(
-                "streams of %s are computed from their start elsewhere: %s", model, error
+                "streams of %s go back to the machines of their sessions: %s", model, error
             )
             return None
         stream.cost = 0.0

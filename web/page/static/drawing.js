@@ -1,6 +1,7 @@
 /** The Draw tab: sends prompts, paths and settings as protocol events, and shows the status. */
 
 import { FilmStrip } from "./draw/film.js";
+import { DRAWN, KeptDrawing } from "./draw/kept_drawing.js";
 import { Palette } from "./draw/palette.js";
 import { HandPaths } from "./draw/paths.js";
 import { DrawSettings } from "./draw/settings.js";
@@ -31,16 +32,22 @@ export class DrawingBoard {
   #prompt = "";
   #events = 0;
 
-  /** @param {Record<string, any>} page its parts */
-  constructor(page) {
+  /**
+   * @param {Record<string, any>} page its parts
+   * @param {(event: {type: string, [field: string]: unknown}) => void} note keeps what is drawn for a page that is loaded again
+   */
+  constructor(page, note) {
     this.#page = page;
+    const keep = new KeptDrawing(note);
     this.#palette = new Palette(page["draw-palette"], (prompt) => this.#suggest(prompt, this.#enabled));
-    this.#film = new FilmStrip(page["draw-film"], {
+    const play = {
       begin: () => this.#restart(),
       prompt: (text) => this.#suggest(text, true),
       path: (thing, points) => this.#send({ type: "eyeline.track.append", thing, points }),
-    });
-    this.#paths = new HandPaths(page, this.#film, {
+    };
+    const now = () => this.#client?.now ?? performance.timeOrigin + performance.now();
+    this.#film = new FilmStrip(page["draw-film"], play, { now, keep });
+    this.#paths = new HandPaths(page, this.#film, keep, {
       send: (event) => this.#send(event),
       choose: (thing) => this.#choose(thing),
       clear: (thing) => this.#clear(thing),
@@ -83,7 +90,8 @@ export class DrawingBoard {
   /** Handle a server event; ignore those of other features. */
   receive(event) {
     if (!this.#client) return;
-    if (event.type === "session.created" || event.type === "session.updated") this.#offered(event.session);
+    if (event.type === DRAWN) (this.#film.redo(event), this.#paths.redo(event));
+    else if (event.type === "session.created" || event.type === "session.updated") this.#offered(event.session);
     else if (event.type === "eyeline.generation.updated") this.#updated(event.generation);
     else if (event.type === "eyeline.generation.status") this.#report(event);
     else if (event.type === "eyeline.notice") this.#notice(event.message);
@@ -153,7 +161,7 @@ export class DrawingBoard {
 
   /** @param {number} [thing] none: both */
   #clear(thing) {
-    this.#paths.forget(thing);
+    this.#paths.clear(thing);
     this.#send({ type: "eyeline.track.clear", ...(thing === undefined ? {} : { thing }) });
   }
 
@@ -242,7 +250,7 @@ export class DrawingBoard {
     page.pause.ariaPressed = String(this.#paused);
     for (const name of ["pause", "step-once", "reset", "track-clear"]) page[name].disabled = !this.#enabled;
     page.draw.dataset.drawing = page.stage.dataset.generated = shown ? "on" : "off";
-    page["generated-what"].textContent = shown ? "generated live by a small model" : "returned with captions";
+    page["generated-what"].textContent = shown ? "live, by a small model" : "returned with captions";
     this.#paths.show(shown);
     drawReport(page, this.#enabled ? this.#status : null, { steps: this.#settings.steps, rate: this.#draws?.rate ?? 0, refusal: this.#refusal });
   }

@@ -56,14 +56,14 @@ class Page {
     this.#state = new ShownState(root, page);
     page.icon.src = new URL("icon.svg", import.meta.url).href;
     this.#timeline = new Timeline(page, (question) => this.#suggest(question));
-    this.#kept = new KeptCall(() => ({ muted: this.#client.muted, picture: this.#sources.wanted }));
+    this.#kept = new KeptCall(() => ({ muted: this.#client.muted, picture: this.#sources.wanted, drawing: this.#tabs.shown === "draw" }));
     this.#conversation = new ConversationPanel(page, this.#timeline, (event) => this.#kept.note(event));
     this.#languages = new LanguageChoice(page.language, page.translate, () => this.#configure());
     this.#presence = new Presence(page, () => this.#microphone());
     this.#returning = new Returning(page);
     this.#spending = new SpendingLine(page.spending);
     this.#veil = new RelevanceVeil(page.veil, page.camera, page["veil-about"]);
-    this.#board = new DrawingBoard(page);
+    this.#board = new DrawingBoard(page, (event) => this.#kept.note(event));
     this.#sources = new Sources(page, (problem) => drawProblem(page, problem));
     this.#sources.inputs.addEventListener("track", ({ detail }) => this.#send(detail));
     const stage = new Stage(page);
@@ -136,6 +136,7 @@ class Page {
   /** Show what the page before this one has shown, and go on with its call. @param {import("./call/kept_call.js").Record} record */
   async #resume(record) {
     this.#show("opening");
+    if (record.drawing) this.#tabs.show("draw");
     for (const call of await this.#kept.past(record)) {
       if (this.#waiting) this.#conversation.close();
       const client = (this.#client = this.#waiting = new EyelineClient());
@@ -227,7 +228,7 @@ class Page {
 
   #microphone() {
     const { hold, talk } = this.#page;
-    return { live: this.#state.live, muted: this.#state.name === "muted", holds: hold.checked, talks: talk.checked };
+    return { live: this.#state.live, sent: this.#sources.inputs.hears, muted: this.#state.name === "muted", holds: hold.checked, talks: talk.checked };
   }
 
   #mute(muted) {

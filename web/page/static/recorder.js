@@ -8,6 +8,9 @@ const FORMS = [
 const BITRATE = 2_500_000; // bit/s: an hour is a gigabyte at most
 const PIECE_MS = 1000; // maximum loss if the browser crashes
 
+/** A page that is left loses what is recorded: the browser asks before. @param {BeforeUnloadEvent} event */
+const ask = (event) => event.preventDefault();
+
 /** Records one stream at a time. */
 export class PictureRecorder {
   /** @type {MediaRecorder | null} */ #recorder = null;
@@ -37,11 +40,13 @@ export class PictureRecorder {
     recorder.ondataavailable = ({ data }) => data.size && pieces.push(data);
     recorder.onstop = () => {
       this.#recorder = null;
+      removeEventListener("beforeunload", ask);
       this.#onChange(false);
       if (pieces.length) download(new Blob(pieces, { type: mimeType }), `${name}.${ending}`);
     };
     recorder.start(PIECE_MS);
     this.#recorder = recorder;
+    addEventListener("beforeunload", ask);
     this.#onChange(true);
   }
 

@@ -20,6 +20,7 @@ export function isOver(error) {
 export function whyLost(error) {
   const status = error instanceof CallError ? error.status : 0;
   if (status === 404) return "The server no longer knows this call: it was started again, or the call has long been over.";
+  if (status === 401 || status === 403) return "The server no longer accepts the key of this call.";
   return status === 409 || status === 410 ? "The server has ended the call." : "";
 }
 

@@ -1,12 +1,13 @@
 /** HTTP between the browser client and the service, and its errors. */
 
-/** The call failed; `status` is the HTTP status, 0 without an answer. */
+/** The call failed; `status` is the HTTP status, 0 without an answer, and `code` names the error, if the server does. */
 export class CallError extends Error {
-  /** @param {string} message @param {number} [status] */
-  constructor(message, status = 0) {
+  /** @param {string} message @param {number} [status] @param {string} [code] */
+  constructor(message, status = 0, code = "") {
     super(message);
     this.name = "CallError";
     this.status = status;
+    this.code = code;
   }
 }
 
@@ -23,18 +24,19 @@ export async function request(target, options) {
     throw new CallError(`${new URL(target).origin} does not answer: is the server running?`);
   }
   if (response.ok) return response;
-  throw new CallError(await reason(response), response.status);
+  const { message, code } = await reason(response);
+  throw new CallError(message, response.status, code);
 }
 
-/** The error message of a response: from problem JSON, from an OpenAI error, or its status. @param {Response} response */
+/** The error of a response: from problem JSON, from an OpenAI error, or its status. @param {Response} response */
 async function reason(response) {
   const text = await response.text();
   try {
     const body = JSON.parse(text);
-    const detail = body.detail ?? body.error?.message ?? body.title;
-    if (typeof detail === "string") return detail;
+    const message = body.detail ?? body.error?.message ?? body.title;
+    if (typeof message === "string") return { message, code: String(body.error?.code ?? "") };
   } catch {
     // not JSON: use the status
   }
-  return `the server answered ${response.status} ${response.statusText}`.trim();
+  return { message: `the server answered ${response.status} ${response.statusText}`.trim(), code: "" };
 }

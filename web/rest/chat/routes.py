@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 
 from media.events.answers import Evidence
 from web.access.auth import Caller
-from web.access.gate import caller_of
+from web.access.gate import caller_of, refuse
 from web.context import ServiceContext, service_context
-from web.problems import ProblemError, problem_response
+from web.problems import ProblemError
 from web.rest.answers import AnswerTask, cut_off_problem
 from web.rest.chat.reply import ChatReply, Fields, MemorySource, completion, completion_chunks
 from web.rest.chat.request import (
@@ -90,7 +90,7 @@ class CompletionResponse(Response):
                 async for _ in reply.read(self._answer):
                     pass
         except ProblemError as problem:
-            await problem_response(problem)(scope, receive, send)
+            await refuse(problem, scope, receive, send)
             return
         if self._question.stream:
             await self._stream(reply, send)

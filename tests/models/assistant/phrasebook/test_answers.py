@@ -25,7 +25,7 @@ from models.assistant.understanding.follow_ups import read_context
          "Das sehe ich jetzt nicht: das Handy. "
          "Zuletzt habe ich das bei 0:03 gesehen, im Bild links."),
         ("I have seen a brown cup on the left of the picture since 0:03.",
-         "Seit 0:03 sehe ich im Bild links eine Tasse (braun)."),
+         "Seit 0:03 sehe ich im Bild links eine braune Tasse."),
         ("Someone has come into view.", "Es ist jemand gekommen."),
         ("I have seen someone (0:03).", "Ich habe gesehen: jemand (0:03)."),
         ("I cannot tell. I know the place of the main thing only: a cup on the left.",
@@ -58,7 +58,7 @@ def test_articles_follow_gender_and_the_first_letter() -> None:
     assert in_language("I see bread.", "fr")[0] == "Je vois du pain."
 
 
-@pytest.mark.parametrize("answer", ["I see a triceratops.", "I see a cup. I am Napoleon."])
+@pytest.mark.parametrize("answer", ["I see a flibbert.", "I see a cup. I am Napoleon."])
 def test_what_no_template_has_is_english_as_a_whole_and_says_so(answer: str) -> None:
     lead = "Das kann ich nur auf Englisch sagen:"
     assert in_language(answer, "de") == (f"{lead} {answer}", "en")

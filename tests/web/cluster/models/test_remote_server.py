@@ -1,7 +1,9 @@
 """Streams that workers step: as one that a thread steps, whichever workers are lost."""
 
 import asyncio
+import pickle
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,6 +74,28 @@ def test_outputs_are_those_of_a_thread_whatever_workers_are_lost(
     for stream in range(3):
         chunks = [chunk for which, chunk in steps if which == stream]
         assert outputs[stream] == list(run(Summed(), chunks))
+
+
+async def test_streams_whose_states_cannot_be_sent_come_back_and_keep_no_chunks(
+    device: Device, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(state: object, protocol: int) -> bytes:
+        raise TypeError("cannot pickle a lock")
+
+    monkeypatch.setattr(worker_module, "CHECKPOINT_AFTER", 0.0)
+    unsendable = SimpleNamespace(dumps=refuse, PicklingError=pickle.PicklingError)
+    monkeypatch.setattr(worker_module, "pickle", unsendable)
+    worker = HereWorker(device)
+    server = remote(device, await pool_of(StillClock(), worker))
+    for _ in range(2):
+        handle = await server.open()
+        outputs: list[int] = []
+        for chunk in range(20):
+            outputs += await handle.step(chunk)
+            assert not handle.state().chunks
+        assert outputs == list(run(Summed(), range(20)))
+        assert handle.state().here is not None
+    assert sum("cannot be sent" in each for each in caplog.messages) == 1, "said once"
 
 
 async def test_a_worker_that_does_not_answer_is_left_and_the_call_made_elsewhere(

@@ -3,6 +3,7 @@
  * with the session at the server.
  */
 
+import { CLEARED } from "../conversation/panel.js";
 import { isObject, keep, kept } from "../store.js";
 import { Journal, passes } from "./journal.js";
 
@@ -24,6 +25,7 @@ const SEEN_MS = 10_000; // between two notes that a call goes on
  * @property {number} began ms since 1970
  * @property {number} seen the last time at which it was noted
  * @property {boolean} muted
+ * @property {boolean} drawing whether the Draw tab is shown
  * @property {{kind: "camera" | "screen" | "file" | "address" | "sample", address?: string}} picture
  */
 
@@ -35,7 +37,7 @@ export class KeptCall {
   /** @type {EyelineClient | null} */ #client = null;
   #seen = 0;
 
-  /** @param {() => Pick<Record, "muted" | "picture">} state what else is to be as it was */
+  /** @param {() => Pick<Record, "muted" | "picture" | "drawing">} state what else is to be as it was */
   constructor(state) {
     this.#state = state;
     addEventListener("pagehide", () => this.update());
@@ -91,7 +93,8 @@ export class KeptCall {
 
   /** Note something of the page's own among the events. @param {Row["event"]} event */
   note(event) {
-    if (this.#client && this.#session && !this.#client.restoring) this.#add(this.#client, event);
+    if (event.type === CLEARED) this.#journal.clear(this.#conversation, this.#session ? this.#row(this.#client, event) : null);
+    else if (this.#client && this.#session && !this.#client.restoring) this.#add(this.#client, event);
   }
 
   /** What else is kept has changed. */
@@ -131,9 +134,13 @@ export class KeptCall {
     write([...all().filter(({ conversation }) => conversation !== record.conversation), record]);
   }
 
+  /** @returns {Row} */
+  #row({ began, now }, event) {
+    return { conversation: this.#conversation, session: this.#session, began, at: now, event };
+  }
+
   #add(client, event) {
-    const { began, now } = client;
-    this.#journal.add({ conversation: this.#conversation, session: this.#session, began, at: now, event });
+    this.#journal.add(this.#row(client, event));
     if (Date.now() - this.#seen > SEEN_MS) this.update();
   }
 }

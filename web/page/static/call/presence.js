@@ -10,11 +10,11 @@ export class Presence {
   #page;
   #state = QUIET;
   #meter;
-  /** @type {() => {live: boolean, muted: boolean, holds: boolean, talks: boolean}} */ #microphone;
+  /** @type {() => {live: boolean, sent: boolean, muted: boolean, holds: boolean, talks: boolean}} */ #microphone;
 
   /**
    * @param {Record<string, any>} page its parts
-   * @param {() => {live: boolean, muted: boolean, holds: boolean, talks: boolean}} microphone how it is now
+   * @param {() => {live: boolean, sent: boolean, muted: boolean, holds: boolean, talks: boolean}} microphone how it is now; a clip may be sent in its place
    */
   constructor(page, microphone) {
     this.#page = page;
@@ -49,7 +49,8 @@ export class Presence {
 
   #level(level, dead) {
     this.#page.level.style.setProperty("--level", level.toFixed(2));
-    this.#page.silent.hidden = !dead;
-    if (dead) this.#page.silent.textContent = DEAD;
+    const silent = dead && this.#microphone().sent; // a clip may be silent
+    this.#page.silent.hidden = !silent;
+    if (silent) this.#page.silent.textContent = DEAD;
   }
 }

@@ -150,6 +150,6 @@ export class ConversationPanel {
     this.stream.clear();
     this.#draw();
     this.#page.suggestions.hidden = false;
-    if (this.#joined) this.captions.continueAt((this.#joined - this.#began) / 1000); // the same clock
+    this.#began = this.#joined; // the clock of this call alone, as in what is kept of it
   }
 }

@@ -19,8 +19,10 @@ const PLACES = 1e4; // of a picture's side, to which positions are rounded
 export class FilmStrip {
   #slot;
   #play;
+  #now;
+  #keep;
   /** @type {Film} */ #film = { prompts: [], things: [[], []] };
-  #started = 0; // time of the page; 0: nothing was drawn
+  #started = 0; // in ms since 1970; 0: nothing was drawn
   /** @type {number[]} timers of a film that is played */ #timers = [];
   #list = element("ol", "", "film-prompts");
   #save = element("button", "Save film");
@@ -30,10 +32,13 @@ export class FilmStrip {
    * @param {HTMLElement} slot
    * @param {{prompt: (text: string) => void, path: (thing: number, points: (Point & {t: number})[]) => void, begin: () => void}} play
    *   called to draw what a file says
+   * @param {{now: () => number, keep: import("./kept_drawing.js").KeptDrawing}} kept `now`: in ms since 1970; `keep`: what is drawn
    */
-  constructor(slot, play) {
+  constructor(slot, play, { now, keep }) {
     this.#slot = slot;
     this.#play = play;
+    this.#now = now;
+    this.#keep = keep;
     const open = element("label", "Open film", "film-open");
     const file = Object.assign(document.createElement("input"), { type: "file", accept: ".json,application/json" });
     open.append(file);
@@ -52,9 +57,14 @@ export class FilmStrip {
 
   /** A new film starts. */
   begin() {
+    this.#keep.add({ step: "film" });
+    this.#begin();
+  }
+
+  #begin() {
     this.stop();
     this.#film = { prompts: [], things: [[], []] };
-    this.#started = performance.now();
+    this.#started = this.#now();
     this.#show();
   }
 
@@ -70,6 +80,11 @@ export class FilmStrip {
 
   /** Note a prompt. @param {string} text */
   prompt(text) {
+    this.#keep.add({ step: "prompt", text });
+    this.#say(text);
+  }
+
+  #say(text) {
     const { prompts } = this.#film;
     const time = prompts.length ? this.#time : 0;
     if (prompts.at(-1)?.[1] === text) return;
@@ -81,11 +96,20 @@ export class FilmStrip {
   /** Note points of a path. @param {number} thing @param {Point[]} points drawn up to now */
   path(thing, points) {
     const track = this.#film.things[thing];
-    const [from, until] = [track.at(-1)?.[0] ?? Math.max(0, this.#time - 0.05), this.#time];
+    const [known, from, until] = [track.length, track.at(-1)?.[0] ?? Math.max(0, this.#time - 0.05), this.#time];
     points.forEach(({ x, y }, index) => {
       const time = round(from + ((until - from) * (index + 1)) / points.length);
       if (time > (track.at(-1)?.[0] ?? -1)) track.push([time, placed(x), placed(y)]);
     });
+    if (track.length > known) this.#keep.points(thing, track.slice(known));
+  }
+
+  /** Do again what was done before the page was loaded again. @param {import("./kept_drawing.js").DrawnStep} done */
+  redo({ step, text, thing, rows, things }) {
+    if (step === "film") this.#begin();
+    else if (step === "prompt") this.#say(text);
+    else if (step === "points") this.#film.things[thing].push(...rows);
+    else if (step === "opened") this.#film.things = things;
   }
 
   /** Take back the path of a thing from a time on. @param {number} thing @param {number} count points that stay */
@@ -111,7 +135,7 @@ export class FilmStrip {
   }
 
   get #time() {
-    return round((performance.now() - this.#started) / MS);
+    return round((this.#now() - this.#started) / MS);
   }
 
   #show() {
@@ -136,6 +160,7 @@ export class FilmStrip {
       for (const part of inParts(timed(track))) this.#at(part[0].t - AHEAD, () => this.#play.path(thing, part));
     for (const [time, text] of film.prompts) this.#timers.push(setTimeout(() => this.#play.prompt(text), time * MS));
     this.#film.things = [film.things[0] ?? [], film.things[1] ?? []];
+    this.#keep.add({ step: "opened", things: this.#film.things });
   }
 }
 

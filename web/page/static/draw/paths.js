@@ -7,6 +7,7 @@ import { PathCanvas } from "../canvas.js";
 export class HandPaths {
   #canvas;
   #film;
+  #keep;
   #send;
   #button;
   /** @type {{thing: number, from: Point | null, count: number}[]} paths that can be taken back */ #paths = [];
@@ -14,16 +15,18 @@ export class HandPaths {
   /**
    * @param {Record<string, any>} page its parts
    * @param {import("./film.js").FilmStrip} film
+   * @param {import("./kept_drawing.js").KeptDrawing} keep
    * @param {{send: (event: Record<string, unknown>) => void, choose: (thing: number) => void, clear: (thing: number) => void}} callbacks
    *   called for events of paths, the selection of a thing by key, and a cleared path
    */
-  constructor(page, film, { send, choose, clear }) {
+  constructor(page, film, keep, { send, choose, clear }) {
     this.#film = film;
+    this.#keep = keep;
     this.#send = send;
     this.#button = page["track-undo"];
     this.#button.onclick = () => this.#undo();
     this.#canvas = new PathCanvas(page["path-canvas"], page.generated, {
-      begin: (thing, from) => this.#paths.push({ thing, from, count: film.length(thing) }),
+      begin: (thing, from) => (keep.add({ step: "path", thing, from }), this.#begin(thing, from)),
       points: (thing, points) => this.#move(thing, points),
       choose,
       clear,
@@ -47,6 +50,26 @@ export class HandPaths {
     this.#show();
   }
 
+  /** The user clears the paths of `thing`, or of all things. @param {number} [thing] */
+  clear(thing) {
+    this.#keep.add({ step: "clear", thing });
+    this.forget(thing);
+  }
+
+  /** Do again what was done before the page was loaded again. @param {import("./kept_drawing.js").DrawnStep} done */
+  redo({ step, thing, from, rows }) {
+    if (step === "path") this.#begin(thing, from);
+    else if (step === "points") this.#canvas.put(thing, { x: rows.at(-1)[1], y: rows.at(-1)[2] });
+    else if (step === "undo") this.#takeBack();
+    else if (step === "clear") this.forget(thing);
+    else if (step === "film") this.forget();
+    this.#show();
+  }
+
+  #begin(thing, from) {
+    this.#paths.push({ thing, from, count: this.#film.length(thing) });
+  }
+
   #move(thing, points) {
     this.#film.path(thing, points);
     this.#send({ type: "eyeline.track.append", thing, points });
@@ -55,14 +78,22 @@ export class HandPaths {
 
   /** The thing of the last path goes back to where it was, or moves as the prompt says. */
   #undo() {
-    const path = this.#paths.pop();
+    const path = this.#takeBack();
     if (!path) return;
-    const { thing, from, count } = path;
-    this.#canvas.put(thing, from);
-    this.#film.cut(thing, count);
+    const { thing, from } = path;
+    this.#keep.add({ step: "undo" });
     this.#send({ type: "eyeline.track.clear", thing });
     if (from) this.#send({ type: "eyeline.track.append", thing, points: [from] });
     this.#show();
+  }
+
+  /** Forget the last path. */
+  #takeBack() {
+    const path = this.#paths.pop();
+    if (!path) return null;
+    this.#canvas.put(path.thing, path.from);
+    this.#film.cut(path.thing, path.count);
+    return path;
   }
 
   #show() {

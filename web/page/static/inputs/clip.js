@@ -6,6 +6,7 @@ import { openPicture } from "./still.js";
 /** @typedef {import("./source.js").Source} Source */
 
 const FPS = 25;
+const STARTS_MS = 2000; // in which sound starts; without a click, or a device to hear it with, it may never
 const FORMATS = "Browsers play MP4 (H.264, AAC) and WebM";
 
 /**
@@ -74,33 +75,59 @@ export function checked(address, site) {
 export async function openClip(url, name) {
   const clip = document.createElement("video");
   Object.assign(clip, { loop: true, playsInline: true, crossOrigin: "anonymous", src: url });
-  const sound = new AudioContext();
-  const mix = sound.createMediaStreamDestination();
-  const heard = sound.createMediaElementSource(clip);
-  heard.connect(mix);
-  heard.connect(sound.destination);
+  const sound = await startedSound();
+  const mix = sound?.createMediaStreamDestination();
+  if (sound && mix) {
+    const heard = sound.createMediaElementSource(clip);
+    heard.connect(mix);
+    heard.connect(sound.destination);
+  }
   const free = () => {
     clip.pause();
     clip.removeAttribute("src");
     clip.load();
-    sound.close();
+    sound?.close();
   };
   try {
-    await sound.resume();
-    await clip.play();
+    await play(clip);
   } catch (error) {
     const reason = clip.error ? "this browser cannot load or play it" : /** @type {Error} */ (error).message;
     free();
     throw new InputError("clip", `The clip does not play: ${reason}.`, `${FORMATS}.`);
   }
   const picture = captured(clip);
-  const stream = new MediaStream([...picture.tracks, ...mix.stream.getAudioTracks()]);
+  const sounds = (mix?.stream ?? capture(clip))?.getAudioTracks() ?? [];
+  const stream = new MediaStream([...picture.tracks, ...sounds]);
   const close = () => {
     picture.close();
     for (const track of stream.getTracks()) track.stop();
     free();
   };
   return { kind: "clip", name, stream, close };
+}
+
+/**
+ * Sound of a page, as soon as it runs. Null if it does not: Firefox has none on a machine without an output, and
+ * browsers may have none before the first click. @returns {Promise<AudioContext | null>}
+ */
+async function startedSound() {
+  const sound = new AudioContext();
+  await Promise.race([sound.resume(), new Promise((resolve) => setTimeout(resolve, STARTS_MS))]);
+  if (sound.state === "running") return sound;
+  sound.close();
+  return null;
+}
+
+/** Play a clip; until the next click without being heard, if the browser wants that. @param {HTMLVideoElement} clip */
+async function play(clip) {
+  try {
+    await clip.play();
+  } catch (error) {
+    if (/** @type {Error} */ (error).name !== "NotAllowedError") throw error;
+    clip.muted = true;
+    await clip.play();
+    addEventListener("pointerdown", () => (clip.muted = false), { once: true });
+  }
 }
 
 /**
@@ -154,9 +181,14 @@ async function answers(url) {
   }
 }
 
+/** @typedef {HTMLVideoElement & {captureStream?: () => MediaStream, mozCaptureStream?: () => MediaStream}} Clip */
+
+/** What a clip plays; Safari has nothing for that. @param {Clip} clip */
+const capture = (clip) => (clip.captureStream ? clip.captureStream() : clip.mozCaptureStream?.());
+
 /**
- * The video tracks of a clip. Safari has no captureStream for video and uses a canvas.
- * @param {HTMLVideoElement & {captureStream?: () => MediaStream}} clip
+ * The video tracks of a clip. Safari and Firefox have no captureStream for video and use a canvas.
+ * @param {Clip} clip
  * @returns {{tracks: MediaStreamTrack[], close: () => void}}
  */
 function captured(clip) {

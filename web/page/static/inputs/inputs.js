@@ -192,6 +192,11 @@ export class Inputs extends Emitter {
     return [];
   }
 
+  /** Whether the microphone is sent. */
+  get hears() {
+    return this.#sound !== null && !this.#ownSound;
+  }
+
   /** Whether a clip plays with its own sound: the microphone would hear it once more. */
   get #ownSound() {
     return this.#source?.kind === "clip" && this.#source.stream.getAudioTracks().length > 0;

@@ -208,13 +208,9 @@ export class Overview {
       pen.fillStyle = `hsl(${this.#hues.get(subjectOf(name))} 42% ${lightness})`;
       pen.fillRect(left, 0, Math.max(1, right - left - 1), TRACK);
       if (right - left < 44) return;
-      pen.save();
-      pen.beginPath();
-      pen.rect(left, 0, right - left - 4, TRACK);
-      pen.clip();
       Object.assign(pen, { fillStyle: ink("ink"), font: "12px system-ui, sans-serif", textBaseline: "middle" });
-      pen.fillText(name, Math.max(left, 0) + 6, TRACK / 2 + 0.5);
-      pen.restore();
+      const start = Math.max(left, 0) + 6;
+      pen.fillText(fitted(pen, name, right - 4 - start), start, TRACK / 2 + 0.5);
     });
   }
 
@@ -222,9 +218,20 @@ export class Overview {
     Object.assign(pen, { fillStyle: ink("soft"), font: "11px system-ui, sans-serif", textBaseline: "top" });
     for (const time of times) {
       pen.fillRect(x(time), TRACK, 1, 3);
-      pen.fillText(clock(time), x(time) + 4, TRACK + 3);
+      const [text, from] = [clock(time), x(time) + 4];
+      if (from + pen.measureText(text).width <= pen.canvas.clientWidth) pen.fillText(text, from, TRACK + 3);
     }
   }
+}
+
+/** As much of `text` as fits into `width`, with an ellipsis; nothing if that is less than three letters. */
+function fitted(pen, text, width) {
+  if (pen.measureText(text).width <= width) return text;
+  for (let end = text.length - 1; end > 2; end -= 1) {
+    const part = `${text.slice(0, end).trimEnd()}…`;
+    if (pen.measureText(part).width <= width) return part;
+  }
+  return "";
 }
 
 function drawLine(pen, x, color, width) {

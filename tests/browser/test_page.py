@@ -99,12 +99,15 @@ def start(page: Page, button: str = "start") -> None:
 
 
 def finals(page: Page) -> list[tuple[float, str]]:
-    """Return the final lines on the page with their times in seconds."""
+    """Return the final lines on the page with their times in seconds; who speaks may come later."""
     lines = page.locator(".caption.final").evaluate_all(
-        """items => items.map((item) => [
-            item.querySelector('time').dateTime, item.querySelector('p').innerText])"""
+        """items => items.map((item) => {
+            const words = item.querySelector('p').cloneNode(true);
+            words.querySelectorAll('b').forEach((speaker) => speaker.remove());
+            return [item.querySelector('time').dateTime, words.textContent];
+        })"""
     )
-    return [(float(re.sub(r"[PTS]", "", time)), text) for time, text in lines]
+    return [(float(re.sub(r"[PTS]", "", time)), " ".join(text.split())) for time, text in lines]
 
 
 def finals_of_a_round(page: Page) -> list[tuple[float, str]]:

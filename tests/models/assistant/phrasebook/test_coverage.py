@@ -38,7 +38,7 @@ SCENES: tuple[tuple[LoggedEntry, ...], ...] = (
 
 def questions() -> list[str]:
     """Return the English of everything that is read, with some nouns in its slots."""
-    found = {}
+    found: dict[str, None] = {}
     for line in lines("questions"):
         if line.startswith((" ", ":")) or "<x>" in line or "<clause>" in line:
             continue

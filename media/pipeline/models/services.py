@@ -34,6 +34,7 @@ from media.servers.urgency import SPEECH, Urgency
 from media.worker import Worker
 from models.asr.speech_activity import VoiceActivityDetector
 from models.asr.whisper.loading import WhisperModel
+from models.assistant.phrasebook.conversation import prepare
 from models.speakers.tracker import SpeakerTracker
 from models.streaming import Stateless, Stepping
 
@@ -139,8 +140,10 @@ def make_services(
     """Return the servers of `models`; up to `drawings` sessions generate video at once.
 
     With `outside` another model answers, and the assistant only looks and remembers. Video that
-    comes back passes through `frame_filter`.
+    comes back passes through `frame_filter`. The phrases of languages, which sessions share, are
+    read here: no session waits for them.
     """
+    prepare()
     queues: dict[str, JobQueue] = {}
 
     def queue(name: str, device: RunsJobs, parallel: int = 1) -> JobQueue:

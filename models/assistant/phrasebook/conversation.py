@@ -6,7 +6,8 @@ from dataclasses import replace
 from models.asr.languages.codes import language_code
 from models.assistant.interface import AssistantAnswer, Exchange, MetRequest
 from models.assistant.phrasebook.answers import in_language
-from models.assistant.phrasebook.dictionary import with_english_nouns
+from models.assistant.phrasebook.dictionary import LANGUAGES, with_english_nouns
+from models.assistant.phrasebook.patterns import phrases
 from models.assistant.phrasebook.questions import in_english, read_foreign
 from models.assistant.requests.session_requests import SessionRequests, update_requests
 from models.assistant.requests.standing_requests import RequestTracker
@@ -17,6 +18,18 @@ def answer_like(question: str, answer: str) -> tuple[str, str]:
     """Return an English `answer` in the language of `question`, and the code of its language."""
     found = read_foreign(question)
     return (answer, "en") if found is None else in_language(answer, found.language)
+
+
+def prepare() -> None:
+    """Read the tables and compile the patterns, a few tenths of a second once for a process.
+
+    Without it the first question waits for that.
+    """
+    for language in LANGUAGES:
+        for clauses in (False, True):
+            phrases(language, clauses=clauses)
+        in_language("I see a cup.", language)
+    language_of("What do you see?")
 
 
 def language_of(text: str) -> str:

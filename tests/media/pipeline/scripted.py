@@ -24,8 +24,10 @@ from media.worker import Worker
 from models.asr.whisper.loading import WhisperModel
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import FrameAnalysis
+from models.assistant.phrasebook.conversation import prepare
 from tests.media.pipeline.scripted_assistant import ScriptedAssistant
 
+prepare()  # as the service does before its first session
 RATE = 16_000
 FRAME = 512
 BLOCK = 3200  # samples for each word of the recognizer: 0.2 s

@@ -212,7 +212,7 @@ def test_every_part_that_the_script_uses_is_in_the_markup_once() -> None:
     script = "".join(path.read_text() for path in STATIC.rglob("*.js"))
     used = re.findall(r'\bpage(?:\.(\w+)|\["([\w-]+)"\])', script)
     wanted = {one or other for one, other in used}
-    wanted -= {"addEventListener", "protocol"} | {"asked", "cleared"}  # types of events
+    wanted -= {"addEventListener", "protocol"} | {"asked", "cleared", "drawn"}  # types of events
     assert wanted <= set(parts.names) | {"js", "html", "css"}  # file names in comments
     assert {"start", "mute", "stop", "sample", "stream", "download"} <= wanted
 

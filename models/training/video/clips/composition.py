@@ -160,6 +160,6 @@ def composite(ground: Pixels, things: list[ComposedObject]) -> tuple[Pixels, Pix
     masks = np.zeros((len(things), frames, size, size), np.uint8)
     for index, thing in enumerate(things):
         layer = thing_layer(thing.sprites, thing.ways, thing.track.points, size)
-        shown = shown * (1 - layer[..., 3:] / 255) + layer[..., :3]
+        shown = shown * (1 - layer[..., 3:] / np.float32(255)) + layer[..., :3]
         masks[index] = layer[..., 3]
     return through_lens(shown), masks

@@ -158,7 +158,8 @@ def _ground(
     height = min(height, picture.height)
     size = (round(picture.width * height / picture.height), height)
     small = np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS))
-    return np.clip(np.rint(small * np.array(tint)), 0, 255).astype(np.uint8)
+    tinted: NDArray[np.uint8] = np.clip(np.rint(small * np.array(tint)), 0, 255).astype(np.uint8)
+    return tinted
 
 
 def _opened(data: bytes) -> Image.Image:

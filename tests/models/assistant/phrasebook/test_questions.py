@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from models.assistant.phrasebook.conversation import prepare
 from models.assistant.phrasebook.patterns import phrases
 from models.assistant.phrasebook.questions import in_english, read_foreign
 from models.assistant.requests.parsing import parse_request
@@ -78,3 +79,13 @@ def test_every_language_has_a_pattern_for_everything_that_another_has(language: 
     for clauses in (False, True):
         english = {phrase.english for phrase in phrases("de", clauses=clauses)}
         assert {phrase.english for phrase in phrases(language, clauses=clauses)} == english
+
+
+def test_what_is_prepared_is_compiled_before_the_first_question() -> None:
+    phrases.cache_clear()
+    read_foreign.cache_clear()
+    prepare()
+    before = phrases.cache_info().misses
+    for question in ("Was siehst du?", "Que vois-tu ?", "¿Qué ves?", "Cosa vedi?", "Sag mir, wenn"):
+        read_foreign(question)
+    assert phrases.cache_info().misses == before > 0

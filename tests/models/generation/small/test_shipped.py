@@ -44,7 +44,7 @@ def ground(picture: Shown) -> NDArray[np.float64]:
 def test_it_draws_the_prompt_along_the_path_lap_after_lap(
     drawing: SmallVideoModel, name: str
 ) -> None:
-    pictures = drawn(drawing, name)
+    pictures = drawn(replace(drawing, enlarger=None), name)
     size = drawing.info.size
     assert len(pictures) == 2 * LAPS * LAP
     laps = [pictures[start : start + LAP] for start in range(0, len(pictures), LAP)]

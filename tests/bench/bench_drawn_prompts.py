@@ -159,7 +159,8 @@ def composed(
         )
         layer = thing_layer((shown, shown), (0,), points[-1:], side)[0]
         frame = frame * (1 - layer[..., 3:] / 255) + layer[..., :3]
-    return through_lens(frame[None])[0]
+    shown_frame: Shown = through_lens(frame[None])[0]
+    return shown_frame
 
 
 def right_things(pictures: LookPictures, asked: Asked, frame: Shown, track: Track) -> list[bool]:

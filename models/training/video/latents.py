@@ -62,8 +62,8 @@ class LatentClips:
 
     def to(self, device: torch.device) -> "LatentClips":
         """Return the same clips with the tensors on `device`."""
-        moved = (part.to(device) for part in self.tensors.values())
-        return LatentClips(*moved, labels=self.labels)
+        moved = {name: part.to(device) for name, part in self.tensors.items()}
+        return LatentClips(labels=self.labels, **moved)
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -125,12 +125,13 @@ def encode(codec: Codec, clips: Sequence[PreparedClip]) -> LatentClips:
     device = codec.mean.device
     frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).to(device)
     pixels = frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
-    looked = [clip_looks(codec, clip) for clip in clips]
+    looks, grounds = zip(*(clip_looks(codec, clip) for clip in clips), strict=True)
     return LatentClips(
-        codec.encode(pixels)[0].half(),
-        torch.from_numpy(np.stack([clip.tracks for clip in clips])).to(device),
-        torch.from_numpy(np.stack([clip.weights for clip in clips])).to(device),
-        *(torch.stack(part) for part in zip(*looked, strict=True)),
+        latents=codec.encode(pixels)[0].half(),
+        tracks=torch.from_numpy(np.stack([clip.tracks for clip in clips])).to(device),
+        weights=torch.from_numpy(np.stack([clip.weights for clip in clips])).to(device),
+        looks=torch.stack(looks),
+        grounds=torch.stack(grounds),
         labels=[clip.label for clip in clips],
     )
 
@@ -156,10 +157,8 @@ def still_latent(codec: Codec, picture: Tensor) -> Tensor:
 
 def join(parts: Sequence[LatentClips]) -> LatentClips:
     """Return the clips of all `parts`."""
-    return LatentClips(
-        *(torch.cat([part.tensors[name] for part in parts]) for name in TENSORS),
-        labels=[label for part in parts for label in part.labels],
-    )
+    joined = {name: torch.cat([part.tensors[name] for part in parts]) for name in TENSORS}
+    return LatentClips(labels=[label for part in parts for label in part.labels], **joined)
 
 
 def fill(
@@ -227,7 +226,8 @@ def read(folder: Path) -> LatentClips:
             for name, held in parts.items():
                 held.append(torch.from_numpy(shard[name]))
             labels += json.loads(str(shard["told"]))
-    return LatentClips(*(torch.cat(held) for held in parts.values()), labels=labels)
+    whole = {name: torch.cat(held) for name, held in parts.items()}
+    return LatentClips(labels=labels, **whole)
 
 
 def main() -> None:

@@ -165,9 +165,10 @@ def test_a_wider_model_begins_with_a_narrower_one(latents: Path, tmp_path: Path)
     first = DitRun(tmp_path / "plain", RECIPE, SHOWS, plain)
     first.save()
     second = fresh(tmp_path / "second")
-    before = second.both.model.track_head[0].weight.detach().clone()
+    name = "track_head.0.weight"
+    before = second.both.model.get_parameter(name).detach().clone()
     second.begin(tmp_path / "plain" / "drawing.safetensors")
-    own, given = (run.both.model.track_head[0].weight for run in (second, first))
+    own, given = (run.both.model.get_parameter(name) for run in (second, first))
     assert torch.equal(own[:, : plain.condition], given)
     assert torch.equal(own[:, plain.condition :], before[:, plain.condition :])
     for one, two in zip(second.both.parameters(), second.smooth.parameters(), strict=True):

@@ -37,7 +37,7 @@ from web.realtime.audio_watch import TICK, AudioWatch
 from web.realtime.lines.media_order import MediaOrder, onward
 from web.realtime.stats import NetworkStats, report_stats
 from web.realtime.storage import run_stored_session
-from web.realtime.text_messages import LONG_MESSAGE, event_text, parse_message
+from web.realtime.text_messages import event_text, parse_message, takes_long
 from web.sessions.record import SessionRecord
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class SessionBridge:
                 return
             await self._ready.wait()
             async with self.lock:
-                if len(text) > LONG_MESSAGE:
+                if takes_long(text):
                     await self._worker.run(self.protocol.receive_message, message, images, now=now)
                 else:
                     self.protocol.receive_message(message, images, now=now)

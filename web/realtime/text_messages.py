@@ -16,7 +16,9 @@ from web.protocol.client_events.messages import ItemCreate, ProtocolError, Respo
 from web.protocol.client_events.received import ReceivedMessage, receive
 from web.protocol.state import Event
 
-LONG_MESSAGE = 16_384  # characters from which a message takes over a millisecond
+# What takes over a millisecond or so to read or to write.
+LONG_MESSAGE = 16_384  # characters
+MANY_VALUES = 200
 COSTLY = (ItemCreate, PromptSet, ResponseCreate)
 
 
@@ -31,7 +33,7 @@ async def parse_message(
         ProtocolError: it is not a client event, an image in it cannot be read, or there were too
             many.
     """
-    message = await worker.run(receive, text) if len(text) > LONG_MESSAGE else receive(text)
+    message = await worker.run(receive, text) if takes_long(text) else receive(text)
     if isinstance(message.event, COSTLY):
         try:
             count()
@@ -49,19 +51,24 @@ async def parse_message(
 
 async def event_text(event: Event, worker: Worker) -> str:
     """Return `event` as JSON, in ASCII."""
-    if _characters(event) > LONG_MESSAGE:
+    if _cost(event) > LONG_MESSAGE:
         return await worker.run(json.dumps, event)
     return json.dumps(event)
 
 
-def _characters(value: Any) -> int:
-    """Return about how many characters the text in `value` has."""
+def takes_long(text: str) -> bool:
+    """Whether the message in `text` takes too long to handle on an event loop."""
+    return len(text) > LONG_MESSAGE or text.count(",") > MANY_VALUES
+
+
+def _cost(value: Any) -> int:
+    """Return about how many characters of one text take as long to write as `value` does."""
     match value:
         case str():
             return len(value)
         case dict():
-            return sum(_characters(each) for each in value.values())
+            return sum(map(_cost, value.values()))
         case list() | tuple():
-            return sum(_characters(each) for each in value)
+            return sum(map(_cost, value))
         case _:
-            return 1
+            return LONG_MESSAGE // MANY_VALUES

@@ -16,9 +16,10 @@ from media.worker import Worker
 from tests.event_loop import slow_callbacks
 from tests.media.images.files import image_file
 from tests.web.realtime.test_bridge import opened
-from web.realtime.text_messages import LONG_MESSAGE
+from web.realtime.text_messages import LONG_MESSAGE, MANY_VALUES
 
 LIMIT = 0.01  # seconds of CPU time of one callback
+TRIES = 4  # in one of which nothing else slows the processor down
 SIZES = st.sampled_from([1_000, LONG_MESSAGE - 200, LONG_MESSAGE + 200, 2_000_000])
 NOISE = np.random.default_rng(1).bytes(1_500_000)
 IMAGE = base64.b64encode(
@@ -66,9 +67,9 @@ TEXTS = st.one_of(
         SIZES,
     ),
     SIZES.map(lambda size: item(*({"type": "input_text", "text": ""},) * (size // 40))),
-    SIZES.map(
-        lambda size: json.dumps(
-            {"type": "eyeline.track.append", "points": [{"x": 2, "y": 2}] * (size // 20)}
+    st.one_of(st.just(MANY_VALUES // 2 - 20), SIZES.map(lambda size: size // 20)).map(
+        lambda count: json.dumps(
+            {"type": "eyeline.track.append", "points": [{"x": 2, "y": 2}] * count}
         )
     ),
     st.integers(1, 8).map(
@@ -89,6 +90,7 @@ def decoder() -> Iterator[ImageDecoder]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=60)
 @given(
     texts=st.lists(TEXTS, min_size=1, max_size=3),
@@ -97,9 +99,12 @@ def decoder() -> Iterator[ImageDecoder]:
 def test_no_message_keeps_the_event_loop_busy(
     decoder: ImageDecoder, texts: list[str], format: str
 ) -> None:
-    with slow_callbacks(LIMIT) as slow:
-        asyncio.run(converse(decoder, [format_of(format), *texts]))
-    assert not slow, (slow, [(text[:80], len(text)) for text in texts])
+    for _ in range(TRIES):
+        with slow_callbacks(LIMIT) as slow:
+            asyncio.run(converse(decoder, [format_of(format), *texts]))
+        if not slow:
+            return
+    pytest.fail(f"{slow} by {[(text[:80], len(text)) for text in texts]}")
 
 
 async def converse(decoder: ImageDecoder, texts: list[str]) -> None:

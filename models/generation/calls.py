@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor
 
-from models.engine import Engine, TensorSpec
+from models.engine import DimensionRange, Engine, TensorSpec
 
 R = TypeVar("R")
 
@@ -21,6 +21,7 @@ Tensors = Mapping[str, Tensor]
 Calls = Generator["EngineCall", Tensors, R]  # a step whose result is an R
 
 BATCH = "batch"  # the dimension of sessions in a spec
+SESSIONS = DimensionRange(1, 1, 8)  # that one call serves
 
 
 @dataclass(frozen=True, slots=True, eq=False)

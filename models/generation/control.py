@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.looks import ChunkLooks
 from models.generation.prompt_encoder import EncodedPrompt
 

@@ -15,13 +15,12 @@ from models.engine import (
     NetworkSource,
     TensorSpec,
 )
-from models.generation.calls import BATCH
+from models.generation.calls import BATCH, SESSIONS
 from models.generation.context import Reach
 from models.generation.dit import Dit, DitConfig, KeysValues, TextKeysValues
 from models.rotary import grid_rotation
 
 IN_FLIGHT = 5  # chunks that one call denoises at most, in all samplers
-SESSIONS = DimensionRange(1, 1, 8)  # that one call serves
 WORDS = DimensionRange(1, 16, 512)  # as many as Wan's prompts have, or a blend of small ones
 HIDDEN = -1  # the place of a slot that a call does not see
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.generation.calls import Calls, run_alone
-from models.generation.codec import FeatureCache
+from models.generation.codec.codec import FeatureCache, LatentDecoder
 from models.generation.control import ChunkControl
 from models.streaming import Streaming
 
@@ -25,18 +25,6 @@ class Sampler(Streaming[S, ChunkControl, Tensor], Protocol[S]):
     def calls(self, state: S, chunk: ChunkControl) -> Calls[tuple[S, Sequence[Tensor]]]:
         """Do what `step` does, with other steps."""
         ...
-
-
-class LatentDecoder(Protocol):
-    """The decoder of a codec: a latent in; frames out, with the cache for the next latent.
-
-    A latent is (1, channels, 1, height, width), frames (1, 3, frames, height, width). The codec
-    decides how many frames a latent is: Wan's first latent is one.
-    """
-
-    def decode(
-        self, latent: Tensor, before: FeatureCache | None = None
-    ) -> Calls[tuple[Tensor, FeatureCache]]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

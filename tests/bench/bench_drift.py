@@ -31,7 +31,7 @@ from safetensors.torch import load_file, save_file
 
 from models.generation.calls import Calls, run_alone
 from models.generation.chunk_request import FRAME_RATE
-from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
+from models.generation.codec.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.context import Reach
 from models.generation.generator import to_frames
 from models.generation.small.loading import SmallVideoModel, find_files, load_files

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.engine import Engine
-from models.generation.denoising_networks import SESSIONS
-from models.generation.enlarging import Enlarger
+from models.generation.calls import SESSIONS
+from models.generation.codec.enlarging import Enlarger
 from models.generation.generator import to_frames
 from models.generation.small.enlarger_file import load_enlarger, load_enlarging_engine
 from models.generation.small.loading import find_files

@@ -25,8 +25,8 @@ import torch
 from models.engine import EngineLoader
 from models.generation.backbone import Backbone
 from models.generation.calls import run_alone, run_together
-from models.generation.codec import FRAMES_PER_LATENT, PATCH, Codec, CodecConfig, FeatureCache
-from models.generation.codec_networks import CodecEngines, load_codec_engines
+from models.generation.codec.codec import FRAMES_PER_LATENT, PATCH, Codec, CodecConfig, FeatureCache
+from models.generation.codec.networks import CodecEngines, load_codec_engines
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
 from models.generation.denoising_networks import DitEngines, DitSize, load_dit_engines

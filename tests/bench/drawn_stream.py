@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.generation.chunk_request import ChunkRequest
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.context import Reach
 from models.generation.samplers.registry import DEFAULT_STEPS
 from models.generation.small.generator import SmallVideoGenerator

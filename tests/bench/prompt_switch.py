@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.generation.chunk_request import FRAME_RATE
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.samplers.registry import DEFAULT_STEPS
 from models.generation.small.generator import SmallVideoGenerator
 from models.generation.small.loading import SmallVideoModel

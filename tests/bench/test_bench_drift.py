@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.context import Reach
 from tests.bench.bench_drift import circle, drift, mean, picture_statistics, scenes, stream_reach
 

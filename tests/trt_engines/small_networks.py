@@ -11,10 +11,10 @@ from models.asr.ancat.transducer_networks import JoinerNetwork, PredictorNetwork
 from models.asr.streaming.causal_networks import CausalEncoderNetwork
 from models.asr.whisper.whisper_networks import WhisperDecoderNetwork, WhisperEncoderNetwork
 from models.engine import ExportableNetwork
-from models.generation.codec_networks import DecodingNetwork, EncodingNetwork
+from models.generation.codec.enlarging import EnlargingNetwork
+from models.generation.codec.networks import DecodingNetwork, EncodingNetwork
 from models.generation.context import Reach
 from models.generation.denoising_networks import DenoisingNetwork, DitSize, TextNetwork
-from models.generation.enlarging import EnlargingNetwork
 from models.language.decoder import DecoderConfig
 from models.language.decoder_networks import CacheSizes, DecoderNetwork, LayerParts, decoder_spec
 from models.vision.classifier import ActivationMapNetwork, ClassifierNetwork

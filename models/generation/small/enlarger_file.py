@@ -14,7 +14,12 @@ from torch import Tensor
 
 from models.engine import Engine, EngineLoader, NetworkSource
 from models.errors import WeightsError
-from models.generation.enlarging import Enlarger, EnlargerConfig, EnlargingNetwork, enlarging_spec
+from models.generation.codec.enlarging import (
+    Enlarger,
+    EnlargerConfig,
+    EnlargingNetwork,
+    enlarging_spec,
+)
 from models.generation.small.weight_files import (
     LOAD_ERRORS,
     digest,

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.engine import EngineLoader, load_in_torch
-from models.generation.calls import Calls, run_alone, run_together
+from models.generation.calls import SESSIONS, Calls, run_alone, run_together
 from models.generation.chunk_request import (
     FRAME_RATE,
     MAX_THINGS,
@@ -24,10 +24,9 @@ from models.generation.chunk_request import (
     StepRange,
     WeightedPrompts,
 )
-from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
+from models.generation.codec.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
-from models.generation.denoising_networks import SESSIONS
 from models.generation.generator import FrameGenerator, GeneratorState, Sampler
 from models.generation.prompt_encoder import EncodedPrompt, blend
 from models.generation.samplers.motion_stream import MotionStream

@@ -16,14 +16,13 @@ from models.engine import Engine, EngineLoader, load_in_torch
 from models.errors import WeightsError
 from models.generation.backbone import Backbone
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.codec import PATCH, Codec, CodecConfig
-from models.generation.codec_networks import CodecEngines, load_codec_engines
+from models.generation.codec.codec import PATCH, Codec, CodecConfig, LatentDecoder
+from models.generation.codec.enlarging import EnlargingDecoder
+from models.generation.codec.networks import CodecEngines, load_codec_engines
 from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS
 from models.generation.denoising_networks import DitEngines, DitSize, load_dit_engines
 from models.generation.dit import Dit, DitConfig
-from models.generation.enlarging import EnlargingDecoder
-from models.generation.generator import LatentDecoder
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.enlarger_file import load_enlarging_engine
 from models.generation.small.info import ATTRIBUTES, SmallVideoInfo, read_info

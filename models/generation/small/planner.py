@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models.generation.chunk_request import FRAME_RATE
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.small.prompts.reading import FREE, PromptReading
 
 # of one or two things: two with the same motion are never in the same place

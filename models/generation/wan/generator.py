@@ -18,7 +18,7 @@ from models.generation.chunk_request import (
     StepRange,
     WeightedPrompts,
 )
-from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
+from models.generation.codec.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator, GeneratorState
 from models.generation.prompt_encoder import EncodedPrompt, blend

@@ -17,7 +17,7 @@ from torch import Tensor
 from models.errors import WeightsError
 from models.generation.backbone import Backbone, in_torch
 from models.generation.calls import Calls, done
-from models.generation.codec import FeatureCache
+from models.generation.codec.codec import FeatureCache
 from models.generation.dit import Dit, DitConfig
 from models.generation.generator import FrameGenerator, Sampler
 from models.generation.prompt_encoder import EncodedPrompt

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.wan.files import load_weights, read_state
 from models.generation.wan.vae_layers import (
     Attention,

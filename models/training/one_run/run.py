@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from models.generation.codec import CodecConfig
+from models.generation.codec.codec import CodecConfig
 from models.generation.dit import DitConfig
 from models.generation.small.loading import FILE_NAMES
 from models.training.one_run.composing import ClipStream

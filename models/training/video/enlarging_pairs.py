@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.generation.chunk_request import ChunkRequest
-from models.generation.codec import FRAMES_PER_LATENT, Codec
+from models.generation.codec.codec import FRAMES_PER_LATENT, Codec
 from models.generation.generator import to_frames
 from models.generation.small.generator import SmallVideoGenerator
 from models.generation.small.loading import load, load_codec

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from models.generation.chunk_request import ChunkRequest, Pixels
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.small.generator import SmallVideoGenerator
 from models.generation.small.loading import SmallVideoModel, find_files, load_files
 from models.generation.small.planner import START_POSITIONS

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.codec import FRAMES_PER_LATENT, PATCH, Codec
+from models.generation.codec.codec import FRAMES_PER_LATENT, PATCH, Codec
 from models.generation.looks import ChunkLooks
 from models.generation.small.loading import load_codec
 from models.generation.small.looks.layers import (

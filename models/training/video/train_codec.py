@@ -24,7 +24,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.generation.codec import PATCH, Codec, CodecConfig, fold
+from models.generation.codec.codec import PATCH, Codec, CodecConfig, fold
 from models.generation.small.loading import load_codec
 from models.generation.small.looks.pictures import LookPictures, load
 from models.training.muon import Muon, groups, share_at

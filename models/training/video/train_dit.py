@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS, track_map_batch
 from models.generation.dit import Dit, DitConfig

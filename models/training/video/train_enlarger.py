@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.generation.enlarging import Enlarger, EnlargerConfig
+from models.generation.codec.enlarging import Enlarger, EnlargerConfig
 from models.generation.small.enlarger_file import save_enlarger
 from models.training.precision import FastProducts
 from models.training.process import append_line, lock_folder, save_state, training_steps

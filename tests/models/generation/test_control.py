@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.control import MAP_CHANNELS, track_maps
 from tests.models.generation import tiny
 

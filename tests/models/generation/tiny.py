@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from models.generation.backbone import Backbone, in_torch
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.codec import PATCH, Codec, CodecConfig
-from models.generation.codec_networks import CodecEngines, load_codec_engines
+from models.generation.codec.codec import PATCH, Codec, CodecConfig
+from models.generation.codec.enlarging import Enlarger, EnlargerConfig
+from models.generation.codec.networks import CodecEngines, load_codec_engines
 from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS, ChunkControl
 from models.generation.dit import Dit, DitConfig
-from models.generation.enlarging import Enlarger, EnlargerConfig
 from models.generation.looks import look_channels
 from models.generation.prompt_encoder import EncodedPrompt, PromptEncoder
 from models.generation.small.info import SmallVideoInfo

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from media.files.mp4_writer import Mp4Writer
 from models.generation.chunk_request import FRAME_RATE, MAX_THINGS
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
 from models.generation.prompt_encoder import EncodedPrompt

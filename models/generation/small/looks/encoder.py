@@ -11,8 +11,8 @@ from torch import Tensor
 
 from models.generation.calls import Calls
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.codec import PATCH, FeatureCache
-from models.generation.codec_networks import CodecEngines
+from models.generation.codec.codec import PATCH, FeatureCache
+from models.generation.codec.networks import CodecEngines
 from models.generation.looks import ChunkLooks
 from models.generation.small.looks.facing import LEFT, facing
 from models.generation.small.looks.layers import (

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from models.generation.codec import FRAMES_PER_LATENT, PATCH
+from models.generation.codec.codec import FRAMES_PER_LATENT, PATCH
 
 # like a camera's optics: without it, pictures made this small alias
 LENS = 0.6  # standard deviation of the blur in pixels

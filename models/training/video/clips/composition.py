@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.small.looks.coloring import COLORED, COLORS
 from models.generation.small.looks.facing import LEFT, facing
 from models.generation.small.looks.layers import thing_layer, through_lens

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.errors import EngineError, WeightsError
 from models.generation.chunk_request import ChunkRequest, Pixels
-from models.generation.codec_networks import CodecEngines
+from models.generation.codec.networks import CodecEngines
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
 from models.generation.dit import Dit, KeysValues

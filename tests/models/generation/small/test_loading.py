@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from models.engine import Engine, NetworkSource, load_in_torch
 from models.errors import WeightsError
-from models.generation.codec import Codec, CodecConfig
+from models.generation.codec.codec import Codec, CodecConfig
 from models.generation.context import Reach
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small.enlarger_file import load_enlarger, save_enlarger

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from models.generation.backbone import in_torch
-from models.generation.codec import CodecConfig
+from models.generation.codec.codec import CodecConfig
 from models.generation.context import Reach
 from models.generation.control import ChunkControl, track_map_batch
 from models.generation.samplers.motion_stream import MotionStream

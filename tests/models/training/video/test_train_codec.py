@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.generation.codec import CodecConfig
+from models.generation.codec.codec import CodecConfig
 from models.generation.small.loading import load_codec
 from models.training.video.train_codec import CodecRecipe, CodecRun, batch_of, decibels, train
 from tests.models.training.video import drawn

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.generation.codec import Codec, CodecConfig
-from models.generation.enlarging import EnlargerConfig
+from models.generation.codec.codec import Codec, CodecConfig
+from models.generation.codec.enlarging import EnlargerConfig
 from models.generation.small.enlarger_file import load_enlarger
 from models.training.video.enlarging_pairs import EnlargingPairs, PairRecipe, fill, read
 from models.training.video.train_enlarger import (

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.generation.calls import run_alone
-from models.generation.codec import FRAMES_PER_LATENT
+from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.looks import ChunkLooks
 from models.generation.small.looks.encoder import LookEncoder, LookState, PromptLooks
 from models.generation.small.looks.facing import facing

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.generation.codec import FRAMES_PER_LATENT, PATCH
+from models.generation.codec.codec import FRAMES_PER_LATENT, PATCH
 from models.generation.small.looks.layers import (
     gray_clip,
     layer_pictures,

@@ -13,10 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.engine import Engine, EngineSpec, ExportableNetwork, TensorSpec
-from models.generation.calls import BATCH, Calls, EngineCall
-from models.generation.codec import FRAMES_PER_LATENT, FeatureCache
-from models.generation.denoising_networks import SESSIONS
-from models.generation.generator import LatentDecoder
+from models.generation.calls import BATCH, SESSIONS, Calls, EngineCall
+from models.generation.codec.codec import FRAMES_PER_LATENT, FeatureCache, LatentDecoder
 
 COLORS = 3
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from models.engine import EngineLoader, load_in_torch
 from models.generation.calls import Calls, run_alone, run_together
-from models.generation.codec import FeatureCache
-from models.generation.codec_networks import CodecEngines, load_codec_engines
+from models.generation.codec.codec import FeatureCache
+from models.generation.codec.networks import CodecEngines, load_codec_engines
 from tests.models.generation import tiny
 from tests.trt_engines.compiled import assert_compiles
 

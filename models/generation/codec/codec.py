@@ -13,16 +13,31 @@ for causality and the feature cache.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor, nn
+
+from models.generation.calls import Calls
 
 FRAMES_PER_LATENT = 4
 PATCH = 8  # pixels of a latent's side
 READ_BLOCKS = (1, 2)  # causal blocks of the encoder, at a quarter and at an eighth of the side
 
 FeatureCache = tuple[Tensor, ...]  # for each causal block: its input at the latent before
+
+
+class LatentDecoder(Protocol):
+    """The decoder of a codec: a latent in; frames out, with the cache for the next latent.
+
+    A latent is (1, channels, 1, height, width), frames (1, 3, frames, height, width). The codec
+    decides how many frames a latent is: Wan's first latent is one.
+    """
+
+    def decode(
+        self, latent: Tensor, before: FeatureCache | None = None
+    ) -> Calls[tuple[Tensor, FeatureCache]]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from models.engine import Engine, EngineLoader, NetworkSource, load_in_torch
 from models.generation.calls import Calls, run_alone, run_together
-from models.generation.codec import FeatureCache
-from models.generation.enlarging import EnlargingDecoder, EnlargingNetwork, enlarging_spec
-from models.generation.generator import LatentDecoder
+from models.generation.codec.codec import FeatureCache, LatentDecoder
+from models.generation.codec.enlarging import EnlargingDecoder, EnlargingNetwork, enlarging_spec
 from tests.models.generation import tiny
 from tests.trt_engines.compiled import assert_compiles
 

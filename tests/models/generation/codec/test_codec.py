@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.generation.codec import FeatureCache, fold, unfold
+from models.generation.codec.codec import FeatureCache, fold, unfold
 from tests.models.generation import tiny
 
 CLOSE = 1e-5  # float32: convolutions of other batch sizes

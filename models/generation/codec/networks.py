@@ -15,8 +15,8 @@ from models.engine import (
     TensorSpec,
     load_in_torch,
 )
-from models.generation.calls import BATCH, Calls, EngineCall
-from models.generation.codec import (
+from models.generation.calls import BATCH, SESSIONS, Calls, EngineCall
+from models.generation.codec.codec import (
     FRAMES_PER_LATENT,
     PATCH,
     READ_BLOCKS,
@@ -24,7 +24,6 @@ from models.generation.codec import (
     CodecConfig,
     FeatureCache,
 )
-from models.generation.denoising_networks import SESSIONS
 
 
 class DecodingNetwork(ExportableNetwork):

@@ -160,6 +160,7 @@ class ServiceContext:
     def close(self) -> None:
         """Ask sessions and other work to end; the service cuts off what does not end soon."""
         self.closing.set()
+        self.sessions.close()
         self.rebuilder.close()
         self.sessions.end_all()
 

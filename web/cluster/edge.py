@@ -40,7 +40,7 @@ class Edge:
     """What the service does in a cluster beside serving its own sessions.
 
     Memories of its sessions are in `folder`; `worker` reads and writes them. What of its models
-    others compute is computed by `workers`.
+    others compute is computed by `workers`. `left` is set when it has left the cluster.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Edge:
         self.worker = worker
         self.workers = workers
         self.id = membership.id
+        self.left = asyncio.Event()
         self._folder = folder
         self._leaving = False
         self._carriers: dict[str, Carrier] = {}
@@ -144,6 +145,7 @@ class Edge:
         except TimeoutError:
             logger.warning("some sessions go on elsewhere as they were last kept")
         await self.membership.leave()
+        self.left.set()
 
     def description(self) -> Mapping[str, Any]:
         """Return what /health says of the cluster."""

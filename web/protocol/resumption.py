@@ -8,8 +8,10 @@ incomplete, and is given once more from its beginning.
 from collections.abc import Iterator
 from dataclasses import replace
 
+from media.events.answers import Answer
 from media.events.generation import PromptChange
 from media.events.hearing import Caption, Translation, TurnEnded
+from media.events.session import Output
 from web.protocol import session_update
 from web.protocol.response.events import clear_speech, send_response_event
 from web.protocol.response.responses import finish, new_response
@@ -36,12 +38,24 @@ def resume(state: ConversationState, why: str) -> None:
     _ask_again(state)
 
 
-def unfinished(state: ConversationState) -> Iterator[TurnEnded | Caption | Translation]:
-    """Yield the outputs that end what was said when the other process ended."""
+def cut_off(state: ConversationState) -> Iterator[Output]:
+    """Yield the outputs that end what is in progress in a session that is cut off."""
+    yield from unfinished(state, detected=False)
+    if state.response is not None:
+        yield Answer(state.response.question_id, "", state.media_time, "cancelled")
+
+
+def unfinished(
+    state: ConversationState, *, detected: bool = True
+) -> Iterator[TurnEnded | Caption | Translation]:
+    """Yield the outputs that end what was said when the other process ended.
+
+    A turn whose end is not `detected` is not answered.
+    """
     for number, turn in list(state.speech_input.turns.items()):
         last = turn.latest or _nothing(number, turn, state.media_time)
         if not turn.ended:
-            yield TurnEnded(number, turn.start, last.heard, detected=True)
+            yield TurnEnded(number, turn.start, last.heard, detected=detected)
         yield replace(last, stable=len(last.words), final=True, translated=False)
     for number in list(state.untranslated):
         yield Translation(number, "", "", "", final=True)

@@ -7,6 +7,9 @@ late tick is little of the time that must pass.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from media.events.session import Input
+from media.frames import AudioChunk
+
 TICK = 0.2  # seconds between two ticks
 
 
@@ -41,3 +44,7 @@ class AudioWatch:
         if stopped:
             self._missing = None
         return stopped
+
+
+def audio_seconds(item: Input) -> float:
+    return len(item.samples) / item.rate if isinstance(item, AudioChunk) else 0.0

@@ -32,8 +32,9 @@ from web.protocol.client_events.messages import ProtocolError
 from web.protocol.client_events.turn_detection import longest_silence
 from web.protocol.protocol import RealtimeProtocol
 from web.protocol.response.events import OUTPUT_CLEARED
+from web.protocol.resumption import cut_off
 from web.protocol.state import Event, PictureEvent
-from web.realtime.audio_watch import TICK, AudioWatch
+from web.realtime.audio_watch import TICK, AudioWatch, audio_seconds
 from web.realtime.lines.media_order import MediaOrder, onward
 from web.realtime.stats import NetworkStats, report_stats
 from web.realtime.storage import run_stored_session
@@ -109,7 +110,7 @@ class SessionBridge:
                     self.protocol.receive_message(message, images, now=now)
                 inputs = self._take()
             await self._send(inputs, self.source)
-        self._audio.arrived(sum(_audio_seconds(item) for item in inputs))
+        self._audio.arrived(sum(audio_seconds(item) for item in inputs))
 
     async def text_of(self, event: Event) -> str:
         """Return an event of `outgoing` as a message to the client."""
@@ -125,7 +126,7 @@ class SessionBridge:
             self.protocol.receive_media(item)
         with self._audio.receiving():
             await self.source.send(item)
-        self._audio.arrived(_audio_seconds(item))
+        self._audio.arrived(audio_seconds(item))
 
     async def refuse(self, error: ProtocolError) -> None:
         """Send an error about a message that never reached the protocol."""
@@ -244,6 +245,8 @@ class SessionBridge:
                     reading.remove_done_callback(set_deadline)
         except TimeoutError:
             logger.info("session %s was cut off with work left to do", self.record.id)
+            for output in cut_off(self.protocol.state):
+                await self.emit(output)
 
     async def _watch_audio(self, clock: Clock, max_gap: float) -> None:
         """Put into the session that the client's audio has stopped."""
@@ -294,7 +297,3 @@ class SessionBridge:
             except ChannelClosedError:
                 kind = type(item).__name__
                 logger.debug("session %s: dropped a %s, the client left", self.record.id, kind)
-
-
-def _audio_seconds(item: Input) -> float:
-    return len(item.samples) / item.rate if isinstance(item, AudioChunk) else 0.0

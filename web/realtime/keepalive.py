@@ -7,6 +7,9 @@ connection whose ping waits for 20 s. So pings are read while a session is busy,
 
 A client that breaks the protocol is told why before its connection ends: a socket that is closed
 while the client still sends resets the connection, and the close frame is lost.
+
+When the service ends, uvicorn closes connections at once. Here their sessions do, after their last
+events, as long as there is time.
 """
 
 from collections import deque
@@ -17,6 +20,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 PING_INTERVAL = 20.0  # seconds, the default of uvicorn and of Python's websockets
 READ_AHEAD = 1 << 23  # bytes of messages before the session: two minutes of audio
 OVERHEAD = 1024  # bytes that a message counts beside its text
+GOING_AWAY = 1001  # RFC 6455, section 7.4.1: the server goes down
+END_WAIT = 0.7  # seconds for sessions to close their connections when the service ends
 
 
 class PatientProtocol(WebSocketsSansIOProtocol):
@@ -46,6 +51,23 @@ class PatientProtocol(WebSocketsSansIOProtocol):
             self.pong_timer = self.loop.call_later(rest, self.keepalive_timeout)
         else:
             super().keepalive_timeout()
+
+    def shutdown(self) -> None:
+        """Let the session of an open connection close it; called when the service ends."""
+        if self.handshake_complete and not self.close_sent:
+            self.loop.call_later(END_WAIT, self._go_away)
+        else:
+            super().shutdown()
+
+    def _go_away(self) -> None:
+        """Close the connection, if its session and its client have not."""
+        if not self.close_sent and not self.transport.is_closing():
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": GOING_AWAY})
+            self.conn.send_close(GOING_AWAY)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+        self.stop_keepalive()
+        self.transport.close()
 
     def handle_parser_exception(self) -> None:
         """Send the close frame, and drop what follows until the client has closed."""

@@ -65,7 +65,7 @@ async def _pass_on(
         if url is None:
             break
         if scope["type"] == "websocket":
-            passing = proxy_websocket(url, edge.id, scope, receive, send)
+            passing = proxy_websocket(url, edge.id, scope, receive, send, edge.left)
         else:
             if number == 0:
                 body, rest = await read_body(receive)

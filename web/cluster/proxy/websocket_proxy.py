@@ -23,11 +23,12 @@ NO_STATUS = 1005
 
 
 async def proxy_websocket(
-    url: str, own_id: str, scope: Scope, receive: Receive, send: Send
+    url: str, own_id: str, scope: Scope, receive: Receive, send: Send, left: asyncio.Event
 ) -> None:
     """Connect the client to the edge at `url`, and pass messages both ways until one side ends.
 
-    A client whose edge is gone is closed with code 1012, and comes back to its session.
+    If that edge is gone, or this one has `left`, the client is closed with code 1012: it comes back
+    to its session.
 
     Raises:
         EdgeUnreachableError: the edge takes no connection.
@@ -58,8 +59,10 @@ async def proxy_websocket(
         async with asyncio.TaskGroup() as tasks:
             up = tasks.create_task(_pass_up(receive, upstream), name="to the edge")
             down = tasks.create_task(_pass_down(upstream, send), name="to the client")
-            up.add_done_callback(lambda _: down.cancel())
-            down.add_done_callback(lambda _: up.cancel())
+            leaving = tasks.create_task(_go_away(left, send), name="until this edge leaves")
+            running = {up, down, leaving}
+            for task in running:
+                task.add_done_callback(lambda _: [each.cancel() for each in running])
     finally:
         upstream.transport.abort()
 
@@ -105,6 +108,13 @@ async def _pass_down(upstream: ClientConnection, send: Send) -> None:
         reason = upstream.close_reason or ""
         code = 1000 if code == NO_STATUS else code
         await send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+async def _go_away(left: asyncio.Event, send: Send) -> None:
+    """Close the client's connection once this edge has left the cluster."""
+    await left.wait()
+    with suppress(OSError, RuntimeError):  # it is closed already
+        await send({"type": "websocket.close", "code": RESTART, "reason": ""})
 
 
 async def _deny(error: InvalidStatus, receive: Receive, send: Send) -> None:

@@ -25,10 +25,11 @@ from models.errors import ModelError, StoreError
 from models.speakers.clustering import NOBODY
 from models.speakers.whole_file import FileVoices
 from models.speakers.words import word_speakers
+from web.access.admission import RETRY_AFTER
 from web.access.auth import Caller
 from web.access.gate import caller_of
 from web.context import ServiceContext, service_context
-from web.problems import ProblemError
+from web.problems import ProblemError, error_fields
 from web.rest.event_stream import event_stream, json_event
 from web.rest.subtitles import speaker_names
 from web.rest.transcript import diarized_segments, timed_words, transcript_response, usage_fields
@@ -38,10 +39,6 @@ from web.rest.transcription.uploaded_sound import UploadedSound
 from web.temporary_folder import temporary_folder
 
 router = APIRouter()
-
-
-class ClosingError(Exception):
-    """The service closes while a file is transcribed."""
 
 
 @router.post("/v1/audio/transcriptions")
@@ -76,7 +73,7 @@ async def _create(request: Request, task: Task) -> Response:
         # Transcribed before the response starts: an unreadable file gets an error status.
         first = await anext(parts, TranscribedPart([], 0))
     if fields.streamed:
-        return event_stream(_events(context, first, parts, sound, voices))
+        return event_stream(_or_error(_events(context, first, parts, sound, voices)))
     transcribed = [first]
     async with aclosing(parts):
         async for part in parts:
@@ -180,6 +177,15 @@ async def _events(
     yield json_event({"type": "transcript.text.done", "text": text, "usage": usage, **notes})
 
 
+async def _or_error(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield `events`; the last one of a transcript that is cut off is an error."""
+    try:
+        async for event in events:
+            yield event
+    except ProblemError as problem:
+        yield json_event({"type": "error", "error": error_fields(problem)})
+
+
 async def _prepend(
     first: TranscribedPart, rest: AsyncIterator[TranscribedPart]
 ) -> AsyncIterator[TranscribedPart]:
@@ -207,9 +213,18 @@ def _save(upload: UploadFile, stack: ExitStack, parent: Path | None) -> Path:
 
 
 def _check_open(context: ServiceContext) -> None:
-    """End a transcript in the middle of a part if the service closes."""
+    """End a transcript in the middle of a part if the service closes.
+
+    Raises:
+        ProblemError: it does.
+    """
     if context.closing.is_set():
-        raise ClosingError
+        raise ProblemError(
+            503,
+            "the service ended before the file was transcribed: send it again later",
+            code="service_draining",
+            headers={"Retry-After": str(RETRY_AFTER)},
+        )
 
 
 def _next_part(parts: Iterator[TranscribedPart], path: Path, name: str) -> TranscribedPart | None:

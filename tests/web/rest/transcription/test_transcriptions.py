@@ -1,11 +1,13 @@
 """Transcription requests: errors, and each format of the response."""
 
 import io
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -19,8 +21,11 @@ from starlette.testclient import TestClient
 
 from media.audio.pcm import samples_to_av
 from media.files.decoding import decode_audio
+from media.pipeline.limits import Limits
 from models.asr.words import RATE
+from tests.chaos.failing import Failing
 from tests.media.files.damage import Track, refused_byte, write_media, write_tracks
+from tests.media.pipeline.scripted import LoudnessDetector, scripted_services
 from tests.paths import SPEECH
 from tests.patience import PATIENCE
 from tests.web.served import scripted_models, served
@@ -115,6 +120,36 @@ def test_more_uploads_than_may_wait_are_asked_to_come_again() -> None:
             client.portal.call(held.leave)  # type: ignore[union-attr]
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("stream", ["false", "true"])
+def test_a_file_in_progress_when_the_service_ends_is_asked_for_again(stream: str) -> None:
+    with scripted_models() as models:
+        app = create_app(Settings(), models)
+        with TestClient(app) as client:
+            app.state.context.closing.set()
+            files = {"file": ("a.wav", CLIP.read_bytes())}
+            fields = {"stream": stream}
+            answer = client.post("/v1/audio/transcriptions", files=files, data=fields)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_draining")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_transcript_whose_stream_is_cut_off_ends_with_an_error() -> None:
+    quiet = encoded(np.zeros(60 * RATE, np.float32), "flac", "flac", RATE, "mono")
+    detector = Failing(LoudnessDetector(), "step", lambda: app.state.context.close(), at=5)  # noqa: PLW0108 - app comes later
+    english = SimpleNamespace(name="scripted", config=SimpleNamespace(multilingual=False))
+    with scripted_services(whisper=english, detector=detector) as services:
+        app = create_app(Settings(), LoadedModels(services=services, limits=Limits()))
+        with TestClient(app) as client:
+            files = {"file": ("a.flac", quiet)}
+            answer = client.post(
+                "/v1/audio/transcriptions", files=files, data={"stream": "true", "language": "en"}
+            )
+    assert answer.status_code == 200
+    (event,) = answer.text.strip().split("\n\n")
+    error = json.loads(event.removeprefix("data: "))["error"]
+    assert error["code"] == "service_draining"
 
 
 def test_a_ten_hour_file_is_refused_before_it_is_decoded(scripted_client: TestClient) -> None:

@@ -58,7 +58,14 @@ def page(tab: Page) -> Page:
 
 
 def receive(page: Page, *events: dict[str, Any]) -> None:
-    page.evaluate("(events) => events.forEach(receive)", list(events))
+    """Receive `events`, and draw what they change."""
+    page.evaluate(
+        """async (events) => {
+            events.forEach(receive);
+            await new Promise(requestAnimationFrame);
+        }""",
+        list(events),
+    )
 
 
 def moment(number: int, time: float, text: str = "") -> dict[str, Any]:

@@ -19,6 +19,7 @@ export class Timeline {
   /** @type {import("./scenes.js").Scene[]} */ #scenes = [];
   #reached = { seconds: 0, at: 0 }; // of the session, on the browser's clock
   /** @type {readonly Reference[]} */ #lit = [];
+  #frame = 0; // of the browser's, in which moments that came since the last one are drawn
 
   /**
    * @param {Record<string, any>} page its parts
@@ -42,10 +43,7 @@ export class Timeline {
   /** @param {Moment} moment */
   add(moment) {
     this.#list.add(moment);
-    this.#scenes = scenesOf(this.#list.all);
-    this.#row.show(this.#scenes);
-    this.#light();
-    this.#draw();
+    this.#frame ||= requestAnimationFrame(() => this.#refresh());
   }
 
   /** The session is so long by now. @param {number} seconds */
@@ -62,12 +60,14 @@ export class Timeline {
 
   /** Bring a moment into view, or the one nearest to it in time. @param {Reference} reference */
   show(reference) {
+    this.#refresh();
     const moment = this.#list.find(reference) ?? this.#list.nearest(reference.time);
     if (moment) this.#reach(moment, true);
   }
 
   /** Light up the moments that an answer is made from; none: none. @param {readonly Reference[]} references */
   light(references) {
+    this.#refresh();
     this.#lit = references;
     this.#light();
   }
@@ -78,6 +78,7 @@ export class Timeline {
   }
 
   clear() {
+    this.#refresh();
     this.#list.clear();
     this.#scenes = [];
     this.#lit = [];
@@ -88,7 +89,19 @@ export class Timeline {
     this.#draw();
   }
 
+  /** Draw moments that are not drawn yet. */
+  #refresh() {
+    if (!this.#frame) return;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    this.#scenes = scenesOf(this.#list.all);
+    this.#row.show(this.#scenes);
+    this.#light();
+    this.#draw();
+  }
+
   #reach(moment, focused) {
+    this.#refresh();
     const scene = this.#scenes.find(({ moments }) => moments.includes(moment));
     if (scene) this.#row.reach(scene, focused);
     this.#overview.reach(moment.time);

@@ -16,13 +16,12 @@ from models.engine import (
     TorchEngine,
     load_in_torch,
 )
-from tests.trt_engines.compiled import assert_compiles
 from tests.trt_engines.small_networks import BUILDS
+from tests.trt_engines.stored import ExportedEngine, assert_compiles
 from tests.trt_engines.tiny_network import TinyAttention
 from trt_engines.acceptance.rollout import Rollout, deviation
-from trt_engines.backends.onnx_runtime import OrtEngine
 from trt_engines.choice import choose
-from trt_engines.export import example_inputs, export
+from trt_engines.export import example_inputs
 from trt_engines.loading import StoredEngines
 from trt_engines.precision import SHORT, Precision, in_precision, precision_of, short_spec
 from trt_engines.store.folder import EngineFolder
@@ -105,16 +104,13 @@ def test_each_precision_has_a_key_of_its_own() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", SHORT)
-def test_it_compiles_and_onnx_runtime_computes_the_same(
-    precision: Precision, tmp_path: Path
-) -> None:
-    source, file = in_precision(SOURCE, precision), tmp_path / "tiny.onnx"
+def test_it_compiles_and_onnx_runtime_computes_the_same(precision: Precision) -> None:
+    source = in_precision(SOURCE, precision)
     network = source.build()
-    export(network, file)
     if precision == "float16":  # the CPU has nothing for bfloat16
-        engine = OrtEngine(source.spec, file)
+        engine = ExportedEngine(network)
         assert deviation(STEPS, engine, TorchEngine(network), 40) < CLOSE[precision]
-    assert_compiles(source.spec, file)
+    assert_compiles(network)
 
 
 @pytest.mark.slow

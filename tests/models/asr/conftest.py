@@ -15,7 +15,7 @@ from models.asr.vad import SileroVad
 from models.asr.whisper import tokenizer
 from models.asr.whisper.loading import WhisperModel, load_whisper
 from models.asr.words import RATE
-from models.engine import ExportableNetwork, TorchEngine
+from models.engine import TorchEngine
 from models.weights.fetch import fetch_weights
 from tests.models.asr.tiny import (
     CONFIG,
@@ -25,8 +25,7 @@ from tests.models.asr.tiny import (
     tiny_recognizer,
 )
 from tests.paths import SPEECH, WEIGHTS
-from trt_engines.backends.onnx_runtime import OrtEngine
-from trt_engines.export import export
+from tests.trt_engines.stored import ExportedEngine
 
 
 @dataclass(frozen=True)
@@ -61,15 +60,8 @@ def tiny_whisper_in_torch() -> TinyEngines:
 
 
 @pytest.fixture(scope="session")
-def tiny_whisper_in_onnx(tmp_path_factory: pytest.TempPathFactory) -> TinyEngines:
-    folder = tmp_path_factory.mktemp("tiny-whisper")
-
-    def exported(network: ExportableNetwork) -> OrtEngine:
-        file = folder / f"{network.spec.name}.onnx"
-        export(network, file)
-        return OrtEngine(network.spec, file)
-
-    return tiny_engines(exported, folder)
+def tiny_whisper_in_onnx() -> TinyEngines:
+    return tiny_engines(ExportedEngine)
 
 
 @pytest.fixture(scope="session")

@@ -58,24 +58,20 @@ def tiny_checkpoint(config: WhisperConfig = CONFIG, seed: int = 0) -> WhisperChe
 
 @dataclass(frozen=True)
 class TinyEngines:
-    """What runs the networks of `tiny_whisper`, from files in `folder` if they are exported."""
+    """What runs the networks of `tiny_whisper`."""
 
     encoder: Engine
     decoder: Engine
     causal: Engine
-    folder: Path | None = None
 
 
-def tiny_engines(
-    engine: Callable[[ExportableNetwork], Engine], folder: Path | None = None
-) -> TinyEngines:
+def tiny_engines(engine: Callable[[ExportableNetwork], Engine]) -> TinyEngines:
     """Return the engines that `engine` makes of the networks."""
     network, heads = tiny_whisper(), tiny_checkpoint(SMALL).heads()
     return TinyEngines(
         encoder=engine(WhisperEncoderNetwork(network)),
         decoder=engine(WhisperDecoderNetwork(network, heads)),
         causal=engine(CausalEncoderNetwork(network)),
-        folder=folder,
     )
 
 

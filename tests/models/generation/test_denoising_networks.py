@@ -1,12 +1,9 @@
 """The transformer in ONNX Runtime against PyTorch: calls, and long streams of each sampler."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
 
-from models.engine import EngineLoader
 from models.generation.backbone import Backbone, in_torch
 from models.generation.calls import run_alone, run_together
 from models.generation.context import Reach
@@ -16,14 +13,14 @@ from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.rolling_forcing import RollingForcing
 from models.generation.samplers.stream_dit import StreamDiT
 from tests.models.generation import tiny
-from tests.trt_engines.compiled import assert_compiles
+from tests.trt_engines.stored import assert_compiles, load_exported
 
 REACH = Reach(sink=1, window=2)
 CLOSE = 1e-4  # float32, sums in other orders, over calls that see each other's results
 
 
 @pytest.fixture(scope="module")
-def backbones(load_exported: EngineLoader) -> tuple[Backbone, Backbone]:
+def backbones() -> tuple[Backbone, Backbone]:
     model = tiny.dit()
     size = DitSize(height=tiny.SIZE, width=tiny.SIZE, reach=REACH)
     exported = load_dit_engines(model.config, size, lambda: model, load_engine=load_exported)
@@ -59,10 +56,10 @@ def test_a_call_is_the_same_in_both(
 
 
 @pytest.mark.slow
-def test_both_networks_compile(backbones: tuple[Backbone, Backbone], exported: Path) -> None:
+def test_both_networks_compile(backbones: tuple[Backbone, Backbone]) -> None:
     engines = backbones[1].engines
-    for spec in (engines.denoising.spec, engines.text.spec):
-        assert_compiles(spec, exported / f"{spec.name}.onnx")
+    assert_compiles(engines.denoising)
+    assert_compiles(engines.text)
 
 
 def samplers(backbone: Backbone) -> dict[str, Sampler[object]]:

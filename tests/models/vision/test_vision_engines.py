@@ -3,8 +3,6 @@
 Weights and statistics of batch normalization are random; the images are noise.
 """
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -13,10 +11,8 @@ from models.errors import EngineError
 from models.vision.classifier import ActivationMapNetwork, ClassifierNetwork
 from models.vision.object_detector import ObjectDetectorNetwork
 from models.vision.person_detector import PersonDetectorNetwork
-from tests.trt_engines.compiled import assert_compiles
 from tests.trt_engines.small_networks import classifier, detector, object_detector
-from trt_engines.backends.onnx_runtime import OrtEngine
-from trt_engines.export import export
+from tests.trt_engines.stored import ExportedEngine, assert_compiles
 
 pytestmark = pytest.mark.slow
 
@@ -39,21 +35,9 @@ def networks() -> tuple[ExportableNetwork, ...]:
 
 
 @pytest.fixture(scope="module")
-def files(
-    networks: tuple[ExportableNetwork, ...], tmp_path_factory: pytest.TempPathFactory
-) -> list[Path]:
-    folder = tmp_path_factory.mktemp("onnx")
-    made = [folder / f"{network.spec.name}.onnx" for network in networks]
-    for network, file in zip(networks, made, strict=True):
-        export(network, file)
-    return made
-
-
-@pytest.fixture(scope="module")
-def pairs(networks: tuple[ExportableNetwork, ...], files: list[Path]) -> Pairs:
+def pairs(networks: tuple[ExportableNetwork, ...]) -> Pairs:
     return {
-        network.spec.name: (TorchEngine(network), OrtEngine(network.spec, file))
-        for network, file in zip(networks, files, strict=True)
+        network.spec.name: (TorchEngine(network), ExportedEngine(network)) for network in networks
     }
 
 
@@ -100,8 +84,6 @@ def test_a_larger_batch_than_the_engine_was_made_for_is_refused(
             engine.run({"images": torch.zeros(17, 3, 224, 224)})
 
 
-def test_each_network_compiles_with_tensorrt_rtx(
-    networks: tuple[ExportableNetwork, ...], files: list[Path]
-) -> None:
-    for network, file in zip(networks, files, strict=True):
-        assert_compiles(network.spec, file)
+def test_each_network_compiles_with_tensorrt_rtx(pairs: Pairs) -> None:
+    for _, exported in pairs.values():
+        assert_compiles(exported)

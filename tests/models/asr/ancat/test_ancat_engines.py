@@ -1,7 +1,5 @@
 """ANCAT's networks, exported and run in ONNX Runtime, against the networks themselves."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
@@ -16,11 +14,9 @@ from models.asr.ancat.transducer_networks import (
     TransducerEngines,
     transducer_in_torch,
 )
-from models.engine import Engine, EngineSpec, ExportableNetwork, TorchEngine
+from models.engine import Engine, ExportableNetwork, TorchEngine
 from tests.models.asr.ancat.test_network import drawn_mel, tiny_ancat
-from tests.trt_engines.compiled import assert_compiles
-from trt_engines.backends.onnx_runtime import OrtEngine
-from trt_engines.export import export
+from tests.trt_engines.stored import ExportedEngine, assert_compiles
 
 pytestmark = pytest.mark.slow
 
@@ -34,22 +30,13 @@ def model() -> Ancat:
 
 
 @pytest.fixture(scope="module")
-def files(model: Ancat, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[EngineSpec, Path]]:
-    """Return the exported file of each network."""
-    folder = tmp_path_factory.mktemp("onnx")
+def engines(model: Ancat) -> dict[str, Engine]:
     networks: tuple[ExportableNetwork, ...] = (
         AncatEncoderNetwork(model),
         PredictorNetwork(model.transducer),
         JoinerNetwork(model.transducer),
     )
-    for network in networks:
-        export(network, folder / f"{network.spec.name}.onnx")
-    return [(network.spec, folder / f"{network.spec.name}.onnx") for network in networks]
-
-
-@pytest.fixture(scope="module")
-def engines(files: list[tuple[EngineSpec, Path]]) -> dict[str, Engine]:
-    return {spec.name: OrtEngine(spec, file) for spec, file in files}
+    return {network.spec.name: ExportedEngine(network) for network in networks}
 
 
 def streamed(encoder: AncatEncoder, mel: Tensor, size: int) -> list[EncodedFrame]:
@@ -134,6 +121,6 @@ def test_the_exported_transducer_finds_the_same_letters(
     assert found.best.score == pytest.approx(wanted.best.score, abs=1e-2)
 
 
-def test_each_network_compiles_with_tensorrt_rtx(files: list[tuple[EngineSpec, Path]]) -> None:
-    for spec, file in files:
-        assert_compiles(spec, file)
+def test_each_network_compiles_with_tensorrt_rtx(engines: dict[str, Engine]) -> None:
+    for engine in engines.values():
+        assert_compiles(engine)

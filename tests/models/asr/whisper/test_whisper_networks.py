@@ -4,7 +4,7 @@ from torch import Tensor
 
 from models.engine import Engine, EngineState
 from tests.models.asr.tiny import SMALL, TinyEngines
-from tests.trt_engines.compiled import assert_compiles
+from tests.trt_engines.stored import assert_compiles
 
 
 @pytest.fixture(params=["torch", pytest.param("onnx", marks=pytest.mark.slow)])
@@ -51,6 +51,4 @@ def test_sounds_of_several_sessions_are_read_in_one_run(engines: TinyEngines) ->
 def test_each_network_compiles_with_tensorrt_rtx(
     name: str, tiny_whisper_in_onnx: TinyEngines
 ) -> None:
-    spec = getattr(tiny_whisper_in_onnx, name).spec
-    assert tiny_whisper_in_onnx.folder is not None
-    assert_compiles(spec, tiny_whisper_in_onnx.folder / f"{spec.name}.onnx")
+    assert_compiles(getattr(tiny_whisper_in_onnx, name))

@@ -1,7 +1,6 @@
 """The engine of the enlarger against the enlarger itself."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +11,7 @@ from models.generation.calls import Calls, run_alone, run_together
 from models.generation.codec.codec import FeatureCache, LatentDecoder
 from models.generation.codec.enlarging import EnlargingDecoder, EnlargingNetwork, enlarging_spec
 from tests.models.generation import tiny
-from tests.trt_engines.compiled import assert_compiles
+from tests.trt_engines.stored import assert_compiles, load_exported
 
 SIDE = tiny.SIDE
 CLOSE = 5e-5  # float32, sums in another order: frames of random weights are tens in size
@@ -27,7 +26,7 @@ def loaded(load: EngineLoader) -> Engine:
 @pytest.fixture(scope="module", params=["torch", "exported"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     if request.param == "exported":
-        return loaded(request.getfixturevalue("load_exported"))
+        return loaded(load_exported)
     return loaded(load_in_torch)
 
 
@@ -67,6 +66,5 @@ def test_streams_of_sessions_together_are_each_alone_and_at_once(engine: Engine)
 
 
 @pytest.mark.slow
-def test_it_compiles(load_exported: EngineLoader, exported: Path) -> None:
-    spec = loaded(load_exported).spec
-    assert_compiles(spec, exported / f"{spec.name}.onnx")
+def test_it_compiles() -> None:
+    assert_compiles(loaded(load_exported))

@@ -15,7 +15,7 @@ from tests.bench.drawn_stream import drawn_chunks
 
 Shown = NDArray[np.uint8]
 
-LAPS = 4  # of each prompt
+LAPS = 3  # of each prompt
 COLORS = {"an orange on a blue wall": (2, 0), "an apple on grass": (1, 2)}  # strongest, weakest
 
 

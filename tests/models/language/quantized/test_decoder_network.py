@@ -14,9 +14,7 @@ from models.language.engine_cache import EngineCache, Span
 from models.language.engine_decoder import EngineDecoder
 from models.language.smollm2 import ChatModel
 from tests.models.language.quantized import quantized_file
-from tests.trt_engines.compiled import assert_compiles
-from trt_engines.backends.onnx_runtime import OrtEngine
-from trt_engines.export import export
+from tests.trt_engines.stored import ExportedEngine, assert_compiles
 
 pytestmark = pytest.mark.slow
 
@@ -33,13 +31,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def packed(folder: Path, *, exact: bool = True, slots: int | None = None) -> ChatModel:
-    """Return the model in ONNX Runtime; the file is made by the first call."""
+    """Return the model in ONNX Runtime."""
 
     def load(source: NetworkSource) -> Engine:
-        file = folder / f"decoder-{slots}.onnx"
-        if not file.is_file():
-            export(source.build(), file)
-        return OrtEngine(source.spec, file, exact=exact)
+        return ExportedEngine(source.build(), exact=exact)
 
     return smollm2.load_quantized(folder, opening=OPENING, slots=slots, load_engine=load)
 
@@ -58,8 +53,7 @@ def window_cache(decoder: EngineDecoder) -> EngineCache:
 
 
 def test_it_compiles_for_a_gpu_with_caches_of_a_fixed_size(folder: Path) -> None:
-    spec = engine(packed(folder, slots=320)).engine.spec
-    assert_compiles(spec, folder / "decoder-320.onnx")
+    assert_compiles(engine(packed(folder, slots=320)).engine)
 
 
 @torch.no_grad()
@@ -113,8 +107,9 @@ def test_inputs_in_8_bits_change_scores_a_little(folder: Path) -> None:
 
 
 def test_the_weights_are_stored_in_4_bits(folder: Path) -> None:
-    packed(folder)
-    graph = onnx.load(folder / "decoder-None.onnx").graph
+    exported = engine(packed(folder)).engine
+    assert isinstance(exported, ExportedEngine)
+    graph = onnx.load(exported.file).graph
     kinds = {each.name: each.data_type for each in graph.initializer}
     read = [node for node in graph.node if node.op_type == "DequantizeLinear"]
     assert len(read) == 4 * quantized_file.LAYERS + 2  # the head has 8 bits: two of 4

@@ -1,7 +1,6 @@
 """Tiny vision towers in ONNX Runtime, against transformers and against PyTorch."""
 
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,9 +17,7 @@ from tests.models.vision.video_llm import checkpoints, test_qwen3_vl
 from tests.models.vision.video_llm.test_llava_onevision import video
 from tests.models.vision.video_llm.test_qwen25_vl import CELLS, COLUMNS, ROWS, pictures, seen
 from tests.models.vision.video_llm.test_smolvlm import video as small
-from tests.trt_engines.compiled import assert_compiles
-from trt_engines.backends.onnx_runtime import OrtEngine
-from trt_engines.export import export
+from tests.trt_engines.stored import ExportedEngine, assert_compiles
 
 pytestmark = pytest.mark.slow
 
@@ -31,18 +28,16 @@ IMAGES = {
     "qwen3-vl-frames": test_qwen3_vl.pictures,
     "smolvlm-frames": small,
 }
-Exported = dict[str, tuple[FrameEncoder, torch.Tensor, Path]]  # with the reference's tokens
+Exported = dict[str, tuple[FrameEncoder, torch.Tensor]]  # with the reference's tokens
 
 
-def exporting(folder: Path, kept: list[ExportableNetwork]) -> EngineLoader:
+def exporting(kept: list[ExportableNetwork]) -> EngineLoader:
     """Return a loader that exports; it puts the network itself into `kept`."""
 
     def load(source: NetworkSource) -> Engine:
         network = source.build()
-        file = folder / f"{source.spec.name}.onnx"
-        export(network, file)
         kept.append(network)
-        return OrtEngine(source.spec, file)
+        return ExportedEngine(network)
 
     return load
 
@@ -65,33 +60,29 @@ def exported(tmp_path_factory: pytest.TempPathFactory, kept: list[ExportableNetw
         (smol_tokens,) = checkpoints.smolvlm(smol).get_image_features(small(3)[None]).pooler_output
     qwen_tokens = seen(checkpoints.qwen25_vl(qwen), 3)
     qwen3_tokens = test_qwen3_vl.seen(checkpoints.qwen3_vl(qwen3), 3)
-    load = exporting(folder, kept)
+    load = exporting(kept)
     return {
         "llava-onevision-frames": (
             read_llava_onevision(ModelFolder(llava, load_engine=load)).frames,
             llava_tokens,
-            folder / "llava-onevision-frames.onnx",
         ),
         "qwen2.5-vl-frames": (
             read_qwen25_vl(ModelFolder(qwen, load_engine=load), rows=ROWS, columns=COLUMNS).frames,
             qwen_tokens.view(3, CELLS, -1),
-            folder / "qwen2.5-vl-frames.onnx",
         ),
         "qwen3-vl-frames": (
             read_qwen3_vl(ModelFolder(qwen3, load_engine=load), rows=ROWS, columns=COLUMNS).frames,
             qwen3_tokens,
-            folder / "qwen3-vl-frames.onnx",
         ),
         "smolvlm-frames": (
             read_smolvlm(ModelFolder(smol, load_engine=load)).frames,
             smol_tokens,
-            folder / "smolvlm-frames.onnx",
         ),
     }
 
 
 def test_exported_towers_make_the_tokens_of_the_reference(exported: Exported) -> None:
-    for name, (frames, wanted, _) in exported.items():
+    for name, (frames, wanted) in exported.items():
         images = IMAGES[name](3)
         found = frames.encode_images(images)
         torch.testing.assert_close(found, wanted.view_as(found), atol=F32, rtol=F32)
@@ -100,7 +91,7 @@ def test_exported_towers_make_the_tokens_of_the_reference(exported: Exported) ->
 def test_more_frames_than_fit_in_a_batch_are_encoded_in_parts(
     exported: Exported, kept: list[ExportableNetwork]
 ) -> None:
-    frames, _, _ = exported["llava-onevision-frames"]
+    frames, _ = exported["llava-onevision-frames"]
     pixels = torch.randint(0, 256, (19, 45, 45, 3), dtype=torch.uint8)
     wanted = FrameEncoder(TorchEngine(kept[0]), Normalization(), "cpu").encode_frames(pixels)
     found = frames.encode_frames(pixels)
@@ -109,14 +100,13 @@ def test_more_frames_than_fit_in_a_batch_are_encoded_in_parts(
 
 
 def test_towers_compile_with_tensorrt_rtx(
-    exported: Exported, kept: list[ExportableNetwork], tmp_path: Path
+    exported: Exported, kept: list[ExportableNetwork]
 ) -> None:
     assert len(kept) == len(exported)
+    rng = torch.Generator().manual_seed(0)
     for network in map(deepcopy, kept):
         # TensorRT-RTX 1.7 crashes if queries and values share a constant, as new weights do.
         with torch.no_grad():
             for parameter in network.parameters():
-                parameter.add_(0.01 * torch.randn_like(parameter))
-        file = tmp_path / f"{network.spec.name}.onnx"
-        export(network, file)
-        assert_compiles(network.spec, file)
+                parameter.add_(0.01 * torch.randn(parameter.shape, generator=rng))
+        assert_compiles(network)

@@ -187,7 +187,13 @@ class SpeechTrack(MediaStreamTrack):
             state = resampler.init_state()
             self._end = -(-chunk.start * OPUS_RATE // chunk.rate)
         self._rate, self._expected = chunk.rate, chunk.end
-        state, outputs = await self._worker.run(resampler.step, state, chunk.samples)
+        try:
+            state, outputs = await self._worker.run(resampler.step, state, chunk.samples)
+        except asyncio.CancelledError as error:
+            caller = asyncio.current_task()
+            if caller is None or caller.cancelling():
+                raise
+            raise PeerClosedError("the peer left, and its worker has ended") from error
         if clear_count == self.clear_count:
             self._resampler_state = state
             for samples in outputs:

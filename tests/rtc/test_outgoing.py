@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from rtc.errors import PeerClosedError
 from rtc.network import FrameCounters
 from rtc.outgoing import FRAME_SAMPLES, SpeechTrack, VideoTrack
 from tests.media.audio.frames import samples_from_av
+from tests.patience import PATIENCE
 from tests.rtc.client import pitch, tone
 
 
@@ -147,6 +149,30 @@ async def test_speech_waits_for_room_and_none_is_lost(worker: Worker) -> None:
     np.testing.assert_allclose(
         speech_heard[100:143_900], tone(440, 3, 48_000)[100:143_900], atol=1e-3
     )
+
+
+async def test_speech_that_is_dropped_as_the_peer_leaves_is_no_failure() -> None:
+    worker = Worker("ending")
+    running, may_end = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    track = speech_track(worker, clock=ReplayClock())
+
+    def occupy() -> None:
+        loop.call_soon_threadsafe(running.set)
+        may_end.wait(PATIENCE)
+
+    async def speak() -> None:
+        with pytest.raises(PeerClosedError):
+            await track.play(AudioChunk(tone(440, 1, 24_000), 0, 24_000))
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(worker.run(occupy))
+        await running.wait()
+        speaking = tasks.create_task(speak())
+        await asyncio.sleep(0)  # let it wait for the worker
+        worker.end()
+        may_end.set()
+    assert not speaking.cancelled()
 
 
 async def test_nothing_can_be_played_once_the_track_has_ended(worker: Worker) -> None:

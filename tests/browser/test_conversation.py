@@ -330,6 +330,43 @@ def test_nothing_scrolls_the_camera_or_the_input_out_of_sight(
     page.set_viewport_size(before)
 
 
+def test_the_newest_stays_in_view_when_the_window_becomes_smaller(page: Page) -> None:
+    captions = [caption(n, f"Line {n} of what was said.", n) for n in range(40)]
+    page.evaluate("(all) => all.forEach((caption) => say('caption', caption))", captions)
+    last = part(page, "stream").locator(":scope > *").last
+    expect(last).to_be_in_viewport()
+    before = page.viewport_size
+    assert before is not None
+    page.set_viewport_size({"width": 390, "height": 500})
+    expect(last).to_be_in_viewport()
+    expect(part(page, "stream-newest")).to_be_hidden()
+    page.set_viewport_size(before)
+
+
+def test_what_comes_at_once_is_laid_out_at_once(page: Page) -> None:
+    """Hundreds of lines and moments, as of a call that the page goes on with."""
+    captions = [caption(n, f"Line {n}.", n) for n in range(300)]
+    seen = [{"number": n, "time": n, "text": f"thing {n}", "image": None} for n in range(300)]
+    counts = page.context.new_cdp_session(page)
+    counts.send("Performance.enable")
+
+    def layouts() -> int:
+        metrics = counts.send("Performance.getMetrics")["metrics"]
+        return next(int(each["value"]) for each in metrics if each["name"] == "LayoutCount")
+
+    begin = layouts()
+    page.evaluate(
+        """async ([captions, seen]) => {
+            for (const each of captions) say("caption", each);
+            for (const each of seen) say("moment", each);
+            await new Promise(requestAnimationFrame);
+        }""",
+        [captions, seen],
+    )
+    assert layouts() - begin < 30
+    expect(part(page, "stream").locator(":scope > *").last).to_be_in_viewport()
+
+
 def test_generated_video_takes_the_camera_s_place_in_draw_and_a_corner_elsewhere(
     page: Page,
 ) -> None:

@@ -8,45 +8,46 @@ export class Stream {
   #empty;
   #newest;
   /** @type {WeakMap<Element, number>} seconds of the session */ #times = new WeakMap();
+  #following = true; // the newest item
+  #top = 0; // how far the list was scrolled down last
+  #frame = 0; // of the browser's, in which the list follows
 
   /** @param {Record<string, HTMLElement>} page its parts */
   constructor(page) {
     this.#list = page.stream;
     this.#empty = page["stream-empty"];
     this.#newest = page["stream-newest"];
-    this.#list.onscroll = () => this.#update();
+    this.#list.onscroll = () => this.#scrolled();
     this.#newest.onclick = () => this.follow();
+    new ResizeObserver(() => this.#changed()).observe(this.#list);
   }
 
   /** Put `item` after all that is not later than `time`. @param {HTMLElement} item @param {number} time */
   add(item, time) {
-    const following = this.#following;
     this.#times.set(item, time);
     const before = [...this.#list.children].findLast((each) => this.#times.get(each) <= time);
     if (before) before.after(item);
     else this.#list.prepend(item);
-    this.#changed(following);
+    this.#changed();
   }
 
   /** Put `item` in the place of `old`. @param {HTMLElement} old @param {HTMLElement} item */
   replace(old, item) {
-    const following = this.#following;
     this.#times.set(item, this.#times.get(old));
     old.replaceWith(item);
-    this.#changed(following);
+    this.#changed();
   }
 
   /** @param {HTMLElement} item */
   remove(item) {
     item.remove();
-    this.#changed(false);
+    this.#changed();
   }
 
   /** Change an item, which may become larger. @param {() => void} act */
   change(act) {
-    const following = this.#following;
     act();
-    this.#changed(following);
+    this.#changed();
   }
 
   get empty() {
@@ -55,27 +56,35 @@ export class Stream {
 
   /** Go to the newest item. */
   follow() {
-    this.#list.scrollTop = this.#list.scrollHeight;
-    this.#update();
+    this.#following = true;
+    this.#show();
   }
 
   clear() {
     this.#list.replaceChildren();
-    this.#changed(true);
+    this.#following = true;
+    this.#changed();
   }
 
-  get #following() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#list;
-    return scrollHeight - scrollTop - clientHeight < NEAR;
-  }
-
-  #changed(following) {
+  /** What changes in one frame is followed at once: reading where the list ends costs a layout. */
+  #changed() {
     this.#empty.hidden = this.#list.childElementCount > 0;
-    if (following) this.#list.scrollTop = this.#list.scrollHeight;
-    this.#update();
+    this.#frame ||= requestAnimationFrame(() => this.#show());
   }
 
-  #update() {
-    this.#newest.hidden = this.#following;
+  #show() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    if (this.#following) this.#list.scrollTop = this.#list.scrollHeight;
+    this.#scrolled();
+  }
+
+  /** Follow where the end is in view, and no longer once the user goes up. */
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#list;
+    const near = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (near || scrollTop < this.#top) this.#following = near;
+    this.#top = scrollTop;
+    this.#newest.hidden = near;
   }
 }

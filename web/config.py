@@ -189,6 +189,8 @@ class Settings(
     drawing_rows: int = Field(0, ge=0)
     """rows of each layer that the decoder of a Wan model computes at once, or all (0): fewer take
     less memory and a little more time"""
+    drawing_looks: int = Field(8, ge=0, le=64)
+    """maximum number of pictures of its own that a session may draw; 0 takes none"""
     prompt_length: int = Field(1000, ge=1)
     """maximum length of a generation prompt in characters"""
     track_points: int = Field(2000, ge=1)

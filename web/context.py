@@ -202,6 +202,7 @@ def generation_capabilities(
         samplers={name: steps.default for name, steps in generator.samplers.items()},
         tracks=generator.tracks,
         vocabulary=generator.vocabulary,
+        max_looks=settings.drawing_looks if generator.takes_looks else 0,
         max_prompt_length=settings.prompt_length,
         max_track_points=settings.track_points,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from models.generation.chunk_request import WeightedPrompts
+from models.generation.own_look import OwnLooks
 
 Sampler = Literal["motion-stream", "rolling-forcing", "stream-dit"]
 
@@ -19,6 +20,14 @@ class PromptChange:
     """Generate this from now on: one text, or several that are blended, with their weights."""
 
     parts: WeightedPrompts
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class LooksChange:
+    """From now on the user's own pictures are these: prompts may name them."""
+
+    looks: OwnLooks
     time: float
 
 
@@ -109,7 +118,7 @@ class GeneratedImage:
     jpeg: bytes = field(repr=False)
 
 
-GenerationInput = PromptChange | TrackPoints | ClearTrack | GenerationConfig
+GenerationInput = PromptChange | LooksChange | TrackPoints | ClearTrack | GenerationConfig
 
 
 GenerationOutput = DrawRequest | GenerationStatus | GeneratedImage

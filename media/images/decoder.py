@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.errors import UnreadableMediaError
-from media.images.decoder_process import DECODED, REPLY, REQUEST
+from media.images.decoder_process import CUT, DECODED, REPLY, REQUEST
 from media.images.formats import ImageLimits
+from media.images.look_file import LookFile, LookPlan
 from media.sizes import SizeLimits
 from media.tone_mapping import coding_of, to_srgb
 from media.worker import Worker
+from models.generation.own_look import CUTS
 
 Pixels = NDArray[np.uint8]
 logger = logging.getLogger(__name__)
@@ -49,7 +51,20 @@ class ImageDecoder:
             UnreadableMediaError: not an image of a format that is taken, damaged, too large, or
                 too slow to decode.
         """
-        return await self._worker.run(self._decode, file, limits or SizeLimits())
+        decoded = await self._worker.run(self._decode, file, _request(file, limits))
+        assert not isinstance(decoded, LookFile)
+        return decoded
+
+    async def read_look(self, file: bytes, plan: LookPlan) -> LookFile:
+        """Cut the thing out of an image file, or take a background.
+
+        Raises:
+            UnreadableMediaError: as of `read`, or nothing of it is opaque.
+        """
+        request = REQUEST.pack(len(file), 0, 0, plan.packed)
+        look = await self._worker.run(self._decode, file, request)
+        assert isinstance(look, LookFile)
+        return look
 
     def close(self) -> None:
         """End the processes; images that are being decoded are given up."""
@@ -60,11 +75,11 @@ class ImageDecoder:
             process.kill()
         self._worker.close()
 
-    def _decode(self, file: bytes, limits: SizeLimits) -> Pixels:
+    def _decode(self, file: bytes, request: bytes) -> Pixels | LookFile:
         """Decode on a process. One that ended before, for whatever reason, is replaced once."""
         for attempt in range(2):
             process = self._take()
-            pixels = process.decode(file, limits, self._limits.timeout)
+            pixels = process.decode(file, request, self._limits.timeout)
             if pixels is not None:
                 self._give_back(process)
                 if isinstance(pixels, UnreadableMediaError):
@@ -122,14 +137,14 @@ class _Process:
         return self._process.returncode
 
     def decode(
-        self, file: bytes, limits: SizeLimits, timeout: float
-    ) -> Pixels | UnreadableMediaError | None:
-        """Return the pixels of `file` or what is wrong with it; None if the process ended."""
+        self, file: bytes, request: bytes, timeout: float
+    ) -> Pixels | LookFile | UnreadableMediaError | None:
+        """Return what is in `file`, or what is wrong with it; None if the process ended."""
         assert self._process.stdin is not None
         watchdog = threading.Timer(timeout, self._time_out)
         try:
             watchdog.start()
-            self._process.stdin.write(REQUEST.pack(len(file), limits.longer, limits.shorter))
+            self._process.stdin.write(request)
             self._process.stdin.write(file)
             self._process.stdin.flush()
             return self._reply()
@@ -151,7 +166,7 @@ class _Process:
             with suppress(OSError):  # what was not written yet cannot be any more
                 pipe.close()
 
-    def _reply(self) -> Pixels | UnreadableMediaError | None:
+    def _reply(self) -> Pixels | LookFile | UnreadableMediaError | None:
         assert self._process.stdout is not None
         header = self._process.stdout.read(REPLY.size)
         if len(header) < REPLY.size:
@@ -161,6 +176,8 @@ class _Process:
         body = self._process.stdout.read(size)
         if len(body) < size:
             return None
+        if kind == CUT:
+            return LookFile(body, CUTS[second])
         if kind == DECODED:
             pixels = np.frombuffer(bytearray(body), np.uint8).reshape(first, second, 3)
             coding = coding_of(primaries, transfer)
@@ -170,3 +187,8 @@ class _Process:
     def _time_out(self) -> None:
         self.timed_out = True
         self._process.kill()
+
+
+def _request(file: bytes, limits: SizeLimits | None) -> bytes:
+    most = limits or SizeLimits()
+    return REQUEST.pack(len(file), most.longer, most.shorter, 0)

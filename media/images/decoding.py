@@ -1,4 +1,6 @@
-"""Decodes an image file to what a viewer shows of it: upright, in sRGB, on white, its first frame.
+"""Decodes an image file to what a viewer shows of it: upright, in sRGB, its first frame.
+
+Transparent parts are white, unless alpha is wanted.
 
 Only Pillow is used: this runs in the small processes of `media.images.decoder`.
 """
@@ -35,15 +37,17 @@ Convert = Callable[[Image.Image], Image.Image]
 
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
-    """An image of mode RGB, and the code points of its colors: see `media.tone_mapping`."""
+    """An image of mode RGB or RGBA, and the code points of its colors: see `media.tone_mapping`."""
 
     image: Image.Image
     primaries: int
     transfer: int
 
 
-def decode_image(data: bytes, limits: SizeLimits, max_pixels: int) -> DecodedImage:
-    """Decode the image file `data` within `limits`: at least 2 by 2 pixels.
+def decode_image(
+    data: bytes, limits: SizeLimits, max_pixels: int, *, alpha: bool = False
+) -> DecodedImage:
+    """Decode the image file `data` within `limits`: at least 2 by 2 pixels; `alpha` keeps its own.
 
     Raises:
         UnreadableMediaError: not an image of a format that is taken, damaged, or too large.
@@ -59,7 +63,7 @@ def decode_image(data: bytes, limits: SizeLimits, max_pixels: int) -> DecodedIma
             primaries = SRGB_PRIMARIES  # once the profile is applied
         elif transfer in HIGH_RANGE:
             profile = None
-        shown = _on_white(small, profile)
+        shown = _shown(small, profile, alpha=alpha)
         turn = TRANSPOSED.get(image.getexif().get(ORIENTATION, 1))
         upright = shown if turn is None else shown.transpose(turn)
     return DecodedImage(_padded(upright), primaries, transfer)
@@ -110,14 +114,17 @@ def _scaled(part: Image.Image, low: float, high: float) -> Image.Image:
     return values.convert("F").point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
 
 
-def _on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return `image` in sRGB, with white under its transparent parts."""
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    opaque = _in_srgb(image.convert("RGB") if alpha is not None else image, profile)
-    if alpha is None:
+def _shown(image: Image.Image, profile: bytes | None, *, alpha: bool) -> Image.Image:
+    """Return `image` in sRGB, with `alpha` as it is, or with white under its transparent parts."""
+    own = image.getchannel("A") if image.mode == "RGBA" else None
+    opaque = _in_srgb(image.convert("RGB") if own is not None else image, profile)
+    if own is None:
+        return opaque
+    if alpha:
+        opaque.putalpha(own)
         return opaque
     ground = Image.new("RGB", image.size, WHITE)
-    ground.paste(opaque, mask=alpha)
+    ground.paste(opaque, mask=own)
     return ground
 
 

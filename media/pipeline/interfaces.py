@@ -11,6 +11,7 @@ from media.frames import VideoFrame
 from models.asr.words import RecognizedWord, TranscriptUpdate
 from models.assistant.interface import AssistantAnswer, Exchange, FrameAnalysis, Moment
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
+from models.generation.own_look import OwnLooks
 from models.generation.small.prompts.vocabulary import Vocabulary
 
 Samples = NDArray[np.float32]
@@ -104,7 +105,8 @@ class VideoGenerator(Protocol):
 
     `size` is the width and height of a frame, `chunk` the number of frames that a step starts, and
     `rate` the frames a second. The first of `samplers` is the default. `vocabulary` is what it can
-    draw, None for anything; with `tracks` things follow tracks.
+    draw, None for anything; with `tracks` things follow tracks. With `takes_looks` it draws
+    pictures of the user's own, too.
     """
 
     stand_in: bool
@@ -114,6 +116,7 @@ class VideoGenerator(Protocol):
     rate: float
     samplers: Mapping[str, StepRange]
     tracks: bool
+    takes_looks: bool
 
     @property
     def vocabulary(self) -> Vocabulary | None: ...
@@ -121,10 +124,10 @@ class VideoGenerator(Protocol):
     def lag(self, name: str, steps: int) -> int:
         """Return how many chunks later a track shows, with sampler `name` and its steps."""
 
-    def refusal(self, prompt: WeightedPrompts) -> str:
+    def refusal(self, prompt: WeightedPrompts, looks: OwnLooks = ()) -> str:
         """Return why nothing is drawn for `prompt`, for the user; empty if it can be drawn."""
 
-    def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
+    def prompt_notices(self, prompt: WeightedPrompts, looks: OwnLooks = ()) -> tuple[str, ...]:
         """Return messages for the user about how `prompt` is understood."""
 
     def init_state(self, name: str, seed: int) -> Any: ...

@@ -19,7 +19,13 @@ from media.channel import Channel
 from media.clock import Clock
 from media.counters import Counters
 from media.events.answers import Announce, Answer, Cancel, Question
-from media.events.generation import ClearTrack, GenerationConfig, PromptChange, TrackPoints
+from media.events.generation import (
+    ClearTrack,
+    GenerationConfig,
+    LooksChange,
+    PromptChange,
+    TrackPoints,
+)
 from media.events.hearing import AudioPaused, Caption, Clear, Commit, ListeningConfig
 from media.events.session import Input, Output
 from media.events.speakers import NameSpeaker
@@ -191,7 +197,7 @@ async def route(
                 await ask(item, context, channels, speakers)
             case Cancel() | NameSpeaker():
                 await control(item, context, speakers)
-            case PromptChange() | TrackPoints() | ClearTrack() | GenerationConfig():
+            case PromptChange() | LooksChange() | TrackPoints() | ClearTrack() | GenerationConfig():
                 await channels.generation.send(item)
             case _:
                 assert_never(item)

@@ -19,6 +19,7 @@ from media.events.answers import Announce, Cancel, Question
 from media.events.generation import (
     ClearTrack,
     GenerationConfig,
+    LooksChange,
     PromptChange,
     TrackPoints,
 )
@@ -59,6 +60,7 @@ KINDS: dict[str, type[EventInput | RecordedMark]] = {
     "listening": ListeningConfig,
     "name": NameSpeaker,
     "prompt": PromptChange,
+    "looks": LooksChange,
     "track": TrackPoints,
     "untrack": ClearTrack,
     "generation": GenerationConfig,
@@ -90,6 +92,9 @@ def format_line(event: EventInput | RecordedMark, *, audio: int, video: int) -> 
         del fields["speakers"]
     if isinstance(event, Announce) and event.language == "en":
         del fields["language"]
+    if isinstance(event, LooksChange):
+        for look in fields["looks"]:
+            look["file"] = base64.b64encode(look["file"]).decode()
     if isinstance(event, Question):
         del fields["outside"]  # nothing interrupts a replay
         if not event.overheard:

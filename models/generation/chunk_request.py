@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.generation.own_look import OwnLooks
+
 Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
 MAX_THINGS = 2  # that can have a track
 FRAME_RATE = 16  # frames a second that the models were trained on
@@ -38,7 +40,7 @@ class ChunkRequest:
 
     `track` is float32 (things, frames, 2): x and y in [0, 1], NaN without a track. `start` are as
     many frames, of any size, to start from: noise is added up to `strength` in [0, 1], where 1
-    leaves nothing of them.
+    leaves nothing of them. `looks` are pictures of the user's own that the prompt may name.
     """
 
     prompt: WeightedPrompts
@@ -46,3 +48,4 @@ class ChunkRequest:
     track: NDArray[np.float32] | None = None
     start: Sequence[Pixels] | None = None
     strength: float = 1.0
+    looks: OwnLooks = ()

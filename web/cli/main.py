@@ -224,6 +224,7 @@ def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
     inputs = TimedInputs() if arguments.track is None else read_track_file(arguments.track)
     prompts = choose_prompts(arguments.prompt, arguments.then, inputs.prompts, seconds)
     from web.cli.generation.generate import VideoRequest, generate
+    from web.cli.generation.own_pictures import read_looks
 
     request = VideoRequest(
         prompts=prompts,
@@ -234,6 +235,7 @@ def _generate(settings: Settings, arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         scale=arguments.scale,
         enlarger=arguments.enlarger,
+        pictures=read_looks(arguments.look, arguments.background, whole=arguments.whole_picture),
     )
     return generate(settings, request, arguments.generation_model, output)
 

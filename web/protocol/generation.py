@@ -4,6 +4,7 @@ The service's own events go only to clients that ask for them. Errors and pictur
 asks for by what it sends, go to any.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, cast
@@ -42,7 +43,7 @@ def set_prompt(state: ConversationState, event: PromptSet) -> None:
         ProtocolError: no generation model is loaded, a text has no words or too many characters,
             or the model knows no thing of it.
     """
-    capabilities = _capabilities(state)
+    capabilities = offered(state)
     if event.blend is None:
         assert event.text is not None
         prompts = [("text", event.text, 1.0)]
@@ -55,9 +56,9 @@ def set_prompt(state: ConversationState, event: PromptSet) -> None:
         _check_prompt(param, text, capabilities.max_prompt_length)
     state.prompt = tuple((text.strip(), weight) for _, text, weight in prompts)
     state.inputs.append(PromptChange(state.prompt, state.media_time))
-    _send_updated(state)
+    send_updated(state)
     vocabulary = capabilities.vocabulary
-    reason = "" if vocabulary is None else refusal(state.prompt, vocabulary)
+    reason = "" if vocabulary is None else refusal(state.prompt, vocabulary.with_own(state.looks))
     if reason:
         raise ProtocolError(reason, code="prompt_not_drawable", param=prompts[0][0].split("[")[0])
 
@@ -69,7 +70,7 @@ def append_track(state: ConversationState, event: TrackAppend) -> None:
         ProtocolError: no generation model is loaded or it follows no tracks, there are too many
             points, or their times do not grow.
     """
-    capabilities, points = _capabilities(state), event.points
+    capabilities, points = offered(state), event.points
     limit = capabilities.max_track_points
     if not capabilities.tracks:
         raise ProtocolError("the model here follows prompts, not tracks", param="points")
@@ -94,13 +95,13 @@ def clear_track(state: ConversationState, event: TrackClear) -> None:
     Raises:
         ProtocolError: no generation model is loaded.
     """
-    _capabilities(state)
+    offered(state)
     if event.thing is None:
         state.path_times.clear()
     else:
         state.path_times.pop(event.thing, None)
     state.inputs.append(ClearTrack(event.thing, state.media_time))
-    _send_updated(state)
+    send_updated(state)
 
 
 def update(state: ConversationState, event: GenerationUpdate) -> None:
@@ -110,7 +111,7 @@ def update(state: ConversationState, event: GenerationUpdate) -> None:
         ProtocolError: no generation model is loaded, it has no such sampler, or pictures are
             asked for over a call, which has a video track.
     """
-    samplers = _capabilities(state).samplers
+    samplers = offered(state).samplers
     if event.sampler is not None and event.sampler not in samplers:
         raise ProtocolError(
             f"sampler: expected one of {', '.join(samplers)}, got {event.sampler[:80]!r}",
@@ -135,7 +136,7 @@ def update(state: ConversationState, event: GenerationUpdate) -> None:
         state.path_times.clear()
     config = replace(state.generation, time=state.media_time, again=event.reset, once=event.step)
     state.inputs.append(config)
-    _send_updated(state)
+    send_updated(state)
 
 
 def draw(state: ConversationState, output: DrawRequest) -> None:
@@ -181,7 +182,12 @@ def send_picture(state: ConversationState, picture: GeneratedImage) -> None:
     )
 
 
-def _capabilities(state: ConversationState) -> GenerationCapabilities:
+def offered(state: ConversationState) -> GenerationCapabilities:
+    """Return what the generation model can do.
+
+    Raises:
+        ProtocolError: there is none.
+    """
     capabilities = state.capabilities.generation
     if capabilities is None:
         raise ProtocolError(
@@ -193,7 +199,7 @@ def _capabilities(state: ConversationState) -> GenerationCapabilities:
 
 def _config(state: ConversationState) -> GenerationConfig:
     """Return the session's generation settings; at first they name the first sampler."""
-    first = cast("Sampler", next(iter(_capabilities(state).samplers)))
+    first = cast("Sampler", next(iter(offered(state).samplers)))
     return state.generation or GenerationConfig(time=0.0, sampler=first)
 
 
@@ -229,7 +235,7 @@ def _point_times(event: TrackAppend, last: float | None) -> tuple[float, ...] | 
     return tuple(times)
 
 
-def _send_updated(state: ConversationState) -> None:
+def send_updated(state: ConversationState) -> None:
     if not state.eyeline_events:
         return
     config = _config(state)
@@ -252,10 +258,11 @@ def _send_updated(state: ConversationState) -> None:
 
 def _readings(state: ConversationState) -> list[dict[str, Any]] | None:
     """Return how the texts of the prompt are read; None if the model reads any words."""
-    vocabulary = _capabilities(state).vocabulary
+    vocabulary = offered(state).vocabulary
     if vocabulary is None:
         return None
-    return [_reading_fields(read_prompt(text, vocabulary)) for text, _ in state.prompt]
+    known = vocabulary.with_own(state.looks)
+    return [_reading_fields(read_prompt(text, known)) for text, _ in state.prompt]
 
 
 def _reading_fields(reading: PromptReading) -> dict[str, Any]:
@@ -277,3 +284,11 @@ def _reading_fields(reading: PromptReading) -> dict[str, Any]:
             for part in reading.unknown
         ],
     }
+
+
+COMMANDS: dict[type, Callable[[ConversationState, Any], None]] = {
+    PromptSet: set_prompt,
+    TrackAppend: append_track,
+    TrackClear: clear_track,
+    GenerationUpdate: update,
+}

@@ -18,22 +18,19 @@ from media.events.session import Input, Output
 from media.events.speakers import Speakers
 from media.events.vision import Degraded, Relevance, Remembered, RequestMet, StandingRequests
 from media.frames import AudioChunk, Gap, VideoFrame
+from media.images.look_file import LookFile
 from media.video import Pixels
 from web.protocol import (
     generation,
     item_commands,
     languages,
+    looks,
     resumption,
     session_update,
     speech_input,
     vision,
 )
-from web.protocol.client_events.generation_messages import (
-    GenerationUpdate,
-    PromptSet,
-    TrackAppend,
-    TrackClear,
-)
+from web.protocol.client_events.generation_messages import LookSet
 from web.protocol.client_events.messages import (
     ItemCreate,
     ItemDelete,
@@ -61,10 +58,8 @@ COMMANDS: dict[type, Callable[[ConversationState, Any], None]] = {
     SessionUpdate: session_update.update_session,
     **speech_input.COMMANDS,
     OutputClear: responses.clear_output,
-    PromptSet: generation.set_prompt,
-    TrackAppend: generation.append_track,
-    TrackClear: generation.clear_track,
-    GenerationUpdate: generation.update,
+    **generation.COMMANDS,
+    **looks.COMMANDS,
     ItemCreate: item_commands.create,
     ItemRetrieve: item_commands.retrieve,
     ItemDelete: item_commands.delete,
@@ -168,7 +163,11 @@ class RealtimeProtocol:
         return not self.state.speech_input.unprocessed
 
     def receive_message(
-        self, message: ReceivedMessage, images: Sequence[Pixels] = (), *, now: float = 0.0
+        self,
+        message: ReceivedMessage,
+        images: Sequence[Pixels | LookFile] = (),
+        *,
+        now: float = 0.0,
     ) -> None:
         """Handle a client event, once `ready`; an invalid one gives an `error` event only.
 
@@ -179,10 +178,13 @@ class RealtimeProtocol:
         self._count_media()
         event = message.event
         try:
-            if isinstance(event, VideoAppend):
-                vision.append(self.state, event, images[0], now)
-            else:
-                COMMANDS[type(event)](self.state, event)
+            match event, images:
+                case VideoAppend(), (pixels,) if not isinstance(pixels, LookFile):
+                    vision.append(self.state, event, pixels, now)
+                case LookSet(), (LookFile() as file,):
+                    looks.set_look(self.state, event, file)
+                case _:
+                    COMMANDS[type(event)](self.state, event)
         except ProtocolError as error:
             error.event_id = event.event_id
             self.refuse(error)

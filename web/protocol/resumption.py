@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from media.events.answers import Answer
-from media.events.generation import PromptChange
+from media.events.generation import LooksChange, PromptChange
 from media.events.hearing import Caption, Translation, TurnEnded
 from media.events.session import Output
 from web.protocol import session_update
@@ -28,6 +28,8 @@ def resume(state: ConversationState, why: str) -> None:
     state.speech_input.decoder = None
     state.speech_input.unprocessed.clear()
     state.inputs.append(session_update.listening(state))
+    if state.looks:
+        state.inputs.append(LooksChange(state.looks, state.media_time))
     if state.prompt:
         state.inputs.append(PromptChange(state.prompt, state.media_time))
     if state.generation is not None:

@@ -42,8 +42,8 @@ class GenerationCapabilities:
 
     `size` is the width and height of its pictures and `rate` their number per second. `samplers`
     have their default number of steps. `tracks` is true if things follow tracks. `vocabulary` is
-    what it can draw, None for anything. A prompt has at most `max_prompt_length` characters, a
-    message at most `max_track_points` points.
+    what it can draw, None for anything. A session may have `max_looks` pictures. A prompt
+    has at most `max_prompt_length` characters, a message at most `max_track_points` points.
     """
 
     description: str
@@ -53,6 +53,7 @@ class GenerationCapabilities:
     samplers: Mapping[str, int]
     tracks: bool = True
     vocabulary: Vocabulary | None = None
+    max_looks: int = 0
     max_prompt_length: int = 1000
     max_track_points: int = 2000
 
@@ -74,6 +75,7 @@ def capabilities_fields(capabilities: GenerationCapabilities | None) -> Mapping[
         "colors": list(known.colors),
         "sizes": list(known.sizes),
         "motions": list(MOTIONS) if known.kinds else [],
+        "max_looks": capabilities.max_looks,
     }
 
 

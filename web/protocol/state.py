@@ -15,6 +15,7 @@ from media.events.hearing import Caption
 from media.events.session import Input
 from media.events.vision import RequestMet
 from media.frames import SAMPLE_RATE
+from models.generation.own_look import OwnLooks
 from web.protocol.items import Item, ItemList, question_text
 from web.protocol.session_config import Capabilities, SessionConfig
 
@@ -127,6 +128,7 @@ class ConversationState:
     now: float = 0.0  # on the session's clock, when its client last sent an event
     announcements: deque[RequestMet] = field(default_factory=deque)  # wait for their response
     prompt: tuple[tuple[str, float], ...] = ()  # of video generation: texts with their weights
+    looks: OwnLooks = ()  # pictures of the user's own
     generation: GenerationConfig | None = None  # None until the client sets it
     path_times: dict[int, float] = field(default_factory=dict)  # last time of each thing's path
     speech_ms: dict[str, int] = field(default_factory=dict)  # length of each item's speech

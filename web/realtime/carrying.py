@@ -29,7 +29,7 @@ from web.realtime.websocket_session import WebSocketSession
 from web.sessions.attendance import Attendance, disconnected
 from web.sessions.record import SessionKind, SessionRecord
 
-HEAD, ASKED, SPEAKERS = "head", "asked", "speakers"
+HEAD, ASKED, SPEAKERS, LOOKS = "head", "asked", "speakers", "looks"
 ITEM, CAPTION, ENTRY, MOMENT, EVENT = "item/", "caption/", "entry/", "moment/", "event/"
 Parts = Mapping[str, bytes]
 
@@ -73,6 +73,7 @@ async def carried_values(
             speakers = session.carried.speakers
             unlisted = replace(speakers, turns=type(speakers.turns)(maxlen=0))
             values[SPEAKERS] = pickle.dumps(unlisted)
+        values[LOOKS] = state.looks
         values.update((f"{ITEM}{id}", item) for id, item in state.items.by_id.items())
         values.update(_logged(record, newest))
         values.update(_events(session, newest))
@@ -113,7 +114,7 @@ def _head(
 def _without_parts(state: ConversationState) -> ConversationState:
     """Return `state` without what is in other parts, or belongs to this process."""
     kept = copy(state)
-    kept.items, kept.inputs, kept.events = ItemList(), [], []
+    kept.items, kept.inputs, kept.events, kept.looks = ItemList(), [], [], ()
     kept.capabilities = None  # type: ignore[assignment]  # those of the process that goes on
     kept.speech_input = replace(state.speech_input, decoder=None)
     if state.response is not None:
@@ -209,6 +210,7 @@ def _session(
     for item in (items[name] for name in head.order):
         state.items.insert(item, None)
     state.items.english = head.english
+    state.looks = pickle.loads(parts[LOOKS]) if LOOKS in parts else ()
     if state.response is not None and ASKED in parts:
         asked: Question | Announce = pickle.loads(parts[ASKED])
         if asked.id == state.response.question_id:  # or it waits for a transcript

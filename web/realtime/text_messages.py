@@ -9,9 +9,10 @@ from typing import Any
 
 from media.errors import UnreadableMediaError
 from media.images.decoder import ImageDecoder, Pixels
+from media.images.look_file import LookFile
 from media.worker import Worker
 from web.access.rates import RATE_LIMITED, RateLimitedError
-from web.protocol.client_events.generation_messages import PromptSet
+from web.protocol.client_events.generation_messages import LookSet, PromptSet
 from web.protocol.client_events.messages import ItemCreate, ProtocolError, ResponseCreate
 from web.protocol.client_events.received import ReceivedMessage, receive
 from web.protocol.state import Event
@@ -19,12 +20,12 @@ from web.protocol.state import Event
 # What takes over a millisecond or so to read or to write.
 LONG_MESSAGE = 16_384  # characters
 MANY_VALUES = 200
-COSTLY = (ItemCreate, PromptSet, ResponseCreate)
+COSTLY = (ItemCreate, LookSet, PromptSet, ResponseCreate)
 
 
 async def parse_message(
     text: str, worker: Worker, decoder: ImageDecoder, count: Callable[[], object]
-) -> tuple[ReceivedMessage, Sequence[Pixels]]:
+) -> tuple[ReceivedMessage, Sequence[Pixels | LookFile]]:
     """Return the message in `text`, and its images decoded.
 
     `count` is called for one that costs as much as a request; it raises RateLimitedError.
@@ -40,10 +41,12 @@ async def parse_message(
         except RateLimitedError as error:
             id = message.event.event_id
             raise ProtocolError(error.detail, code=RATE_LIMITED, event_id=id) from error
-    images = []
+    images: list[Pixels | LookFile] = []
     for image in message.images:
         try:
-            images.append(await decoder.read(image.file))
+            plan = image.plan
+            read = decoder.read(image.file) if plan is None else decoder.read_look(image.file, plan)
+            images.append(await read)
         except UnreadableMediaError as error:
             raise image.error(error, message.event.event_id) from error
     return message, images

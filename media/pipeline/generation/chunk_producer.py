@@ -11,6 +11,7 @@ from media.pipeline.limits import FrameOutput
 from media.pipeline.models.generation import ChunkOrder, GeneratedChunk, GenerationServer
 from media.servers.server import ModelHandle
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
+from models.generation.own_look import OwnLooks
 
 NO_CAMERA = "no camera frame has come yet: the video is generated from the prompt alone"
 
@@ -35,7 +36,7 @@ class ChunkProducer:
         self._min_side = output.min_side
         self._controls = controls
         self._video: ModelHandle[Any, ChunkOrder, GeneratedChunk] | None = None
-        self._prompt: WeightedPrompts = ()  # that the notices are about
+        self._read: tuple[WeightedPrompts, OwnLooks] = ((), ())  # that the notices are about
         self._notices: tuple[str, ...] = ()
         self._step = 0
         self._pending: list[tuple[int, float]] = []  # steps whose frames follow a control first
@@ -77,18 +78,20 @@ class ChunkProducer:
             track=controls.tracks.chunk(generator.chunk),
             start=self.camera.chunk() if config.camera else None,
             strength=config.strength,
+            looks=controls.looks,
         )
+        asked = (request.prompt, request.looks)
         order = ChunkOrder(
             request=request,
             sampler=config.sampler,
             seed=config.seed,
             min_side=self._min_side,
             files=config.pictures,
-            new_prompt=None if request.prompt == self._prompt else request.prompt,
+            read=asked != self._read,
         )
         (chunk,) = await self._video.step(order)
         if chunk.notices is not None:
-            self._prompt, self._notices = request.prompt, chunk.notices
+            self._read, self._notices = asked, chunk.notices
         return self._marked([GeneratedFrame(*frame) for frame in chunk.frames])
 
     def _marked(self, frames: Sequence[GeneratedFrame]) -> list[GeneratedFrame]:

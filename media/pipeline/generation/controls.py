@@ -11,11 +11,13 @@ from media.events.generation import (
     ClearTrack,
     GenerationConfig,
     GenerationInput,
+    LooksChange,
     PromptChange,
     TrackPoints,
 )
 from media.pipeline.generation.motion import MotionTracks
 from models.generation.chunk_request import WeightedPrompts
+from models.generation.own_look import OwnLooks
 
 OUTDATING = ("steps", "camera", "strength")  # fields whose change makes waiting frames outdated
 RESTARTING = ("sampler", "seed")  # fields whose change starts another video
@@ -25,7 +27,8 @@ RESTARTING = ("sampler", "seed")  # fields whose change starts another video
 class Controls:
     """The controls as they are now.
 
-    `find_refusal` says why a prompt cannot be drawn: then there is none, and a `refusal`.
+    `find_refusal` says why a prompt that is `asked` for cannot be drawn with the user's `looks`:
+    then there is no `prompt`, and a `refusal`, until other looks allow it.
 
     With `restart` the next chunk starts another video; `extra_chunks` are generated although it
     is paused. With `outdated` waiting frames follow older controls. `changed_at` is the time of
@@ -33,7 +36,9 @@ class Controls:
     """
 
     tracks: MotionTracks
-    find_refusal: Callable[[WeightedPrompts], str]
+    find_refusal: Callable[[WeightedPrompts, OwnLooks], str]
+    asked: WeightedPrompts = ()
+    looks: OwnLooks = ()
     prompt: WeightedPrompts = ()
     refusal: str = ""
     config: GenerationConfig = field(default_factory=lambda: GenerationConfig(time=0.0))
@@ -46,11 +51,9 @@ class Controls:
     def apply(self, item: GenerationInput, now: float) -> None:
         match item:
             case PromptChange():
-                self.refusal = self.find_refusal(item.parts)
-                prompt = () if self.refusal else item.parts
-                if prompt != self.prompt:
-                    self.prompt = prompt
-                    self._change(now, outdated=True)
+                self._ask(item.parts, self.looks, now)
+            case LooksChange():
+                self._ask(self.asked, item.looks, now)
             case TrackPoints():
                 self.tracks.append(item)
                 self._change(now)
@@ -74,6 +77,15 @@ class Controls:
             times = (changed_at, self.changed_at)
             self.changed_at = min(time for time in times if time is not None)
             self.only_tracks = False
+
+    def _ask(self, asked: WeightedPrompts, looks: OwnLooks, now: float) -> None:
+        """Ask for a prompt with the user's looks."""
+        before = (self.prompt, self.looks)
+        self.asked, self.looks = asked, looks
+        self.refusal = self.find_refusal(asked, looks) if asked else ""
+        self.prompt = () if self.refusal else asked
+        if (self.prompt, self.looks) != before and (self.prompt or before[0]):
+            self._change(now, outdated=True)
 
     def _configure(self, item: GenerationConfig, now: float) -> None:
         before, self.config = self.config, replace(item, again=False, once=False)

@@ -9,7 +9,7 @@ from media.pipeline.interfaces import Pixels, VideoGenerator
 from media.servers.device import JobQueue
 from media.servers.server import ModelServer
 from media.servers.urgency import Urgency
-from models.generation.chunk_request import ChunkRequest, WeightedPrompts
+from models.generation.chunk_request import ChunkRequest
 from models.streaming import batch_limit, step_many
 
 
@@ -17,8 +17,8 @@ from models.streaming import batch_limit, step_many
 class ChunkOrder:
     """A chunk to generate: the first of a video uses `sampler` and `seed`.
 
-    `new_prompt` is set if it is not known yet what users should know of it. The shorter side of
-    the frames is at least `min_side` pixels; with `files` they are JPEG files, too.
+    With `read`, it is not known yet what users should know of its prompt. The shorter side of the
+    frames is at least `min_side` pixels; with `files` they are JPEG files, too.
     """
 
     request: ChunkRequest
@@ -26,7 +26,7 @@ class ChunkOrder:
     seed: int
     min_side: int
     files: bool
-    new_prompt: WeightedPrompts | None = None
+    read: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +65,9 @@ class ChunkGenerator:
         ]
 
     def _finished(self, pictures: Sequence[Pixels], order: ChunkOrder) -> GeneratedChunk:
-        prompt = order.new_prompt
-        notices = None if prompt is None else self._generator.prompt_notices(prompt)
+        request, notices = order.request, None
+        if order.read:
+            notices = self._generator.prompt_notices(request.prompt, request.looks)
         shown = [upscale(pixels, order.min_side) for pixels in pictures]
         return GeneratedChunk(
             tuple((pixels, encode_jpeg(pixels) if order.files else None) for pixels in shown),

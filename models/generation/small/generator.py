@@ -28,7 +28,7 @@ from models.generation.codec.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.context import Reach
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator, GeneratorState, Sampler
-from models.generation.prompt_encoder import EncodedPrompt, blend
+from models.generation.own_look import OwnLooks
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import (
     DEFAULT_STEPS,
@@ -41,22 +41,10 @@ from models.generation.samplers.stream_dit import BUFFER_CHUNKS
 from models.generation.schedules import SHIFT, partition_level
 from models.generation.small import loading
 from models.generation.small.loading import SmallVideoModel
-from models.generation.small.looks.encoder import LookEncoder, LookState, PromptLooks
-from models.generation.small.planner import MotionPlan, plan_motion
+from models.generation.small.looks.encoder import LookEncoder, LookState
+from models.generation.small.looks.planning import PlannedPrompt, PromptPlanner
 from models.generation.small.prompts.notices import notices, refusal
-from models.generation.small.prompts.reader import read_prompt
-from models.generation.small.prompts.reading import PromptReading
 from models.generation.small.track_blending import MotionState, blend_tracks
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlannedPrompt:
-    """An encoded prompt, its motion, and the looks of what it names."""
-
-    parts: WeightedPrompts
-    prompt: EncodedPrompt
-    motion_plan: MotionPlan
-    looks: PromptLooks | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,8 +77,10 @@ class SmallVideoGenerator:
         self._looks = None
         if model.looks is not None:
             self._looks = LookEncoder(model.looks, model.codec, info.size)
+        self.takes_looks = self._looks is not None
         self.size = (model.shown_size, model.shown_size)
         self.vocabulary = info.vocabulary
+        self._planner = PromptPlanner(model.prompt_encoder.prompt, self.vocabulary, self._looks)
         self.about = (
             f"video is drawn by a small model at {described_size(model)}: it knows "
             f"{len(self.vocabulary.things)} kinds of things and "
@@ -114,13 +104,13 @@ class SmallVideoGenerator:
             return steps - 1
         return BUFFER_CHUNKS - 1 if name == "stream-dit" else 0
 
-    def refusal(self, prompt: WeightedPrompts) -> str:
+    def refusal(self, prompt: WeightedPrompts, looks: OwnLooks = ()) -> str:
         """Return why nothing is drawn for `prompt`; empty if it can be drawn."""
-        return refusal(prompt, self.vocabulary)
+        return refusal(prompt, self.vocabulary.with_own(looks))
 
-    def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
+    def prompt_notices(self, prompt: WeightedPrompts, looks: OwnLooks = ()) -> tuple[str, ...]:
         """Return what the user should know of how `prompt` is read."""
-        return notices(prompt, self.vocabulary, tracks=self.tracks)
+        return notices(prompt, self.vocabulary.with_own(looks), tracks=self.tracks)
 
     def init_state(self, name: str, seed: int) -> SmallVideoState:
         """Return the state of a new video by sampler `name`."""
@@ -148,7 +138,7 @@ class SmallVideoGenerator:
     def _calls(
         self, state: SmallVideoState, request: ChunkRequest
     ) -> Calls[tuple[SmallVideoState, Sequence[Pixels]]]:
-        prompt = self._plan_prompt(state.prompt, request.prompt, state.seed)
+        prompt = self._planner.plan(state.prompt, request, state.seed)
         stream = state.stream
         if request.steps != state.steps and not self.samplers[state.sampler].adjustable:
             stream = replace(stream, sampler=replace(stream.sampler, window=()))  # for other steps
@@ -192,35 +182,6 @@ class SmallVideoGenerator:
         else:
             made = create_sampler(name, self._backbone, steps=steps, seed=seed)
         return FrameGenerator(made, self._model.decoder)
-
-    def _plan_prompt(
-        self, previous: PlannedPrompt | None, parts: WeightedPrompts, seed: int
-    ) -> PlannedPrompt:
-        """Return how to draw `parts` in a video of `seed`.
-
-        Raises:
-            ValueError: the model knows no thing of a text; `refusal` says so beforehand.
-        """
-        if previous is not None and previous.parts == parts:
-            return previous
-        if reason := self.refusal(parts):
-            raise ValueError(reason)
-        encode = self._model.prompt_encoder.prompt
-        prompt = blend(
-            [(encode(read_prompt(text, self.vocabulary).caption), weight) for text, weight in parts]
-        )
-        main = max(parts, key=lambda part: part[1])[0]
-        reading = read_prompt(main, self.vocabulary)
-        return PlannedPrompt(parts, prompt, plan_motion(reading), self._choose(reading, seed))
-
-    def _choose(self, reading: PromptReading, seed: int) -> PromptLooks | None:
-        if self._looks is None:
-            return None
-        things = [
-            self._looks.choose(thing.kind, seed, size=thing.size, color=thing.color)
-            for thing in reading.things
-        ]
-        return PromptLooks(tuple(things), reading.background or reading.default_background)
 
     def _encode_start(
         self, frames: Sequence[Pixels] | None, memory: FeatureCache | None

@@ -21,6 +21,7 @@ from models.generation.chunk_request import (
 from models.generation.codec.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator, GeneratorState
+from models.generation.own_look import OwnLooks
 from models.generation.prompt_encoder import EncodedPrompt, blend
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.small.generator import fit
@@ -50,6 +51,7 @@ class WanVideoGenerator:
 
     stand_in = False
     tracks = False
+    takes_looks = False
     vocabulary: Vocabulary | None = None
 
     def __init__(
@@ -75,14 +77,14 @@ class WanVideoGenerator:
         del name, steps
         return 0
 
-    def refusal(self, prompt: WeightedPrompts) -> str:
+    def refusal(self, prompt: WeightedPrompts, looks: OwnLooks = ()) -> str:
         """Return nothing: it draws anything."""
-        del prompt
+        del prompt, looks
         return ""
 
-    def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
+    def prompt_notices(self, prompt: WeightedPrompts, looks: OwnLooks = ()) -> tuple[str, ...]:
         """Return nothing: it reads all words."""
-        del prompt
+        del prompt, looks
         return ()
 
     def init_state(self, name: str, seed: int) -> WanVideoState:

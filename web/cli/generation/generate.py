@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from media.files.mp4_writer import Mp4Writer
-from models.generation.chunk_request import FRAME_RATE, MAX_THINGS
+from models.generation.calls import run_alone
+from models.generation.chunk_request import FRAME_RATE, MAX_THINGS, ChunkRequest
 from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.control import ChunkControl
 from models.generation.generator import FrameGenerator
-from models.generation.prompt_encoder import EncodedPrompt
 from models.generation.samplers.registry import MAX_STEPS, create_sampler
 from models.generation.small.info import SmallVideoInfo, read_info
 from models.generation.small.loading import SmallVideoModel, find_files, load_files
-from models.generation.small.planner import MotionPlan, plan_motion
+from models.generation.small.looks.encoder import LookEncoder, LookState
+from models.generation.small.looks.planning import PlannedPrompt, PromptPlanner
 from models.generation.small.prompts.notices import notices as prompt_notices
 from models.generation.small.prompts.notices import refusal
 from models.generation.small.prompts.reader import read_prompt
@@ -27,6 +28,7 @@ from models.generation.small.prompts.reading import FREE, PromptReading
 from models.generation.small.track_blending import MotionState, blend_tracks
 from web.cli.generation import wan_video
 from web.cli.generation.inputs import TimedPrompt, TimedTrack
+from web.cli.generation.own_pictures import OwnPicture, own_looks, picture_notices
 from web.cli.output_file import open_output
 from web.config import Settings
 from web.errors import UndrawableError, UsageError
@@ -43,7 +45,7 @@ class VideoRequest:
     """The video to generate: its length in seconds, its prompts by time, tracks of its things.
 
     `steps` None is the default of the sampler; frames are enlarged `scale` times, with
-    `enlarger` by the model's own network as far as that goes.
+    `enlarger` by the model's own network as far as that goes. `pictures` are of the user's own.
     """
 
     prompts: tuple[TimedPrompt, ...]
@@ -54,6 +56,7 @@ class VideoRequest:
     seed: int = 0
     scale: int = 4
     enlarger: bool = True
+    pictures: tuple[OwnPicture, ...] = ()
 
     def frames(self, rate: int = FRAME_RATE) -> int:
         """Return the number of frames at `rate` a second, at least one."""
@@ -66,11 +69,10 @@ class VideoRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScheduledPrompt:
-    """The prompt from `time` on, in seconds, and the motion of things without tracks."""
+    """The prompt from `time` on, in seconds: what is drawn, and how things without tracks move."""
 
     time: float
-    prompt: EncodedPrompt
-    plan: MotionPlan
+    planned: PlannedPrompt
 
 
 def generate(settings: Settings, request: VideoRequest, model: Path | None, output: Path) -> int:
@@ -130,6 +132,8 @@ def start_generation(
     """
     if model is not None and wan_video.is_wan(model):
         name = str(model)
+        if request.pictures:
+            raise UsageError(f"{name} draws from words alone: omit --look and --background")
         wan = wan_video.load_on_gpu(
             name, settings.weights, tracked=request.has_tracks, steps=request.steps
         )
@@ -139,6 +143,8 @@ def start_generation(
         return [wan_video.notice(name)], frames, 1
     files = find_files(model, enlarged=request.enlarger)
     messages = notices(read_info(files.dit), request)
+    if request.pictures and files.looks is None:
+        raise UsageError("this model draws from words alone: omit --look and --background")
     with stored_engines(settings) as load_engine:
         small = load_files(files, load_engine)
     side = small.info.size * max(1, min(request.scale, MAX_SIDE // small.info.size))
@@ -163,16 +169,21 @@ def generate_frames(model: SmallVideoModel, request: VideoRequest) -> Iterator[F
         request.sampler, model.backbone(), steps=request.steps, seed=request.seed
     )
     generator = FrameGenerator(latents, model.decoder)
-    schedule = schedule_prompts(model, request.prompts)
-    state, motion = generator.init_state(), MotionState()
+    encoder = None
+    if model.looks is not None:
+        encoder = LookEncoder(model.looks, model.codec, model.info.size)
+    schedule = schedule_prompts(model, request, encoder)
+    state, motion, look_state = generator.init_state(), MotionState(), LookState()
     count, wanted = 0, request.frames()
     while count < wanted:
         first = motion.frames
-        plan = prompt_at(schedule, first / FRAME_RATE).plan
+        plan = prompt_at(schedule, first / FRAME_RATE).planned.motion_plan
         positions = track_positions(request.tracks, first, FRAMES_PER_LATENT)
         motion, track = blend_tracks(motion, plan, positions)
-        prompt = prompt_at(schedule, count / FRAME_RATE).prompt
-        state, chunks = generator.step(state, ChunkControl(prompt, track))
+        planned, looks = prompt_at(schedule, count / FRAME_RATE).planned, None
+        if encoder is not None and planned.looks is not None:
+            look_state, looks = run_alone(encoder.step(look_state, planned.looks, track))
+        state, chunks = generator.step(state, ChunkControl(planned.prompt, track, looks=looks))
         for frame in (frame for chunk in chunks for frame in chunk):
             if count < wanted:
                 count += 1
@@ -180,16 +191,16 @@ def generate_frames(model: SmallVideoModel, request: VideoRequest) -> Iterator[F
 
 
 def schedule_prompts(
-    model: SmallVideoModel, prompts: Sequence[TimedPrompt]
+    model: SmallVideoModel, request: VideoRequest, encoder: LookEncoder | None
 ) -> tuple[ScheduledPrompt, ...]:
-    """Return `prompts` with their encodings and motion plans."""
-    readings = [read_prompt(each.text, model.info.vocabulary) for each in prompts]
-    return tuple(
-        ScheduledPrompt(
-            each.time, model.prompt_encoder.prompt(reading.caption), plan_motion(reading)
-        )
-        for each, reading in zip(prompts, readings, strict=True)
-    )
+    """Return the prompts with what is drawn of them."""
+    planner = PromptPlanner(model.prompt_encoder.prompt, model.info.vocabulary, encoder)
+    own = own_looks(request.pictures, model.info.vocabulary)
+    scheduled = []
+    for each in request.prompts:
+        asked = ChunkRequest(prompt=((each.text, 1.0),), steps=1, looks=own)
+        scheduled.append(ScheduledPrompt(each.time, planner.plan(None, asked, request.seed)))
+    return tuple(scheduled)
 
 
 def prompt_at(schedule: Sequence[ScheduledPrompt], time: float) -> ScheduledPrompt:
@@ -214,14 +225,16 @@ def notices(info: SmallVideoInfo, request: VideoRequest) -> list[str]:
 
     Raises:
         UndrawableError: the model knows no thing of a prompt.
+        UsageError: a picture has no name that prompts can say.
     """
-    vocabulary = info.vocabulary
+    vocabulary = info.vocabulary.with_own(own_looks(request.pictures, info.vocabulary))
     messages = [
         f"a small model draws {info.size} x {info.size} pixels: "
         f"it knows {len(vocabulary.things)} kinds of things "
         f"({', '.join(vocabulary.kinds[:3])}, ...) and {len(vocabulary.backgrounds)} backgrounds "
         f"({', '.join(vocabulary.grounds[:3])}, ...), nothing else"
     ]
+    messages += picture_notices(request.pictures, info.vocabulary)
     for prompt in request.prompts:
         parts = ((prompt.text, 1.0),)
         if reason := refusal(parts, vocabulary):

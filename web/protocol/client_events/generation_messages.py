@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.generation.chunk_request import MAX_THINGS
+from models.generation.own_look import LookRole
 from models.speakers.names import MAX_NAME
 from web.protocol.client_events.message import ClientMessage
 
@@ -59,6 +60,27 @@ class PromptSet(EyelineMessage):
         if self.blend is not None and not any(prompt.weight for prompt in self.blend):
             raise ValueError("expected a weight above 0 in `blend`")
         return self
+
+
+class LookSet(EyelineMessage):
+    """Sets a picture of the user's own, which prompts name: a file as base64 or as a data URL.
+
+    What is not the thing is cut away, unless `whole`. `faces` is where the thing looks in it.
+    """
+
+    type: Literal["eyeline.look.set"]
+    name: str
+    image: str
+    role: LookRole = "thing"
+    whole: bool = False
+    faces: Literal["left", "right"] | None = None
+
+
+class LookDelete(EyelineMessage):
+    """Deletes a picture of the user's own."""
+
+    type: Literal["eyeline.look.delete"]
+    name: str
 
 
 class Point(BaseModel):

@@ -14,6 +14,8 @@ from web.errors import WebError
 from web.protocol.client_events.encoded import decode_base64, parse_json
 from web.protocol.client_events.generation_messages import (
     GenerationUpdate,
+    LookDelete,
+    LookSet,
     PromptSet,
     SpeakerName,
     TrackAppend,
@@ -184,6 +186,8 @@ ClientEvent = (
     | OutputClear
     | VideoAppend
     | SpeakerName
+    | LookSet
+    | LookDelete
     | PromptSet
     | TrackAppend
     | TrackClear

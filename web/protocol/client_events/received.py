@@ -7,6 +7,8 @@ A transport parses a message, has its images decoded, and passes both to
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from media.images.look_file import LookPlan
+from web.protocol.client_events.generation_messages import LookSet
 from web.protocol.client_events.messages import (
     ClientEvent,
     FunctionCallItem,
@@ -24,10 +26,14 @@ from web.protocol.client_events.messages import (
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """An image file; `place` is the path of its field in the message."""
+    """An image file; `place` is the path of its field in the message.
+
+    With a `plan` it becomes a look of video generation.
+    """
 
     place: str
     file: bytes
+    plan: LookPlan | None = None
 
     def error(self, reason: object, event_id: str | None) -> ProtocolError:
         """Return the error of this image in the event `event_id`."""
@@ -58,6 +64,9 @@ def receive(text: str) -> ReceivedMessage:
 
 def _images(event: ClientEvent) -> Iterator[EncodedImage]:
     match event:
+        case LookSet():
+            plan = LookPlan(role=event.role, whole=event.whole, mirrored=event.faces == "right")
+            yield EncodedImage("image", image_file(event.image, "image"), plan)
         case VideoAppend():
             yield EncodedImage("image", image_file(event.image, "image"))
         case ItemCreate():

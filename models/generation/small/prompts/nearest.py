@@ -19,12 +19,14 @@ Families = tuple[tuple[frozenset[str], ...], ...]  # of each realm, the names of
 
 def nearest_things(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Return the usual names of the known things nearest to `text`, the nearest first."""
-    return _nearest(text, _usual(vocabulary.things), _families(tuple(THINGS.values())))
+    known = (*((name,) for name in vocabulary.own_things), *vocabulary.things)
+    return _nearest(text, _usual(known), _families(tuple(THINGS.values())))
 
 
 def nearest_backgrounds(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Return the usual names of the known backgrounds nearest to `text`, the nearest first."""
-    return _nearest(text, _usual(vocabulary.backgrounds), _families(tuple(PLACES.values())))
+    known = (*((name,) for name in vocabulary.own_backgrounds), *vocabulary.backgrounds)
+    return _nearest(text, _usual(known), _families(tuple(PLACES.values())))
 
 
 def is_thing(text: str) -> bool:

@@ -111,7 +111,7 @@ def _near(part: UnknownPart) -> str:
 
 
 def _known(vocabulary: Vocabulary) -> str:
-    kinds = vocabulary.kinds
+    kinds = tuple(dict.fromkeys((*vocabulary.own_things, *vocabulary.kinds)))
     rest = len(kinds) - MAX_LISTED
     return ", ".join(kinds[:MAX_LISTED]) + (f" and {rest} more" if rest > 0 else "")
 

@@ -188,16 +188,13 @@ class _PromptReader:
 
     def _apply(self, phrases: list[Phrase], thing: _Found) -> None:
         """Add attributes and motions before the name of `thing`."""
-        colored = self._vocabulary.colored
         for phrase in phrases:
             match phrase.part:
                 case Part.MOTION:
                     thing.motions.append(phrase.value)
                 case Part.SPEED:
                     thing.speed = float(phrase.value)
-                case Part.COLOR if phrase.value in self._vocabulary.colors and (
-                    colored is None or thing.kind in colored
-                ):
+                case Part.COLOR if self._vocabulary.colors_of(thing.kind, phrase.value):
                     thing.color = phrase.value
                 case Part.SIZE if phrase.value in self._vocabulary.sizes:
                     thing.size = phrase.value

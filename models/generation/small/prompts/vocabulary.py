@@ -4,9 +4,10 @@ It comes from the model's file, so prompts are read alike for models of any worl
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
+from models.generation.own_look import OwnLooks
 from models.generation.small.prompts.word_tables import COLORS, PLACES, THINGS
 
 ARTICLES = ("a ", "an ", "the ")
@@ -20,6 +21,7 @@ class Vocabulary:
 
     `colors` and `sizes` are words that the model follows; only the kinds in `colored` have colors,
     and all of them if it is None. `mark` follows each name in the captions of training.
+    `own_things` and `own_backgrounds` are names of pictures of the user's own, which come first.
     """
 
     things: tuple[Names, ...]
@@ -28,6 +30,8 @@ class Vocabulary:
     sizes: Names = ()
     colored: Names | None = None
     mark: str = ""
+    own_things: Names = ()
+    own_backgrounds: Names = ()
 
     @classmethod
     def from_names(
@@ -49,6 +53,19 @@ class Vocabulary:
             colored=colored,
             mark=mark,
         )
+
+    def with_own(self, looks: OwnLooks) -> "Vocabulary":
+        """Return the vocabulary of a session that has pictures of its own."""
+        things, grounds = (
+            tuple(look.name for look in looks if look.role == role)
+            for role in ("thing", "background")
+        )
+        return replace(self, own_things=things, own_backgrounds=grounds) if looks else self
+
+    def colors_of(self, kind: str, color: str) -> bool:
+        """Return whether the model draws `kind` in `color`; a picture of one's own has its own."""
+        known = self.colored is None or kind in self.colored
+        return known and color in self.colors and kind not in self.own_things
 
     @property
     def kinds(self) -> Names:

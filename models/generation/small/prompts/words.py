@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -90,7 +91,7 @@ def split_prompt(text: str) -> list[str]:
 
 def find_phrases(text: str, vocabulary: Vocabulary) -> list[Phrase]:
     """Return the phrases of `text`: of several that begin at a word, the longest."""
-    words, known = split_prompt(text), _known_phrases(vocabulary)
+    words, known = split_prompt(text), _session_phrases(vocabulary)
     found: list[Phrase] = []
     place = 0
     while place < len(words):
@@ -105,7 +106,7 @@ def find_phrases(text: str, vocabulary: Vocabulary) -> list[Phrase]:
     return _colors_apart(found)
 
 
-def _find(text: str, known: dict[str, Phrase]) -> Phrase | None:
+def _find(text: str, known: Mapping[str, Phrase]) -> Phrase | None:
     if text in known:
         return replace(known[text], text=text)
     if text.isdecimal():
@@ -138,8 +139,16 @@ def _colors() -> frozenset[str]:
     return frozenset(name for names in split_list(COLORS) for name in names)
 
 
+def _session_phrases(vocabulary: Vocabulary) -> Mapping[str, Phrase]:
+    """Return all phrases of a session by their text: its own names before all others."""
+    shared = known_phrases(replace(vocabulary, own_things=(), own_backgrounds=()))
+    own = {name: Phrase(Part.THING, name, name) for name in vocabulary.own_things}
+    own |= {name: Phrase(Part.BACKGROUND, name, name) for name in vocabulary.own_backgrounds}
+    return ChainMap(own, shared) if own else shared
+
+
 @lru_cache(maxsize=8)
-def _known_phrases(vocabulary: Vocabulary) -> dict[str, Phrase]:
+def known_phrases(vocabulary: Vocabulary) -> dict[str, Phrase]:
     """Return all phrases by their text; later ones take the place of earlier ones."""
     known: dict[str, Phrase] = {}
 

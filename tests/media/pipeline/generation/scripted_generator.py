@@ -23,6 +23,7 @@ from media.pipeline.questions import OpenQuestions
 from media.servers.backlog import Batch
 from media.servers.device import JobQueue
 from models.generation.chunk_request import ChunkRequest, StepRange, WeightedPrompts
+from models.generation.own_look import OwnLooks
 from models.generation.small.prompts.vocabulary import Vocabulary
 from tests.media.stepped import SteppedClock, SteppedDevice, settled
 
@@ -54,6 +55,7 @@ class ScriptedGenerator:
     chunk = CHUNK
     rate = 16.0
     tracks = True
+    takes_looks = True
     vocabulary: Vocabulary | None = None
     samplers: Mapping[str, StepRange] = {
         "motion-stream": StepRange(default=2, minimum=1, maximum=8),
@@ -66,11 +68,13 @@ class ScriptedGenerator:
     def lag(self, name: str, steps: int) -> int:
         return steps - 1 if name == "rolling-forcing" else 0
 
-    def refusal(self, prompt: WeightedPrompts) -> str:
+    def refusal(self, prompt: WeightedPrompts, looks: OwnLooks = ()) -> str:
+        if any(look.name == "cat" for look in looks):
+            return ""
         return next((f"no {text} here" for text, _ in prompt if "cat" in text), "")
 
-    def prompt_notices(self, prompt: WeightedPrompts) -> tuple[str, ...]:
-        return tuple(f"read {text}" for text, _ in prompt)
+    def prompt_notices(self, prompt: WeightedPrompts, looks: OwnLooks = ()) -> tuple[str, ...]:
+        return (*(f"read {text}" for text, _ in prompt), *(look.name for look in looks))
 
     def init_state(self, name: str, seed: int) -> ScriptedVideo:
         return ScriptedVideo(name, seed)

@@ -8,7 +8,13 @@ import pytest
 from media.clock import ReplayClock
 from media.errors import UnreadableMediaError
 from media.events.answers import Announce, Cancel, Question
-from media.events.generation import ClearTrack, GenerationConfig, PromptChange, TrackPoints
+from media.events.generation import (
+    ClearTrack,
+    GenerationConfig,
+    LooksChange,
+    PromptChange,
+    TrackPoints,
+)
 from media.events.hearing import AudioPaused, Caption, Clear, Commit, ListeningConfig, TurnDetection
 from media.events.session import Input, Output
 from media.events.vision import Degraded
@@ -21,6 +27,7 @@ from media.recording.reader import read_items, read_paced
 from media.recording.writer import record
 from media.worker import Worker
 from models.assistant.interface import Moment
+from models.generation.own_look import OwnLook
 from tests.media.media_files import write_clip
 from tests.media.pipeline.scripted import (
     RATE,
@@ -265,6 +272,7 @@ async def test_reading_follows_the_clock(tmp_path: Path) -> None:
 async def test_generation_controls_are_replayed_in_their_place(tmp_path: Path) -> None:
     items: list[Input] = [
         PromptChange((("a duck", 0.7), ("a car", 0.3)), 0.0),
+        LooksChange((OwnLook("mug", b"\xff\x00", directed=True),), 0.0),
         GenerationConfig(time=0.0, enabled=True, seed=4, steps=2, camera=True),
         *chunks(silence(1)),
         picture(VIDEO_CLOCK_HZ // 2),
@@ -275,7 +283,7 @@ async def test_generation_controls_are_replayed_in_their_place(tmp_path: Path) -
     ]
     assert await recorded(items, tmp_path / "one") == items
     again = list(read_items(tmp_path / "one", max_duration=60))
-    steering = (PromptChange, TrackPoints, ClearTrack, GenerationConfig)
+    steering = (PromptChange, LooksChange, TrackPoints, ClearTrack, GenerationConfig)
     assert [i for i in again if isinstance(i, steering)] == [
         i for i in items if isinstance(i, steering)
     ]

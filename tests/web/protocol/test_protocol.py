@@ -27,6 +27,8 @@ from media.events.hearing import (
 from media.events.session import Input, Output
 from media.frames import AudioChunk
 from media.images.decoding import decode_image
+from media.images.look_cutting import read_look
+from media.images.look_file import LookFile
 from media.sizes import SizeLimits
 from media.video import Pixels
 from tests.web.openai_sdk import check
@@ -45,8 +47,10 @@ MANUAL = {"audio": {"input": {"turn_detection": None, "transcription": {"model":
 TRANSCRIBED = {"audio": {"input": {"transcription": {"model": "tiny.en"}}}}
 
 
-def decode(image: received.EncodedImage, event_id: str | None) -> Pixels:
+def decode(image: received.EncodedImage, event_id: str | None) -> Pixels | LookFile:
     try:
+        if image.plan is not None:
+            return read_look(image.file, image.plan, 10**8)
         return np.asarray(decode_image(image.file, SizeLimits(), 10**8).image)
     except UnreadableMediaError as error:
         raise image.error(error, event_id) from error

@@ -67,9 +67,9 @@ def on_plain_ground(pixels: Colors) -> Mask | None:
     if like_ground[ring].mean() < PLAIN:
         return None
     thing = ~_connected(ring & like_ground, like_ground)
-    # its outermost pixels are mixed with the ground
-    inner = thing & np.roll(thing, 1, 0) & np.roll(thing, -1, 0)
-    inner &= np.roll(thing, 1, 1) & np.roll(thing, -1, 1)
+    inner = _eroded(thing)  # its outermost pixels are mixed with the ground
+    core = _eroded(_eroded(inner))
+    inner = _connected(core, inner)  # without specks
     return inner if LEAST <= inner.mean() <= MOST else None
 
 
@@ -86,6 +86,13 @@ def _surface(pixels: Colors, ring: Mask) -> Colors:
     plane, *_ = np.linalg.lstsq(at[near], colors[near], rcond=None)
     surface: Colors = (places @ plane).astype(np.float32)
     return surface
+
+
+def _eroded(mask: Mask) -> Mask:
+    inside = np.pad(mask, 1, mode="edge")
+    rows = inside[:-2, 1:-1] & inside[2:, 1:-1]
+    kept: Mask = mask & rows & inside[1:-1, :-2] & inside[1:-1, 2:]
+    return kept
 
 
 def _connected(seeds: Mask, free: Mask) -> Mask:

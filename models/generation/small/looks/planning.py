@@ -51,7 +51,10 @@ class PromptPlanner:
         if reason := refusal(parts, known):
             raise ValueError(reason)
         prompt = blend(
-            [(self._encode(read_prompt(text, known).caption), weight) for text, weight in parts]
+            [
+                (self._encode(read_prompt(text, known).trained_caption), weight)
+                for text, weight in parts
+            ]
         )
         reading = read_prompt(max(parts, key=lambda part: part[1])[0], known)
         looks = self.choose(reading, own, seed)
@@ -68,7 +71,7 @@ class PromptPlanner:
             else encoder.choose(thing.kind, seed, size=thing.size, color=thing.color)
             for thing in reading.things
         )
-        ground = reading.background or reading.default_background
+        ground = reading.ground
         if ground in reading.vocabulary.own_backgrounds:
             return PromptLooks(things, encoder.own_ground(named[ground]))
         return PromptLooks(things, ground)

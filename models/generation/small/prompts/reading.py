@@ -1,10 +1,10 @@
 """What a prompt asks for: things with their attributes and motions, on a background.
 
-`PromptReading.caption` says what will be drawn in the words of the captions that the model was
-trained with, so nothing else is drawn.
+`PromptReading.caption` says what will be drawn, and `trained_caption` says it in the words of the
+captions that the model was trained with, so nothing else is drawn.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from models.generation.small.prompts.vocabulary import Vocabulary, with_article
@@ -75,15 +75,32 @@ class PromptReading:
         return grounds[0] if grounds else ""
 
     @property
+    def ground(self) -> str:
+        """The background that is drawn."""
+        return self.background or self.default_background
+
+    @property
     def caption(self) -> str:
-        """What is drawn, in the words of the captions of training."""
+        """What is drawn, as users are told."""
         shown = " and ".join(_caption(thing, self.vocabulary.mark) for thing in self.things)
-        ground = self.background or self.default_background
-        return f"{shown} on {ground}" if ground else shown
+        return f"{shown} on {self.ground}" if self.ground else shown
+
+    @property
+    def trained_caption(self) -> str:
+        """What is drawn, in the words of training: of pictures of the user's own it says nothing.
+
+        Of these the model has only the looks; another name would draw something else into them.
+        """
+        own, mark = self.vocabulary.own_things, self.vocabulary.mark
+        named = [replace(thing, kind="") if thing.kind in own else thing for thing in self.things]
+        shown = " and ".join(_caption(thing, mark) for thing in named)
+        if self.ground in ("", *self.vocabulary.own_backgrounds):
+            return shown
+        return f"{shown} on {self.ground}"
 
 
 def _caption(thing: NamedThing, mark: str) -> str:
-    words = (thing.size, thing.color, thing.kind)
-    named = with_article(" ".join(word for word in words if word)) + mark
+    words = " ".join(word for word in (thing.size, thing.color, thing.kind) if word)
+    named = with_article(words) + mark if words else "a"
     motion = CAPTION_MOTIONS.get(thing.motion)
     return f"{named} {motion}" if motion else named

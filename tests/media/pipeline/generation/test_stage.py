@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from media.events.generation import ClearTrack, PromptChange, TrackPoints
+from media.events.generation import ClearTrack, LooksChange, PromptChange, TrackPoints
 from media.frames import VIDEO_CLOCK_HZ, VideoFrame
 from media.pipeline.models.generation import GenerationSlots
+from models.generation.own_look import OwnLook
 from tests.media.pipeline.generation.scripted_generator import CHUNK, RunningStage, colors, config
 from tests.media.pipeline.scripted import picture
 
@@ -334,3 +335,20 @@ async def test_the_status_is_sent_each_second_and_at_each_change_of_state() -> N
     assert 10 <= len(states) <= 15
     assert stage.reports[-2].fps == pytest.approx(16, abs=1)
     assert isinstance(stage.shown[0][1], VideoFrame)
+
+
+async def test_a_picture_of_the_users_makes_a_refused_prompt_drawable_until_it_goes() -> None:
+    cat = LooksChange((OwnLook("cat", b""),), 0.0)
+    async with running_stage() as stage:
+        await stage.enable("a cat")
+        await stage.clock.go(0.5)
+        assert stage.state == "refused"
+        await stage.put(cat)
+        await stage.clock.go(1.0)
+        assert stage.state == "drawing"
+        assert stage.generator.requests[-1].looks == cat.looks
+        assert stage.reports[-1].notices == ("read a cat", "cat")
+        await stage.put(LooksChange((), 0.0))
+        await stage.clock.go(1.5)
+        assert stage.state == "refused"
+        assert stage.reports[-1].notices == ("no a cat here",)

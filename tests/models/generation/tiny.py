@@ -23,7 +23,7 @@ from models.generation.looks import look_channels
 from models.generation.prompt_encoder import EncodedPrompt, PromptEncoder
 from models.generation.small.info import SmallVideoInfo
 from models.generation.small.loading import PromptedDit, SmallVideoFiles, find_files, save
-from models.generation.small.looks.pictures import LookPicture, LookPictures
+from models.generation.small.looks.pictures import LookPicture, LookPictures, pack
 
 VOCABULARY = ("a", "duck", "car", "grass", "on", "and", "stars")
 SIZE = 4  # latents across
@@ -120,11 +120,14 @@ def controls(
     return [ChunkControl(encoded, track(index, chunk)) for index in range(start, start + count)]
 
 
-def files(folder: Path) -> SmallVideoFiles:
-    """Write a model of 32 x 32 pixels to `folder`, as training does."""
+def files(folder: Path, *, looked: bool = False) -> SmallVideoFiles:
+    """Write a model of 32 x 32 pixels to `folder`, as training does; one that takes looks."""
     made = codec()
     header = {"config": json.dumps(asdict(made.config))}
     save_file(made.state_dict(), folder / "codec.safetensors", metadata=header)
     shows = SmallVideoInfo(8 * SIZE, ("duck", "car"), ("grass",), Reach(sink=1, window=2))
-    save(folder / "drawing.safetensors", PromptedDit(dit(), words()), shows, {"step": 3})
+    network = dit(condition=LOOKED) if looked else dit()
+    save(folder / "drawing.safetensors", PromptedDit(network, words()), shows, {"step": 3})
+    if looked:
+        pack(looks(), folder / "looks.zip")
     return find_files(folder)

@@ -43,7 +43,7 @@ def order(prompt: str) -> ChunkOrder:
         seed=1,
         min_side=SIDE,
         files=True,
-        new_prompt=((prompt, 1.0),),
+        read=True,
     )
 
 

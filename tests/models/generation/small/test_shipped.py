@@ -5,9 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
+from models.generation.chunk_request import ChunkRequest
+from models.generation.own_look import OwnLook
 from models.generation.samplers.registry import DEFAULT_STEPS
+from models.generation.small.generator import SmallVideoGenerator
 from models.generation.small.loading import SmallVideoModel, find_files, load_files
+from models.generation.small.looks.cutting import cut_look
 from tests.bench.bench_drift import SPAN as LAP
 from tests.bench.bench_drift import circle
 from tests.bench.bench_video_quality import track_error
@@ -72,3 +77,31 @@ def test_the_enlarger_keeps_the_picture(drawing: SmallVideoModel) -> None:
     assert scale == 3
     reduced = large.reshape(-1, size, scale, size, scale, 3).mean((2, 4))
     assert np.abs(reduced - small).mean() < 3  # of 255
+
+
+def test_a_picture_that_no_training_showed_is_drawn_as_it_is(drawing: SmallVideoModel) -> None:
+    """What is drawn of a user's picture is nearer to it than to the same with other colors."""
+    picture = Image.new("RGBA", (96, 96))
+    pen = ImageDraw.Draw(picture)
+    pen.pieslice((0, 0, 95, 95), 90, 270, fill=(30, 80, 220, 255))
+    pen.pieslice((0, 0, 95, 95), 270, 90, fill=(240, 200, 30, 255))
+    looks = (OwnLook("gizmo", cut_look(picture)[0]),)
+    generator = SmallVideoGenerator(replace(drawing, enlarger=None))
+    request = ChunkRequest(
+        prompt=(("my gizmo on grass", 1.0),),
+        steps=2,
+        track=np.full((1, 4, 2), 0.5, np.float32),
+        looks=looks,
+    )
+    state = generator.init_state("motion-stream", 0)
+    for _ in range(2):
+        state, frames = generator.step(state, request)
+    half = drawing.info.size // 2
+    left, right = (
+        frames[-1][half - 8 : half + 8, slice(*at)]
+        for at in ((half - 14, half - 4), (half + 4, half + 14))
+    )
+    for part, color in ((left, (30, 80, 220)), (right, (240, 200, 30))):
+        assert np.abs(part.mean((0, 1)) - color).max() < 60  # of 255: the codec leaves so much
+    corner = frames[-1][:16, :16].mean((0, 1))
+    assert corner.argmax() == 1  # grass

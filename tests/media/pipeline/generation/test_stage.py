@@ -274,7 +274,7 @@ async def test_a_prompt_that_cannot_be_drawn_ends_the_video_and_the_status_says_
         await stage.clock.go(1.2)
         made = len(stage.generator.requests)
         assert stage.state == "refused"
-        assert stage.reports[-1].notices == ("no a cat here",)
+        assert list(stage.reports[-1].notices) == ["no a cat here"]
         await stage.put(picture(3 * VIDEO_CLOCK_HZ))
         await stage.clock.go(2.0)
         assert len(stage.generator.requests) == made
@@ -347,8 +347,8 @@ async def test_a_picture_of_the_users_makes_a_refused_prompt_drawable_until_it_g
         await stage.clock.go(1.0)
         assert stage.state == "drawing"
         assert stage.generator.requests[-1].looks == cat.looks
-        assert stage.reports[-1].notices == ("read a cat", "cat")
+        assert list(stage.reports[-1].notices) == ["read a cat", "cat"]
         await stage.put(LooksChange((), 0.0))
         await stage.clock.go(1.5)
         assert stage.state == "refused"
-        assert stage.reports[-1].notices == ("no a cat here",)
+        assert list(stage.reports[-1].notices) == ["no a cat here"]

@@ -1,6 +1,7 @@
 """A service on several machines: placement in a simulation, and a real cluster on this machine.
 
-python -m tests.bench.bench_cluster [simulation|real]; the latter needs `eyeline[cluster]`.
+python -m tests.bench.bench_cluster [simulation|real]; the latter needs `eyeline[cluster]`. Parts of
+it that take longer than they may are left out: it ends within fifteen minutes.
 """
 
 import argparse
@@ -11,9 +12,11 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import httpx
 from websockets.asyncio.client import connect
@@ -25,6 +28,7 @@ from tests.web.cluster.processes import ClusterProcesses, EdgeProcess, cluster_p
 from tests.web.cluster.test_spreading import all_known
 from web.cluster.actors import ActorClient, find_actor, join
 from web.cluster.directory import Directory, EdgeReport
+from web.cluster.errors import ClusterError
 from web.cluster.mirror import apply, changes, file_marks
 from web.cluster.transfer import fetch_files, send_files
 
@@ -32,7 +36,18 @@ CAPACITY = 10  # sessions of one node in the simulation
 INTERVAL = 0.3  # seconds between two reports
 MINUTES = 10.0
 MEMORY = 256 << 20  # bytes of the memory that is moved
+MOVES = 3
 ROUNDS = 300
+PART_TIMEOUT = 150.0  # seconds for each of the measurements of a real cluster
+ENDINGS = (TimeoutError, OSError, RuntimeError, ConnectionClosed, httpx.HTTPError, ClusterError)
+
+T = TypeVar("T")
+
+
+class Starter(Protocol):
+    """Starts an edge on a node."""
+
+    async def __call__(self, number: int, **settings: object) -> EdgeProcess: ...
 
 
 def simulate(nodes: int, load: float, rng: random.Random) -> tuple[float, float]:
@@ -94,55 +109,73 @@ async def timed(call: Callable[[], Awaitable[object]]) -> str:
     return f"p50 {cuts[49]:6.2f} ms, p99 {cuts[98]:6.2f} ms"
 
 
-async def requests(edges: list[EdgeProcess], session: str) -> None:
+async def requests(edges: list[EdgeProcess]) -> None:
     """Print how long a request about a session takes at its edge, and through another, in turns."""
-    async with httpx.AsyncClient(timeout=60) as web:
+    async with (
+        httpx.AsyncClient(timeout=60) as web,
+        connect(f"{edges[1].ws}/v1/realtime") as client,
+    ):
+        session = json.loads(await client.recv())["session"]["id"]
         for _ in range(3):
             for name, edge in (("at its edge", edges[1]), ("through another", edges[0])):
                 url = f"{edge.url}/sessions/{session}"
-                print(f"a request about a session {name:16s} {await timed(partial(web.get, url))}")
+                took = await timed(partial(web.get, url))
+                print(f"a request about a session {name:16s} {took}", flush=True)
 
 
 async def admitted(edges: list[EdgeProcess]) -> int:
     """Return how many sessions can be opened at the first of `edges`, which place them."""
+    opened = 0
     async with AsyncExitStack() as stack:
-        for count in range(len(edges) * CAPACITY + 1):
+        while opened <= len(edges) * CAPACITY:
             url = f"{edges[0].ws}/v1/realtime?eyeline=1"
             client = await stack.enter_async_context(connect(url, open_timeout=60))
             try:
-                created = json.loads(await client.recv())["type"] == "session.created"
+                if json.loads(await client.recv())["type"] != "session.created":
+                    break
             except ConnectionClosed:  # 1013
-                created = False
-            if not created:
-                return count
-    return len(edges) * CAPACITY + 1
+                break
+            opened += 1
+    await until_idle(edges)
+    return opened
 
 
-async def sessions(cluster: ClusterProcesses) -> None:
-    """Print how many sessions one, two and three nodes take, where each may have `CAPACITY`."""
-    for nodes in (1, 2, 3):
-        edges = [cluster.edge(number, sessions=CAPACITY) for number in range(nodes)]
-        await all_known(edges)
-        print(f"{nodes} nodes: {await admitted(edges)} sessions, opened at one of them")
+async def until_idle(edges: list[EdgeProcess]) -> None:
+    """Wait until no edge has a session, and all know that."""
+    async with httpx.AsyncClient(timeout=60) as web:
         for edge in edges:
-            edge.terminate()
+            while (await web.get(f"{edge.url}/health")).json()["sessions"]["live"]:
+                pass
+    await asyncio.sleep(2 * INTERVAL)  # two reports
 
 
-async def messages(edge: EdgeProcess, name: str) -> str:
-    """Print how long a message and its answer take; return the session."""
+async def sessions(starter: Starter) -> list[EdgeProcess]:
+    """Print how many sessions one, two and three nodes take, each with room for `CAPACITY`.
+
+    Return an edge on each of three nodes.
+    """
+    edges: list[EdgeProcess] = []
+    for nodes in (1, 2, 3):
+        edges.append(await starter(nodes - 1, sessions=CAPACITY))
+        await all_known(edges)
+        print(f"{nodes} nodes: {await admitted(edges)} sessions, opened at one of them", flush=True)
+    return edges
+
+
+async def messages(edge: EdgeProcess, name: str) -> None:
+    """Print how long a message and its answer take."""
     async with connect(f"{edge.ws}/v1/realtime?eyeline=1") as client:
-        created = json.loads(await client.recv())
+        await client.recv()
 
         async def update() -> None:
             await client.send('{"type":"session.update","session":{"type":"realtime"}}')
             while json.loads(await client.recv())["type"] != "session.updated":
                 pass
 
-        print(f"a message and its answer {name:17s} {await timed(update)}")
-    return str(created["session"]["id"])
+        print(f"a message and its answer {name:17s} {await timed(update)}", flush=True)
 
 
-async def resume(cluster: ClusterProcesses, edges: list[EdgeProcess]) -> None:
+async def resume(starter: Starter, edges: list[EdgeProcess]) -> None:
     """Print how long a session takes to go on after its edge was killed."""
     times = []
     for _ in range(3):
@@ -157,57 +190,95 @@ async def resume(cluster: ClusterProcesses, edges: list[EdgeProcess]) -> None:
             while json.loads(await client.recv())["type"] != "eyeline.connection":
                 pass
             times.append(time.perf_counter() - began)
-        edges[1] = cluster.edge(1)
+        edges[1] = await starter(1)
+        await all_known(edges)
     print(
-        "from the kill of an edge to the first events at another:", *(f"{t:.2f} s" for t in times)
+        "from the kill of an edge to the first events at another:",
+        *(f"{t:.2f} s" for t in times),
+        flush=True,
     )
 
 
-async def move(folder: Path, node: str) -> None:
-    """Print how fast a memory is kept elsewhere and fetched again, beside a copy on this disk."""
-    source, target = folder / "memory", folder / "copy"
+async def move(folder: Path, node: str, where: str) -> None:
+    """Print how fast a memory is kept on a node and fetched again, beside a copy on this disk."""
+    source, target = folder / f"memory of {where}", folder / f"copy of {where}"
     source.mkdir()
     target.mkdir()
     (source / "segment").write_bytes(random.Random(0).randbytes(1 << 20) * (MEMORY >> 20))
     marks = file_marks(source)
-    pieces = list(changes(source, {}, marks))
     began = time.perf_counter()
-    for piece in pieces:
+    for piece in changes(source, {}, marks):
         apply(target, piece)
-    local = MEMORY / (time.perf_counter() - began) / 2**20
+    written = speed(began)
     keeper = ActorClient(lambda: find_actor(f"keeper-{node}"), "the keeper")
-    await keeper.call("keep", "bench", {}, [], True)
     worker = Worker("bench")
-    began = time.perf_counter()
-    await send_files(keeper, "bench", changes(source, {}, marks), worker)
-    kept = MEMORY / (time.perf_counter() - began) / 2**20
-    began = time.perf_counter()
-    await fetch_files(keeper, "bench", target, worker)
-    fetched = MEMORY / (time.perf_counter() - began) / 2**20
-    print(
-        f"{MEMORY >> 20} MiB of memory: written {local:.0f} MiB/s, kept {kept:.0f} MiB/s "
-        f"({kept / local:.2f} x), fetched {fetched:.0f} MiB/s ({fetched / local:.2f} x)"
-    )
-    await keeper.call("drop", "bench")
+    for _ in range(MOVES):
+        await keeper.call("keep", "bench", {}, [], True)
+        began = time.perf_counter()
+        await send_files(keeper, "bench", changes(source, {}, marks), worker)
+        kept = speed(began)
+        began = time.perf_counter()
+        await fetch_files(keeper, "bench", target, worker)
+        print(
+            f"{MEMORY >> 20} MiB of memory to {where}: kept {kept:.0f} MiB/s, fetched "
+            f"{speed(began):.0f} MiB/s; written here {written:.0f} MiB/s",
+            flush=True,
+        )
+        await keeper.call("drop", "bench")
     worker.close()
 
 
+def speed(began: float) -> float:
+    """Return the MiB a second of `MEMORY` bytes since `began`."""
+    return MEMORY / (time.perf_counter() - began) / 2**20
+
+
+async def bounded(name: str, work: Awaitable[T]) -> T | None:
+    """Return what `work` does, or None if it fails or takes over `PART_TIMEOUT` seconds."""
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(PART_TIMEOUT):
+            return await work
+    except (*ENDINGS, ExceptionGroup) as error:
+        print(f"{name}: {error!r}")
+        return None
+    finally:
+        print(f"({name} took {time.perf_counter() - began:.0f} s)", flush=True)
+
+
 async def real(cluster: ClusterProcesses) -> None:
-    await sessions(cluster)
-    edges = [cluster.edge(number) for number in range(3)]
-    async with connect(f"{edges[1].ws}/v1/realtime") as client:
-        await requests(edges, json.loads(await client.recv())["session"]["id"])
-    await messages(edges[1], "in a cluster")
-    await resume(cluster, edges)
-    alone = cluster.edge(0, cluster=None, cluster_node=None)
-    await messages(alone, "on one machine")
+    worker = Worker("start")  # an edge that does not start holds up nothing else
+
+    async def starter(number: int, **settings: object) -> EdgeProcess:
+        return await worker.run(cluster.edge, number, **settings)
+
+    edges = await bounded("sessions", sessions(starter))
+    if edges is not None:
+        await bounded("requests", requests(edges))
+        await bounded("messages", messages(edges[1], "in a cluster"))
+        await bounded("resuming", resume(starter, edges))
+        await bounded("memory", memory(cluster))
+        await bounded("one machine", one_machine(starter, edges))
+    worker.end()
+
+
+async def one_machine(starter: Starter, edges: list[EdgeProcess]) -> None:
+    """Print how long a message and its answer take without a cluster."""
+    for edge in edges:
+        edge.kill()
+    await messages(await starter(0, cluster=None, cluster_node=None), "on one machine")
+
+
+async def memory(cluster: ClusterProcesses) -> None:
+    """Print how long a call of the registry takes, and how fast memories move."""
     join(cluster.nodes[0].cluster, cluster.nodes[0].address)
     import ray
 
     nodes = {each["NodeManagerAddress"]: each["NodeID"] for each in ray.nodes()}
     registry = ActorClient(lambda: find_actor("registry"), "the registry")
     print(f"a call of the registry {await timed(lambda: registry.call('locate', 'none'))}")
-    await move(cluster.folder, nodes[cluster.nodes[1].address])
+    for number, where in ((0, "this node"), (1, "another node")):
+        await move(cluster.folder, nodes[cluster.nodes[number].address], where)
 
 
 def main() -> None:
@@ -217,11 +288,11 @@ def main() -> None:
     if part != "real":
         simulation()
     if part != "simulation":
-        with (
-            tempfile.TemporaryDirectory(prefix="eyeline-") as folder,
-            cluster_processes(3, Path(folder), free_port()) as cluster,
-        ):
-            asyncio.run(real(cluster))
+        with tempfile.TemporaryDirectory(prefix="eyeline-") as folder, ExitStack() as stack:
+            nodes = cluster_processes(3, Path(folder), free_port())
+            asyncio.run(real(stack.enter_context(nodes)))
+            with redirect_stdout(StringIO()):  # the logs of the edges
+                stack.close()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from tests.web.access.windows_clock import WindowsClock
 from tests.web.served import Served, scripted_models, served
 from web.access.auth import Caller
 from web.access.keys.key_edit import Values, add_key, revoke_key
+from web.access.keys.key_file import key_digest, new_key
 from web.access.keys.scopes import ApiKey, KeyLimits, KeyScope
 from web.access.rates import ClientRates, RateLimitedError
 from web.config import Settings
@@ -227,6 +228,33 @@ async def test_a_revoked_key_ends_its_secrets_its_sessions_and_nobody_elses(
         async with operator.client("sesame") as web:
             found = (await web.get(f"/sessions/{id}")).json()
     assert found["end_reason"] == "its key was revoked or has expired"
+
+
+async def test_a_key_that_gets_another_value_ends_its_old_sessions_and_keeps_its_name(
+    operator: Operated,
+) -> None:
+    """The file is replaced at once, as a secret that is mounted is, while sessions run."""
+    old, kept = await operator.add("turned"), await operator.add("beside")
+    new = new_key()
+    before, after = (f'"sha256:{key_digest(each).hex()}"' for each in (old, new))
+    text = operator.path.read_text()
+    assert text.count(before) == 1
+    async with operator.connect(old) as mine, operator.connect(kept) as others:
+        id = await session_id(mine)
+        await session_id(others)
+        replacement = operator.path.with_suffix(".new")
+        replacement.write_text(text.replace(before, after))
+        replacement.replace(operator.path)
+        await operator.until_known(new)
+        await closed(mine)
+        await others.send(json.dumps({"type": "nothing"}))
+        await event(others, "error")
+        async with operator.client(old) as web:
+            assert (await web.get("/sessions")).status_code == 401
+        async with operator.client(new) as web:
+            assert (await web.get(f"/sessions/{id}")).json()["state"] == "ended"  # it has the same name
+        async with operator.connect(new) as again:
+            await session_id(again)
 
 
 async def test_nothing_more_is_sent_to_who_reads_with_a_revoked_key(operator: Operated) -> None:

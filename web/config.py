@@ -237,6 +237,9 @@ class Settings(
     resume_timeout: float = Field(60.0, ge=0, le=3600)
     """seconds for which a session whose client is lost waits for it to come back; with 0 it ends
     with the connection. Sessions that wait count as concurrent"""
+    revive_timeout: float = Field(3600.0, ge=0)
+    """seconds without a service, after which a recorded call that it was killed in does not go on:
+    they include the start of the next one"""
     media_ports: Annotated[str, AfterValidator(port_range)] | None = None
     """UDP ports for media, for firewalls and containers: FIRST-LAST; if not set, any. A call takes
     one for each address of the machine, a viewer too"""

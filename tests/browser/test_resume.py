@@ -299,3 +299,37 @@ def test_a_service_that_is_killed_and_started_again_leaves_the_transcript_and_sa
             assert after[: len(before["captions"])] == before["captions"]
             assert answers(page) == before["answers"]
             page.context.close()
+
+
+def test_a_recorded_call_goes_on_when_its_service_is_back_however_late(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """The service was killed, and is back after the page has given up."""
+    recordings = tmp_path / "recordings"
+    with running(tmp_path, recordings=recordings, resume_timeout=1, call_timeout=3) as service:
+        page, _ = new_page(browser, allowed=True, base_url=service.http)
+        mount(page)
+        page.locator("[data-part=talk]").uncheck()
+        page.locator("[data-part=start]").click()
+        state(page, "live")
+        page.locator(".caption.final").first.wait_for()
+        ask(page, QUESTION)
+        before = what_the_person_has(page)
+        service.process.kill()
+        service.process.wait(PATIENCE)
+        state(page, "lost")
+        again = page.locator("[data-part=reconnect]")
+        again.click()
+        expect(page.locator("[data-part=problem]")).to_contain_text("The call failed.")
+        port = int(service.address.rpartition(":")[2])
+        settings = Settings(port=port, recordings=recordings)
+        with scripted_models() as models, served(settings, models):
+            again.click()
+            state(page, "live")
+            page.locator(".notice", has_text="goes on from its recording").wait_for()
+            assert answers(page) == before["answers"]
+            after = page.locator(".caption.final").all_inner_texts()
+            assert after[: len(before["captions"])] == before["captions"]
+            ask(page, QUESTION)
+            assert len(answers(page)) == len(before["answers"]) + 1
+            page.context.close()

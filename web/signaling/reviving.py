@@ -39,7 +39,7 @@ async def revive(context: ServiceContext, caller: Caller, id: str, last_event: i
     folder, store = context.settings.recordings, context.recordings
     if folder is None or context.cluster is not None:
         return  # in a cluster other machines have what it needs
-    since = unix_time() - context.settings.resume_timeout
+    since = unix_time() - context.settings.revive_timeout
     with ExitStack() as uses:
         try:
             uses.enter_context(store.using(id, "is being gone on with"))

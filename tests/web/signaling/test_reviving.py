@@ -1,6 +1,7 @@
 """A call whose service was killed goes on from its recording, and waits for its client."""
 
 import logging
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -87,6 +88,9 @@ async def test_an_offer_to_a_call_that_was_cut_off_runs_its_session_again(
 ) -> None:
     caplog.set_level(logging.INFO)
     recorded(tmp_path)
+    late = unix_time() - 10 * Settings().resume_timeout  # the service was away for long
+    for file in (tmp_path / ID).iterdir():
+        os.utime(file, (late, late))
     settings = Settings(recordings=tmp_path, resume_timeout=PATIENCE)
     with scripted_models() as models, served(settings, models) as service:
         async with httpx.AsyncClient(base_url=service.http, timeout=PATIENCE) as web:

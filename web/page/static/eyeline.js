@@ -247,8 +247,10 @@ export class EyelineClient extends Emitter {
       } catch (error) {
         if (!isFinal(error) && performance.now() < end) continue;
         if (!this.#is("reconnecting")) return; // stopped meanwhile
-        if (isFinal(error)) this.#location = ""; // the server has ended the call
+        const location = isFinal(error) ? "" : this.#location; // where `connect` tries it again
+        this.#location = ""; // no server to end it
         this.#hangUp();
+        this.#location = location;
         this.#change("lost", whyLost(error) || reason);
       }
     }

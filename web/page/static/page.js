@@ -195,7 +195,12 @@ class Page {
     else this.#returning.end();
     this.#show(state === "live" && this.#client.muted ? "muted" : state);
     if (state !== "lost" && state !== "ended") return;
-    if (this.#waiting?.location) return this.#sources.close(); // it can be tried again
+    if (state === "lost" && this.#client.location) this.#waiting = this.#client;
+    if (this.#waiting?.location) {
+      this.#sources.close(); // it can be tried again
+      if (state === "lost") drawProblem(this.#page, { what: reason, advice: KEPT, offer: "reconnect" });
+      return;
+    }
     const over = this.#waiting !== null && reason !== ""; // its session was there no more
     this.#waiting = null;
     this.#lost = state === "lost" || over || (this.#lost && before === "connecting");

@@ -252,7 +252,7 @@ async def test_a_key_that_gets_another_value_ends_its_old_sessions_and_keeps_its
         async with operator.client(old) as web:
             assert (await web.get("/sessions")).status_code == 401
         async with operator.client(new) as web:
-            assert (await web.get(f"/sessions/{id}")).json()["state"] == "ended"  # it has the same name
+            assert (await web.get(f"/sessions/{id}")).json()["state"] == "ended"  # by name
         async with operator.connect(new) as again:
             await session_id(again)
 

@@ -2,11 +2,13 @@
 
     nice python -m tests.bench.bench_soak --minutes 60
 
-Four WebSocket sessions speak without end, and one call sends video and sound and asks a question
-every 30 s. Each minute prints the service's memory, descriptors and threads, the lag of words when
-first shown and when first stable, the number of answers and the longest wait for one, and what was
-lost. At the end, the last third of the minutes is compared with the second; the first warms up, and
-fills what a session may keep in RAM, which is set to the least.
+Four WebSocket sessions speak without end, one call sends video and sound and asks a question every
+30 s, and as often a visitor opens a session, says something, hears the answer and leaves. Each
+minute prints the service's memory, descriptors and threads, the lag of words when first shown and
+when first stable, the number of answers and the longest wait for one, visits, and what was lost.
+
+At the end, the last third of the minutes is compared with the second, by `soak_verdict`; the first
+warms up, and fills what a session may keep in RAM, which is set to the least.
 """
 
 import argparse
@@ -15,7 +17,6 @@ import base64
 import itertools
 import json
 import os
-import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -24,32 +25,30 @@ from typing import Any
 
 import aioice.ice
 import httpx
+import numpy as np
 import psutil
 from aiortc import RTCSessionDescription
 from aiortc.contrib.media import MediaBlackhole
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from media.frames import SAMPLE_RATE
 from tests.bench.bench_sessions import PIECE, WIRE_RATE, Lags, listen, on_the_wire, spoken
+from tests.bench.soak_verdict import verdict
 from tests.rtc.client import Camera, Client, Microphone, create_client, create_offer
 from tests.service import service
 
 SPEAKERS = 4
 SPEECH = 180.0  # seconds of speech that a speaker repeats
 QUESTION_EVERY = 30.0  # seconds
+VISIT_EVERY = 30.0  # seconds from the start of a short session to that of the next one
 QUESTIONS = ("What do you see?", "Is anyone there?", "What did you see first?")
 SESSION = {  # what is spoken in the call is captioned and not answered: the questions are
     "type": "realtime",
     "audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": False}}},
 }
+LEFT = "the client left, code 1000"  # as visitors do
 ANSWER_WAIT = 60.0  # seconds after which an answer counts as missing
-TOLERANCES = {  # what the last third may have more than the second: share, and absolute
-    "memory": (0.03, 16.0),  # MiB
-    "descriptors": (0.0, 4.0),
-    "threads": (0.0, 4.0),
-    "shown": (0.25, 0.5),  # s
-    "stable": (0.25, 0.5),  # s
-}
 
 
 @dataclass
@@ -59,6 +58,7 @@ class Minute:
     lags: Lags = field(default_factory=Lags)
     answers: list[float] = field(default_factory=list)
     missing: int = 0
+    visits: int = 0
     lost: list[str] = field(default_factory=list)
 
 
@@ -107,6 +107,36 @@ async def speak(soak: Soak, number: int) -> None:
                 return
 
 
+async def keep_visiting(soak: Soak) -> None:
+    """Hold short sessions, one after another."""
+    for number in itertools.count():
+        begun = time.monotonic()
+        if not soak.running:
+            return
+        try:
+            async with asyncio.timeout(ANSWER_WAIT):
+                await visit(soak, number)
+            soak.minute.visits += 1
+        except (ConnectionClosed, OSError, TimeoutError) as error:
+            soak.minute.lost.append(f"visitor: {error!r}")
+        await asyncio.sleep(max(0.0, begun + VISIT_EVERY - time.monotonic()))
+
+
+async def visit(soak: Soak, number: int) -> None:
+    """Ask aloud in a session of its own, and leave when the answer is over."""
+    question = spoken(3.0, number)
+    wire = on_the_wire(np.concatenate([question, np.zeros(SAMPLE_RATE, np.float32)]))
+    async with connect(soak.url.replace("http", "ws") + "/v1/realtime", max_size=None) as socket:
+        size = round(PIECE * WIRE_RATE) * 2
+        for start in range(0, len(wire), size):
+            audio = base64.b64encode(wire[start : start + size]).decode()
+            await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+            await asyncio.sleep(PIECE)
+        async for message in socket:
+            if json.loads(message)["type"] == "response.done":
+                return
+
+
 async def keep_calling(soak: Soak) -> None:
     """Hold calls, one after another if they are lost."""
     while soak.running:
@@ -123,7 +153,7 @@ async def ended(soak: Soak, known: set[str]) -> list[str]:
         sessions = (await http.get(f"{soak.url}/sessions")).json()["sessions"]
     gone = [each for each in sessions if each["state"] == "ended" and each["id"] not in known]
     known.update(each["id"] for each in gone)
-    return [f"{each['kind']}: {each['end_reason']}" for each in gone]
+    return [f"{each['kind']}: {each['end_reason']}" for each in gone if each["end_reason"] != LEFT]
 
 
 async def call(soak: Soak) -> None:
@@ -190,7 +220,8 @@ async def ask(client: Client, question: str, soak: Soak) -> None:
 async def report(soak: Soak, server: psutil.Process, rows: list[dict[str, float]]) -> None:
     """Print a row each minute, and keep it."""
     print(
-        "minute  MiB  fds  threads  load    shown p50/p95   stable p50/p95   answers  missing  lost"
+        "minute  MiB  fds  threads  load    shown p50/p95   stable p50/p95   answers  missing"
+        " visits  lost"
     )
     known: set[str] = set()
     for number in itertools.count(1):
@@ -216,7 +247,7 @@ async def report(soak: Soak, server: psutil.Process, rows: list[dict[str, float]
             f" {quantile(shown, 0.5):8.2f} / {row['shown']:5.2f}"
             f" {quantile(stable, 0.5):8.2f} / {row['stable']:5.2f}"
             f" {len(past.answers):4} {max(past.answers, default=0.0):4.1f}"
-            f" {past.missing:8} {'; '.join(past.lost) or '-'}",
+            f" {past.missing:8} {past.visits:6} {'; '.join(past.lost) or '-'}",
             flush=True,
         )
         if not soak.running:
@@ -225,19 +256,6 @@ async def report(soak: Soak, server: psutil.Process, rows: list[dict[str, float]
 
 def quantile(values: Sequence[float], share: float) -> float:
     return values[int(share * (len(values) - 1))] if values else float("nan")
-
-
-def verdict(rows: Sequence[dict[str, float]]) -> Iterator[str]:
-    """Yield whether each measure of the last third is that of the second."""
-    third = len(rows) // 3
-    if third == 0:
-        yield "too short to compare thirds"
-        return
-    for name, (share, absolute) in TOLERANCES.items():
-        before = statistics.median(row[name] for row in rows[third : 2 * third])
-        after = statistics.median(row[name] for row in rows[-third:])
-        flat = after <= before * (1 + share) + absolute
-        yield f"{name}: {before:.2f} -> {after:.2f}: {'flat' if flat else 'GROWS'}"
 
 
 async def run(
@@ -250,6 +268,7 @@ async def run(
         for number in range(speakers):
             group.create_task(keep_speaking(soak, number))
         group.create_task(keep_calling(soak))
+        group.create_task(keep_visiting(soak))
         group.create_task(report(soak, server, rows))
     return rows
 

@@ -24,7 +24,7 @@ from models.generation.dit_layers import (
     sinusoids,
     unpatch,
 )
-from models.generation.looks import look_channels
+from models.generation.looks import look_channels, pasted
 from models.rotary import apply_rotary_pairs, grid_rotation
 
 TIME_STEPS = 1000.0  # levels are scaled to Wan's 1000 time steps
@@ -38,7 +38,8 @@ class DitConfig:
     for a model without tracks. `refine` is the
     width of three convolutions over the output latents, 0 for none: a token is a patch, and things
     cross patches. They also get half as many features of the last layer, the noisy latents, and the
-    encoded track maps. `predicts` is the output of the last layer: the clean latent, or the flow
+    encoded track maps. With `gated` they also say which share of each latent is `pasted` from the
+    looks instead. `predicts` is the output of the last layer: the clean latent, or the flow
     (noise minus clean), as in Wan.
     """
 
@@ -50,6 +51,7 @@ class DitConfig:
     condition: int = MAX_THINGS * MAP_CHANNELS
     hint: int = 32
     refine: int = 128
+    gated: bool = False
     text: int = 96
     frequencies: int = 256
     patch: int = 2
@@ -181,8 +183,10 @@ class Dit(nn.Module):
                 nn.SiLU(),
                 nn.Conv2d(config.refine, config.refine, 3, padding=1),
                 nn.SiLU(),
-                nn.Conv2d(config.refine, config.channels, 3, padding=1),
+                nn.Conv2d(config.refine, (1 + config.gated) * config.channels, 3, padding=1),
             )
+        if config.gated:
+            self.gray = nn.Parameter(torch.zeros(config.channels))  # the latent of a gray picture
 
     @property
     def dtype(self) -> torch.dtype:
@@ -259,7 +263,10 @@ class Dit(nn.Module):
         out = unpatch(self.head(x, time), self.config.patch, (grid[0], grid[1], grid[2]))
         if self.config.refine:
             refined = per_latent(self.refine, torch.cat([out, given, *hint], 1))
-            out = out[:, : self.config.channels] + refined
+            out = out[:, : self.config.channels] + refined[:, : self.config.channels]
+            if self.config.gated and condition is not None:
+                gate = torch.sigmoid(refined[:, self.config.channels :])
+                out = torch.lerp(out, self._pasted(condition.to(out)), gate)
         keys, values = (torch.stack(part) for part in zip(*made, strict=True))
         if self.config.predicts == "flow":
             out = noisy - levels[:, None, :, None, None] * out
@@ -267,6 +274,11 @@ class Dit(nn.Module):
 
     def _layers(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
+
+    def _pasted(self, condition: Tensor) -> Tensor:
+        """Return the latents that the looks of `condition` make without the transformer."""
+        looks = condition[:, -look_channels(self.config.channels) :]
+        return pasted(looks, self.config.channels) + self.gray[:, None, None, None]
 
     def _hint(self, noisy: Tensor, condition: Tensor | None) -> list[Tensor]:
         """Return the encoded track maps, (batch, hint, latents, h, w), or nothing."""

@@ -44,6 +44,19 @@ class ChunkLooks:
         return torch.cat([self.things.flatten(0, 1), ground])
 
 
+def pasted(maps: Tensor, channels: int) -> Tensor:
+    """Return latents of the looks in `maps` (batch, look_channels, ...) before one another.
+
+    A later thing is in front, the ground behind all. It is exact where a cell shows one of them,
+    and rough at edges, where the codec sees both.
+    """
+    *things, ground = torch.split(maps, [channels + 1] * MAX_THINGS + [channels], 1)
+    shown = ground
+    for thing in things:
+        shown = thing[:, :channels] + (1 - thing[:, channels:]) * shown
+    return shown
+
+
 def look_maps(looks: ChunkLooks | None, shape: tuple[int, ...]) -> Tensor:
     """Return the look maps of a chunk of latents of `shape` (channels, latents, height, width)."""
     if looks is None:

@@ -245,6 +245,8 @@ def _check(codec: CodecConfig, config: DitConfig, codec_file: Path, dit_file: Pa
         )
     if config.condition not in (0, MAX_THINGS * MAP_CHANNELS) and not config.takes_looks:
         raise WeightsError(f"{dit_file}: expects track maps of {config.condition} channels")
+    if config.gated and not (config.takes_looks and config.refine):
+        raise WeightsError(f"{dit_file}: shows looks, and takes none")
 
 
 def save(file: Path, model: PromptedDit, info: SmallVideoInfo, extra: dict[str, Any]) -> None:

@@ -19,10 +19,11 @@ from models.training.precision import products_on
 from models.training.smoothing import follow
 from models.training.video import shapes
 from models.training.video.denoising import DitBatch, Past, loss_of
+from models.training.video.dit_batches import DitRecipe, batch_of, drawn_noise
 from models.training.video.rollout import matching_loss, roll_out
 from models.training.video.shapes import Shape
 from models.training.video.ship import convert_to_float16
-from models.training.video.train_dit import DitRecipe, DitRun, batch_of, drawn_noise, shows
+from models.training.video.train_dit import DitRun, shows
 
 RATE, CRITIC_RATE = 2e-5, 1e-4
 SMOOTHING = 0.99

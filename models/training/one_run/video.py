@@ -11,10 +11,11 @@ from torch import Tensor
 from models.generation.small.loading import load_codec
 from models.training.one_run.run import VideoRun, steps
 from models.training.one_run.time_budget import PhaseTime
+from models.training.video.dit_batches import DitRecipe
 from models.training.video.latents import LatentClips, PreparedClip, encode, join
 from models.training.video.ship import convert_to_float16
 from models.training.video.train_codec import CodecRecipe, CodecRun
-from models.training.video.train_dit import DitRecipe, DitRun, shows
+from models.training.video.train_dit import DitRun, shows
 
 LOGGED = 50  # steps between two lines of the log
 GROWN = 20  # steps between two looks for finished clips
@@ -96,6 +97,7 @@ def train_drawing(run: VideoRun, time: PhaseTime, pool: LatentPool) -> None:
     recipe = DitRecipe(clips=config.clips, seed=1 + round(1e6 * time.before))
     with tempfile.TemporaryDirectory() as work:
         trained = DitRun(Path(work), recipe, shows(config.size), config.dit, config.device)
+        trained.see_gray(pool.clips)
         if file.exists():
             trained.begin(file)
         if config.compiled:

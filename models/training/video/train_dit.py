@@ -18,7 +18,7 @@ import copy
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +27,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.generation.chunk_request import MAX_THINGS
-from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.context import Reach
-from models.generation.control import MAP_CHANNELS, track_map_batch
+from models.generation.control import MAP_CHANNELS
 from models.generation.dit import Dit, DitConfig
-from models.generation.looks import ChunkLooks, look_channels
+from models.generation.looks import look_channels
 from models.generation.prompt_encoder import PromptEncoder
 from models.generation.small.info import SmallVideoInfo
 from models.generation.small.loading import PromptedDit, save
@@ -43,10 +42,17 @@ from models.training.precision import products_on
 from models.training.process import append_line, lock_folder, save_state, training_steps
 from models.training.smoothing import follow, smoothing_at
 from models.training.video import shapes
-from models.training.video.clips.captions import caption, vocabulary
+from models.training.video.clips.captions import vocabulary
 from models.training.video.clips.grounds import BACKGROUNDS
 from models.training.video.clips.kinds import KINDS
-from models.training.video.denoising import DitBatch, Past, generated_past, loss_of, switched_past
+from models.training.video.denoising import Past, generated_past, loss_of, switched_past
+from models.training.video.dit_batches import (
+    CONTINUED,
+    DitRecipe,
+    batch_of,
+    drawn_noise,
+    gray_latent,
+)
 from models.training.video.latents import LatentClips, read
 from models.training.video.train_codec import CPU
 
@@ -61,81 +67,6 @@ EDGES = (  # input and output layers
     "model.head",
     "words",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DitRecipe:
-    """A run: `steps` over `clips` clips; rates rise over `warmup`, then fall.
-
-    `weight` is the additional weight of an object's token. `switched` is the share of steps with a
-    changed prompt: the context is of another clip. After the share `own_from` of the steps, `own`
-    is the share of the other steps with a context that the model generated. `hidden` and `cut` are
-    the shares of tracks that are hidden entirely, or for a while, `unseen` that of looks.
-    """
-
-    steps: int = 30_000
-    clips: int = 8
-    matrix_rate: float = 0.02
-    other_rate: float = 2e-3
-    warmup: int = 300
-    weight: float = 4.0
-    switched: float = 0.15
-    own: float = 0.4
-    own_from: float = 0.2
-    hidden: float = 0.04
-    cut: float = 0.06
-    unseen: float = 0.04
-    smoothing: float = 0.999
-    seed: int = 1
-
-
-def hide_tracks(rng: np.random.Generator, tracks: Tensor, recipe: DitRecipe) -> Tensor:
-    """Return (clips, MAX_THINGS, frames, 2) with some hidden, entirely or for a while."""
-    things, frames = tracks.shape[:2], tracks.shape[2]
-    drawn = rng.random(things)
-    ends = np.sort(rng.integers(0, frames + 1, (2, *things)), 0)
-    ends[:, drawn >= recipe.hidden + recipe.cut] = 0  # none is hidden
-    ends[:, drawn < recipe.hidden] = np.array([[0], [frames]])
-    at = np.arange(frames)
-    hidden = (at >= ends[0, ..., None]) & (at < ends[1, ..., None])
-    return tracks.masked_fill(torch.from_numpy(hidden).to(tracks.device)[..., None], float("nan"))
-
-
-def batch_of(kept: LatentClips, recipe: DitRecipe, rng: np.random.Generator) -> DitBatch:
-    chosen = rng.integers(len(kept.labels), size=recipe.clips)
-    latents = kept.latents[chosen].float()
-    tracks = hide_tracks(rng, kept.tracks[chosen], recipe)
-    looks = [
-        clip_look_maps(rng, kept, index, track, recipe)
-        for index, track in zip(chosen, tracks, strict=True)
-    ]
-    maps = track_map_batch(tracks, *latents.shape[2:])
-    condition = torch.cat([maps, torch.stack(looks)], 1)
-    weights = 1 + recipe.weight * kept.weights[chosen].float()[:, None] / 255
-    captions = [caption(rng, *kept.labels[index]) for index in chosen]
-    return DitBatch(latents, condition, weights, captions)
-
-
-def clip_look_maps(
-    rng: np.random.Generator, kept: LatentClips, index: int, track: Tensor, recipe: DitRecipe
-) -> Tensor:
-    """Return the look maps of clip `index`, without the looks of what has no track at a time.
-
-    A share `recipe.unseen` of its pictures is left out.
-    """
-    looks = kept.chunk_looks(index)
-    seen = torch.from_numpy(rng.random(len(track) + 1) >= recipe.unseen).to(track.device)
-    tracked = torch.unflatten(track.isfinite().all(2), 1, (-1, FRAMES_PER_LATENT)).all(2)
-    shown = (tracked & seen[:-1, None])[:, None, :, None, None]
-    return ChunkLooks(looks.things * shown, looks.ground * seen[-1]).maps
-
-
-def drawn_noise(rng: np.random.Generator, like: Tensor) -> Tensor:
-    """Return noise of the shape of `like`, drawn where it is."""
-    if like.device.type == "cpu":
-        return torch.from_numpy(rng.standard_normal(like.shape, np.float32))
-    own = torch.Generator(like.device).manual_seed(int(rng.integers(2**62)))
-    return torch.randn(like.shape, generator=own, device=like.device)
 
 
 class DitRun:
@@ -186,6 +117,13 @@ class DitRun:
                 own[common] = tensors[name][common].to(own)
         state["words.words.weight"].copy_(words)
         self.smooth.load_state_dict(self.both.state_dict())
+
+    def see_gray(self, kept: LatentClips) -> None:
+        """Set the latent of a gray picture: looks are given less it, and backgrounds are seen."""
+        if self.both.model.config.gated:
+            gray = gray_latent(kept).to(self.device)
+            for both in (self.both, self.smooth):
+                both.model.gray.data.copy_(gray)
 
     def resume(self) -> None:
         """Resume the run in the folder, if there is one."""
@@ -270,7 +208,7 @@ def train(run: DitRun, kept: LatentClips, minutes: float) -> None:
 def small_config(channels: int) -> DitConfig:
     """Return the sizes of a model that takes looks, for latents of `channels`."""
     condition = MAX_THINGS * MAP_CHANNELS + look_channels(channels)
-    return DitConfig(channels=channels, condition=condition, hint=64)
+    return DitConfig(channels=channels, condition=condition, hint=64, gated=True)
 
 
 def shows(size: int) -> SmallVideoInfo:
@@ -305,8 +243,9 @@ def main() -> None:
     kept = read(options.latents).to(options.device)
     config = small_config(kept.latents.shape[1])
     with lock_folder(options.folder, parser):
-        recipe = DitRecipe(steps=options.steps)
+        recipe = replace(CONTINUED if options.begin else DitRecipe(), steps=options.steps)
         run = DitRun(options.folder, recipe, shows(options.size), config, options.device)
+        run.see_gray(kept)
         if options.begin:
             run.begin(options.begin)
         train(run, kept, options.minutes)

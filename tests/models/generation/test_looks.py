@@ -3,7 +3,7 @@ import torch
 
 from models.generation.chunk_request import MAX_THINGS
 from models.generation.control import MAP_CHANNELS, ChunkControl
-from models.generation.looks import ChunkLooks, look_channels, look_maps
+from models.generation.looks import ChunkLooks, look_channels, look_maps, pasted
 from models.generation.samplers.registry import DEFAULT_STEPS, create_sampler
 from models.streaming import run
 from tests.models.generation import tiny
@@ -31,6 +31,15 @@ def test_maps_are_the_things_in_their_order_and_then_the_background() -> None:
     assert look_maps(None, SHAPE).abs().max() == 0
 
 
+def test_a_later_thing_is_in_front_and_the_background_behind_all() -> None:
+    things = torch.zeros(MAX_THINGS, CHANNELS + 1, 1, 1, 3)
+    for number, cells in enumerate(([0, 1], [1])):  # cells that each covers entirely
+        things[number, :CHANNELS, :, :, cells] = number + 2.0
+        things[number, CHANNELS, :, :, cells] = 1.0
+    maps = ChunkLooks(things, torch.ones(CHANNELS, 1, 3)).maps
+    assert pasted(maps[None], CHANNELS)[0, :, 0, 0].tolist() == [[2.0, 3.0, 1.0]] * CHANNELS
+
+
 def test_a_model_that_takes_looks_is_told_from_one_that_does_not() -> None:
     assert tiny.dit(condition=tiny.LOOKED).config.takes_looks
     assert not tiny.dit().config.takes_looks
@@ -42,8 +51,9 @@ def test_a_model_that_takes_looks_is_told_from_one_that_does_not() -> None:
 
 
 @pytest.mark.parametrize("name", DEFAULT_STEPS)
-def test_every_sampler_draws_what_its_looks_say(name: str) -> None:
-    backbone = tiny.backbone(tiny.dit(condition=tiny.LOOKED))
+@pytest.mark.parametrize("gated", [False, True])
+def test_every_sampler_draws_what_its_looks_say(name: str, gated: bool) -> None:
+    backbone = tiny.backbone(tiny.dit(condition=tiny.LOOKED, gated=gated))
 
     def drawn(shown: ChunkLooks | None) -> torch.Tensor:
         control = [ChunkControl(each.prompt, each.track, looks=shown) for each in tiny.controls(6)]

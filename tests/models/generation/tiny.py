@@ -40,7 +40,7 @@ def wake(module: nn.Module, seed: int = 0, size: float = 0.15) -> None:
 
 
 @cache
-def dit(seed: int = 0, *, condition: int = MAX_THINGS * MAP_CHANNELS) -> Dit:
+def dit(seed: int = 0, *, condition: int = MAX_THINGS * MAP_CHANNELS, gated: bool = False) -> Dit:
     """Return a transformer of two layers."""
     torch.manual_seed(seed)
     config = DitConfig(
@@ -53,6 +53,7 @@ def dit(seed: int = 0, *, condition: int = MAX_THINGS * MAP_CHANNELS) -> Dit:
         text=16,
         hint=4,
         refine=8 if condition else 0,
+        gated=gated,
     )
     model = Dit(config)
     wake(model, seed)

@@ -130,7 +130,7 @@ def test_without_a_folder_the_packaged_model_is_searched(
         find_files()
 
 
-@pytest.mark.parametrize("other", ["channels", "heads", "tensors", "text"])
+@pytest.mark.parametrize("other", ["channels", "heads", "tensors", "text", "gated"])
 def test_sizes_that_do_not_fit_are_one_error_line(tmp_path: Path, other: str) -> None:
     codec, drawing = write(tmp_path)
     if other == "channels":
@@ -139,9 +139,11 @@ def test_sizes_that_do_not_fit_are_one_error_line(tmp_path: Path, other: str) ->
     else:
         with safe_open(drawing, framework="pt") as opened:
             config = json.loads(opened.metadata()["config"])
-        config["model"] |= {"heads": {"heads": 7}, "text": {"text": 15}}.get(other, {"dim": 96})
+        changes = {"heads": {"heads": 7}, "text": {"text": 15}, "gated": {"gated": True}}
+        config["model"] |= changes.get(other, {"dim": 96})
         save_file(load_file(drawing), drawing, metadata={"config": json.dumps(config)})
     with pytest.raises(WeightsError) as raised:
         load(codec, drawing)
     assert len(str(raised.value)) < 200 + 2 * len(str(codec)) + 100
     assert ("trained together" in str(raised.value)) == (other == "channels")
+    assert ("takes none" in str(raised.value)) == (other == "gated")

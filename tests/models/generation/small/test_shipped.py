@@ -15,7 +15,7 @@ from models.generation.small.loading import SmallVideoModel, find_files, load_fi
 from models.generation.small.looks.cutting import cut_look
 from tests.bench.bench_drift import SPAN as LAP
 from tests.bench.bench_drift import circle
-from tests.bench.bench_video_quality import track_error
+from tests.bench.drawn_scenes import path_error
 from tests.bench.drawn_stream import drawn_chunks
 
 Shown = NDArray[np.uint8]
@@ -55,9 +55,9 @@ def test_it_draws_the_prompt_along_the_path_lap_after_lap(
     laps = [pictures[start : start + LAP] for start in range(0, len(pictures), LAP)]
     del laps[LAPS - 1 : LAPS + 1]  # what is in flight takes up the new prompt, and then the rest
     for number, lap in enumerate(laps):
-        off = track_error(lap, circle(0, LAP))
+        off = path_error(lap, circle(0, LAP))
         assert off < 0.05 * size
-        assert track_error(lap, circle(LAP // 2, LAP)) > 5 * off  # where it is not
+        assert path_error(lap, circle(LAP // 2, LAP)) > 5 * off  # where it is not
         strongest, weakest = COLORS[list(COLORS)[number // (LAPS - 1)]]
         color = ground(lap[LAP // 2])
         assert color.argmax() == strongest

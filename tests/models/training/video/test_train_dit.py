@@ -14,7 +14,7 @@ from models.generation.context import Reach
 from models.generation.control import MAP_CHANNELS, ChunkControl
 from models.generation.denoising_networks import HIDDEN
 from models.generation.dit import KeysValues
-from models.generation.looks import look_channels
+from models.generation.looks import look_channels, pasted
 from models.generation.samplers.motion_stream import MotionStream
 from models.generation.samplers.registry import create_sampler
 from models.generation.small.info import SmallVideoInfo
@@ -31,10 +31,16 @@ from models.training.video.denoising import (
     loss_of,
     switched_past,
 )
+from models.training.video.dit_batches import (
+    DitRecipe,
+    batch_of,
+    clip_look_maps,
+    gray_latent,
+)
 from models.training.video.latents import fill, read
 from models.training.video.shapes import Shape
 from models.training.video.train_codec import CodecRecipe, CodecRun
-from models.training.video.train_dit import DitRecipe, DitRun, batch_of, clip_look_maps, train
+from models.training.video.train_dit import DitRun, train
 from tests.models.generation import tiny
 from tests.models.training.video import drawn
 from tests.models.training.video.test_train_codec import CONFIG
@@ -173,6 +179,41 @@ def test_a_wider_model_begins_with_a_narrower_one(latents: Path, tmp_path: Path)
     assert torch.equal(own[:, plain.condition :], before[:, plain.condition :])
     for one, two in zip(second.both.parameters(), second.smooth.parameters(), strict=True):
         assert torch.equal(one, two)
+
+
+@torch.no_grad()
+def test_a_gated_model_begins_halfway_between_a_plain_one_and_its_looks(
+    latents: Path, tmp_path: Path
+) -> None:
+    kept = read(latents / "latents")
+    first = fresh(tmp_path / "first")
+    tiny.wake(first.smooth)
+    first.save()
+    config = replace(first.both.model.config, gated=True)
+    second = DitRun(tmp_path / "second", RECIPE, SHOWS, config)
+    second.see_gray(kept)
+    second.begin(tmp_path / "first" / "drawing.safetensors")
+    batch = batch_of(kept, RECIPE, np.random.default_rng(0))
+    levels = torch.full(batch.latents[:, 0, :, 0, 0].shape, 0.5)
+
+    def made(run: DitRun) -> Tensor:
+        text = run.smooth.model.project_text(*run.smooth.words(batch.captions))
+        clean: Tensor = run.smooth.model(batch.latents, levels, text, condition=batch.condition)[0]
+        return clean
+
+    looks = batch.condition[:, -look_channels(8) :]
+    shown = pasted(looks, 8) + gray_latent(kept)[:, None, None, None]
+    torch.testing.assert_close(made(second), (made(first) + shown) / 2)
+
+
+def test_what_looks_show_is_what_clips_show_away_from_edges(latents: Path) -> None:
+    kept = read(latents / "latents")
+    maps = torch.stack([kept.chunk_looks(index).maps for index in range(20)])
+    shown = pasted(maps, 8) + gray_latent(kept)[:, None, None, None]
+    truth, alone = kept.latents[:20].float(), kept.weights[:20] == 0
+    apart = (shown - truth).square().mean(1)
+    spread = truth.transpose(0, 1)[:, alone].var(1).mean()
+    assert apart[alone].mean() < 0.1 * spread
 
 
 def test_a_look_is_there_while_its_thing_has_a_track(latents: Path) -> None:

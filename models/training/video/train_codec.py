@@ -16,7 +16,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +24,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.generation.codec.codec import PATCH, Codec, CodecConfig, fold
+from models.generation.codec.codec import PATCH, Codec, CodecConfig
 from models.generation.small.loading import load_codec
 from models.generation.small.looks.pictures import LookPictures, load
 from models.training.muon import Muon, groups, share_at
 from models.training.process import append_line, lock_folder, save_state, training_steps
 from models.training.smoothing import follow, smoothing_at
 from models.training.video.clips.composition import compose
+from models.training.video.codec_beginnings import KeptLatents, begin, calibrate, widen
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ class CodecRecipe:
     """A run: `steps` over `clips` clips of `latents` latents; rates rise over `warmup`, then fall.
 
     `noise` is the standard deviation of noise in latents of unit size; `weight` is the additional
-    weight of an object's pixel; `scored` is the number of clips for the decibels.
+    weight of an object's pixel. With `crop`, a step sees a square of that side of each frame, near
+    an object. `scored` is the number of clips for the decibels.
     """
 
     steps: int = 8_000
@@ -55,9 +57,16 @@ class CodecRecipe:
     warmup: int = 50
     noise: float = 0.05
     weight: float = 2.0
+    crop: int = 0
     smoothing: float = 0.998
     scored: int = 24
     seed: int = 1
+
+
+# of a run that begins with a codec
+CONTINUED = CodecRecipe(
+    matrix_rate=0.003, other_rate=3e-4, warmup=10, noise=0.1, smoothing=0.99, scored=8
+)
 
 
 def to_tensor(frames: np.ndarray) -> Tensor:
@@ -74,30 +83,18 @@ def batch_of(pictures: LookPictures, recipe: CodecRecipe, step: int) -> tuple[Te
         shown.append(to_tensor(clip.frames))
         covered = torch.from_numpy(clip.masks.max(0)).float() / 255
         weights.append(1 + recipe.weight * covered[None])
+        if recipe.crop:
+            box = around(clip.tracks[0], recipe, np.random.default_rng([number]))
+            shown[-1], weights[-1] = shown[-1][..., *box], weights[-1][..., *box]
     return torch.stack(shown), torch.stack(weights)
 
 
-@torch.no_grad()
-def begin(codec: Codec, clips: Iterable[Tensor]) -> None:
-    """Set the linear part of `codec` to the principal components of `clips`.
-
-    They are (batch, 3, frames, height, width) each, some hundred in all. Each component is divided
-    by the root of its deviation: large ones stay larger than small ones, but noise does not hide
-    the small ones.
-    """
-    blocks = torch.cat(
-        [fold(pixels, PATCH).permute(0, 1, 3, 4, 2).flatten(0, 3) for pixels in clips]
-    )
-    mean = blocks.mean(0)
-    values, vectors = torch.linalg.eigh((blocks - mean).T.cov())
-    count = codec.config.channels
-    axes = vectors[:, -count:].flip(1)  # (768, channels), the largest first
-    deviation = values[-count:].flip(0).sqrt()
-    size = deviation.sqrt() * deviation.mean().sqrt()
-    codec.linear_in.weight.copy_((axes / size).T[..., None, None])
-    codec.linear_in.bias.copy_(-(mean @ axes) / size)  # type: ignore[union-attr]  # it has one
-    codec.linear_out.weight.copy_((axes * size)[..., None, None])
-    codec.linear_out.bias.copy_(mean)  # type: ignore[union-attr]  # it has one
+def around(track: np.ndarray, recipe: CodecRecipe, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Return a square of the frame, in whole cells, near a point of `track`."""
+    point = track[int(rng.integers(len(track)))] + rng.uniform(-0.15, 0.15, 2)
+    first = np.rint((point * recipe.size - recipe.crop / 2) / PATCH).astype(int) * PATCH
+    x, y = np.clip(first, 0, recipe.size - recipe.crop)
+    return slice(y, y + recipe.crop), slice(x, x + recipe.crop)
 
 
 def some(pictures: LookPictures, recipe: CodecRecipe, first: int, count: int) -> Iterable[Tensor]:
@@ -126,16 +123,6 @@ def decibels(codec: Codec, pictures: LookPictures, recipe: CodecRecipe) -> Tenso
     return torch.stack(ratios)
 
 
-@torch.no_grad()
-def calibrate(codec: Codec, clips: Iterable[Tensor]) -> None:
-    """Set `mean` and `scale` so that the latents of `clips` have zero mean and unit size."""
-    codec.mean.zero_()
-    codec.scale.fill_(1.0)
-    latents = torch.cat([codec.encode(pixels)[0] for pixels in clips])
-    codec.mean.copy_(latents.mean((0, 2, 3, 4)))
-    codec.scale.copy_(latents.std((0, 2, 3, 4)))
-
-
 class CodecRun:
     """A training run in a folder: the weights, their smoothed copy, the optimizer, the step."""
 
@@ -151,17 +138,21 @@ class CodecRun:
             groups(self.codec, edges, matrix=recipe.matrix_rate, other=recipe.other_rate)
         )
         self.step = 0
+        self.kept: KeptLatents | None = None
 
     def start(self, pictures: LookPictures) -> None:
         """Resume the run in the folder, or start one."""
         if not (self.folder / "state.pt").exists():
-            self.begin(some(pictures, self.recipe, -1, 24))
+            if self.kept is None:
+                self.begin(some(pictures, self.recipe, -1, 24))
             return
         state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.device)
         self.codec.load_state_dict(state["codec"])
         self.smooth.load_state_dict(state["smooth"])
         self.optimizer.load_state_dict(state["optimiser"])
         self.step = state["step"]
+        if state.get("kept"):
+            self.kept = KeptLatents(self.codec, state["kept"])
 
     def begin(self, clips: Iterable[Tensor]) -> None:
         """Start a run with the principal components of `clips`."""
@@ -172,6 +163,17 @@ class CodecRun:
         """Start a run with the weights in `file`."""
         for codec in (self.codec, self.smooth):
             codec.load_state_dict(load_codec(file).state_dict())
+
+    def widen(self, file: Path, pictures: LookPictures) -> None:
+        """Start a run with the weights in `file`, of a codec with fewer channels or as many.
+
+        Its latents stay, as this codec's first channels.
+        """
+        given = load_codec(file)
+        batches = [batch_of(pictures, self.recipe, -1 - index) for index in range(24)]
+        widen(self.codec, given, batches)
+        self.smooth.load_state_dict(self.codec.state_dict())
+        self.kept = KeptLatents(self.codec, given.config.channels)
 
     def advance(self, pixels: Tensor, weights: Tensor, done: float) -> Tensor:
         """Make one step on `batch_of` clips and return the loss before it.
@@ -189,6 +191,8 @@ class CodecRun:
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         nn.utils.clip_grad_norm_(self.codec.parameters(), 0.5)
         self.optimizer.step()
+        if self.kept:
+            self.kept.restore()
         follow(self.smooth, self.codec, smoothing_at(self.step, self.recipe.smoothing))
         self.step += 1
         return loss.detach()
@@ -200,6 +204,7 @@ class CodecRun:
             "smooth": self.smooth.state_dict(),
             "optimiser": self.optimizer.state_dict(),
             "step": self.step,
+            "kept": self.kept.count if self.kept else 0,
         }
         save_state(self.folder / "state.pt", state)
         ratios = decibels(self.smooth, pictures, self.recipe)
@@ -211,7 +216,8 @@ class CodecRun:
     def save_weights(self, clips: Iterable[Tensor]) -> None:
         """Save the smoothed weights, with `mean` and `scale` of the latents of `clips`."""
         whole = copy.deepcopy(self.smooth)
-        calibrate(whole, (pixels.to(self.device) for pixels in clips))
+        kept = self.kept.count if self.kept else 0
+        calibrate(whole, (pixels.to(self.device) for pixels in clips), kept)
         header = {"step": str(self.step), "config": json.dumps(asdict(whole.config))}
         save_file(whole.state_dict(), self.folder / "codec.safetensors.new", metadata=header)
         (self.folder / "codec.safetensors.new").replace(self.folder / "codec.safetensors")
@@ -242,15 +248,23 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--steps", type=int, default=CodecRecipe().steps)
     parser.add_argument("--size", type=int, default=CodecRecipe().size)
+    parser.add_argument("--channels", type=int, default=CodecConfig().channels)
+    parser.add_argument("--crop", type=int, default=0, help="pixels: see squares with things")
+    parser.add_argument("--begin", type=Path, help="a codec whose latents a new run keeps")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", type=torch.device, default=CPU)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    recipe = CodecRecipe(steps=options.steps, size=options.size)
+    recipe = CONTINUED if options.begin else CodecRecipe()
+    recipe = replace(recipe, steps=options.steps, size=options.size, crop=options.crop)
+    config = CodecConfig(channels=options.channels)
+    pictures = load(options.pictures)
     with lock_folder(options.folder, parser):
-        run = CodecRun(options.folder, recipe, CodecConfig(), options.device)
-        train(run, load(options.pictures), options.minutes)
+        run = CodecRun(options.folder, recipe, config, options.device)
+        if options.begin:
+            run.widen(options.begin, pictures)
+        train(run, pictures, options.minutes)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 Each prompt is drawn as a session would see it, and a frame two seconds on is compared with what the
 prompt could have meant, composed of the model's own looks at the same place: every kind, every
 color, every size, or the thing turned round. The nearest one, by squared difference around the
-thing, is what was drawn. `--held-out PICTURES` draws and compares looks that no training clip
-showed. `--sheet` writes the frames of the first prompts of each part for a person to look at.
+thing, is what was drawn. Decibels to what was asked, and the share of its edges, say how sharp it
+is within things. `--held-out PICTURES` draws and compares looks that no training clip showed.
+`--sheet` writes the frames of the first prompts of each part for a person to look at.
 """
 
 import argparse
@@ -15,38 +16,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from models.generation.samplers.registry import DEFAULT_STEPS
 from models.generation.small.loading import SmallVideoModel, find_files, load_files
 from models.generation.small.looks.coloring import COLORED, COLORS
-from models.generation.small.looks.layers import thing_layer, through_lens
 from models.generation.small.looks.pictures import LookPictures, load
-from models.generation.small.looks.sprites import SIZES, backdrop, sprite
-from models.generation.small.prompts.vocabulary import Vocabulary, with_article
+from models.generation.small.looks.sprites import SIZES
 from tests.bench.drawn_stream import Shown, Track, along, drawn_chunks
+from tests.bench.look_judge import LookJudge, Meant, distance, named, to_decibels
 
 logger = logging.getLogger(__name__)
 
 FRAMES = 32
-WIDTH = 0.33  # half of the compared part, as a share of the frame
+COVERED = 20  # of 765: where a pixel differs by more from the background, there is a thing
 PLACES = ((0.3, 0.35), (0.7, 0.65))  # where two things pass in the middle of their ways
 WAY = 0.16  # of the frame, from the middle to each end
-
-
-@dataclass(frozen=True, slots=True)
-class Meant:
-    """A thing as a prompt could mean it."""
-
-    kind: str
-    size: str = ""
-    color: str = ""
-    right: bool = False
-
-    @property
-    def words(self) -> str:
-        return with_article(" ".join(filter(None, (self.size, self.color, self.kind))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,45 +129,35 @@ def path(things: Sequence[Meant]) -> Track:
     return np.stack(lines).astype(np.float32)
 
 
-def composed(
-    pictures: LookPictures, things: Sequence[Meant], ground: str, track: Track, side: int
-) -> Shown:
-    """Return the last frame of `track` as the clips of training show it, (side, side, 3)."""
-    frame = backdrop(pictures.grounds[ground], side).astype(np.float32)
-    for thing, points in zip(things, track, strict=True):
-        shown = sprite(
-            pictures.things[thing.kind][0],
-            frame=side,
-            size=thing.size,
-            color=thing.color,
-            right=thing.right,
-        )
-        layer = thing_layer((shown, shown), (0,), points[-1:], side)[0]
-        frame = frame * (1 - layer[..., 3:] / 255) + layer[..., :3]
-    shown_frame: Shown = through_lens(frame[None])[0]
-    return shown_frame
-
-
-def right_things(pictures: LookPictures, asked: Asked, frame: Shown, track: Track) -> list[bool]:
+def right_things(judge: LookJudge, asked: Asked, frame: Shown, track: Track) -> list[bool]:
     """Return for each thing whether what was asked is the nearest to `frame`."""
-    side, right = len(frame), []
+    right, places = [], track[:, -1]
     for number, options in enumerate(asked.options):
-        x, y = track[number, -1] * side
-        box = tuple(
-            slice(max(0, round(at - WIDTH * side)), round(at + WIDTH * side)) for at in (y, x)
-        )
-        errors = []
-        for option in options:
+
+        def compose(option: Meant, number: int = number) -> Shown:
             things = (*asked.things[:number], option, *asked.things[number + 1 :])
-            meant = composed(pictures, things, asked.ground, track, side)
-            errors.append(_distance(frame[box], meant[box]))
-        right.append(int(np.argmin(errors)) == 0)
+            return judge.composed(things, asked.ground, places)
+
+        named = judge.nearest(frame, options, places[number], compose)
+        right.append(named == asked.things[number])
     return right
 
 
-def _distance(one: Shown, two: Shown) -> float:
-    difference: NDArray[np.float32] = one.astype(np.float32) - two.astype(np.float32)
-    return float(np.square(difference).mean())
+def fidelity(judge: LookJudge, asked: Asked, frame: Shown, track: Track) -> tuple[float, float]:
+    """Return the decibels of `frame` to the composed one, and its share of edges, within things.
+
+    Edges are the mean difference to the next pixel, as a share of the composed frame's: below 1
+    things are soft.
+    """
+    meant = judge.composed(asked.things, asked.ground, track[:, -1])
+    alone = judge.composed((), asked.ground, track[:0, -1])
+    covered = np.abs(meant.astype(np.float32) - alone).sum(2) > COVERED
+    error = distance(frame[covered], meant[covered])
+    edges = [
+        np.abs(np.diff(shown.astype(np.float32), axis=1)).mean(2)[covered[:, 1:]].mean()
+        for shown in (frame, meant)
+    ]
+    return to_decibels(error), float(edges[0] / edges[1])
 
 
 def main() -> None:
@@ -208,7 +183,7 @@ def main() -> None:
         rows = []
         for part in options.part:
             score, frames = scored(drawing, drawing.looks, name, part, options.count)
-            logger.info("%s, %s: %.0f %% of %d", name, part, 100 * score, options.count)
+            logger.info("%s, %s: %s of %d", name, part, score, options.count)
             rows.append(np.concatenate(frames[:10], 1))
         if options.sheet:
             width = min(row.shape[1] for row in rows)
@@ -222,26 +197,32 @@ def unseen(pictures: LookPictures, known: LookPictures) -> LookPictures:
     return replace(known, things={kind: held[kind] or known.things[kind] for kind in held})
 
 
-def named(pictures: LookPictures, vocabulary: Vocabulary) -> LookPictures:
-    """Return `pictures` of the usual names alone."""
-    return replace(
-        pictures,
-        things={kind: pictures.things[kind] for kind in vocabulary.kinds},
-        grounds={ground: pictures.grounds[ground] for ground in vocabulary.grounds},
-    )
+@dataclass(frozen=True, slots=True)
+class PromptScore:
+    """The share of prompts that are right in all things, and the means of `fidelity`."""
+
+    right: float
+    decibels: float
+    edges: float
+
+    def __str__(self) -> str:
+        return f"{self.right:.0%}, {self.decibels:.1f} dB, {self.edges:.0%} of edges"
 
 
 def scored(
     drawing: SmallVideoModel, pictures: LookPictures, name: str, part: str, count: int
-) -> tuple[float, list[Shown]]:
-    """Return the share of prompts that are right in all things, and the judged frames."""
-    right, frames = [], []
+) -> tuple[PromptScore, list[Shown]]:
+    """Return the score of a part, and the judged frames."""
+    judge = LookJudge(pictures, drawing.info.size)
+    right, near, frames = [], [], []
     for each in asked(pictures, part, count):
         track = path(each.things)
         chunks = drawn_chunks(drawing, name, along(each.prompt, track), seed=0)
         frames.append(list(chunks)[-1][-1])
-        right.append(all(right_things(pictures, each, frames[-1], track)))
-    return float(np.mean(right)), frames
+        right.append(all(right_things(judge, each, frames[-1], track)))
+        near.append(fidelity(judge, each, frames[-1], track))
+    decibels, edges = (float(mean) for mean in np.mean(near, 0))
+    return PromptScore(float(np.mean(right)), decibels, edges), frames
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ the window, which is its short-term conditioning on what came just before; or bo
 
 For each minute: colour (mean of the pictures, 0 to 255) and sharpness (mean change to the next
 pixel); motion (mean change to the next picture: a frozen stream drifts least of all) and seams
-(that change where chunks meet over that within them, 1 where nothing shows); whether a probe
-names the thing and the background; how far the thing is from its path, in pixels; processor time
-a latent and resident memory. Real held-out clips of any motion are the first rows, as they are
-and through the codec: what no stream can beat. `tests.bench.bench_video_quality` finds the thing.
-The probe is trained once, five minutes of a core, and kept; `--no-probe` goes without.
+(that change where chunks meet over that within them, 1 where nothing shows); whether the thing and
+the background are the nearest of all (`look_judge.py`), at two places of each lap; how far the
+thing is from its path, in pixels; processor time a latent and resident memory. The same scenes
+composed of the model's looks are the first rows, as they are and through the codec: what no stream
+can beat.
 """
 
 import argparse
@@ -21,13 +21,12 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 
 from models.generation.calls import Calls, run_alone
 from models.generation.chunk_request import FRAME_RATE
@@ -35,15 +34,10 @@ from models.generation.codec.codec import FRAMES_PER_LATENT, FeatureCache
 from models.generation.context import Reach
 from models.generation.generator import to_frames
 from models.generation.small.loading import SmallVideoModel, find_files, load_files
-from models.generation.small.looks.pictures import LookPictures
-from models.generation.small.looks.pictures import load as load_pictures
-from models.training.video.clips.captions import article
-from models.training.video.clips.composition import VideoClip
-from models.training.video.clips.grounds import BACKGROUNDS
-from models.training.video.clips.kinds import KINDS
-from tests.bench.bench_video_quality import moving_clips, track_error
-from tests.bench.drawn_stream import drawn_chunks
-from tests.bench.video_probe import GROUND_NAMES, KIND_NAMES, Probe, right, train, views
+from models.generation.small.prompts.vocabulary import with_article
+from tests.bench.drawn_scenes import path_error
+from tests.bench.drawn_stream import Shown, drawn_chunks
+from tests.bench.look_judge import LookJudge, named
 
 SPAN = 40  # pictures measured together: once round the circle, so that what moves is never still
 LATENTS = SPAN // FRAMES_PER_LATENT
@@ -57,7 +51,6 @@ STREAMS = (
     "stream-dit",
 )
 
-Shown = NDArray[np.uint8]
 Way = NDArray[np.float32]
 Measures = dict[str, float]
 
@@ -71,16 +64,13 @@ class Scene:
 
     @property
     def text(self) -> str:
-        thing, ground = KINDS[self.kind].names[0], BACKGROUNDS[self.background].names[0]
-        return f"{article(thing)} moving in a circle on {ground}"
+        return f"{with_article(self.kind)} moving in a circle on {self.background}"
 
 
-def scenes(count: int) -> list[Scene]:
+def scenes(count: int, kinds: Sequence[str], grounds: Sequence[str]) -> list[Scene]:
     """Return `count` scenes, no two alike in thing or background while these last."""
     return [
-        Scene(
-            KIND_NAMES[(7 + 7 * n) % len(KIND_NAMES)], GROUND_NAMES[(3 + 5 * n) % len(GROUND_NAMES)]
-        )
+        Scene(kinds[(7 + 7 * n) % len(kinds)], grounds[(3 + 5 * n) % len(grounds)])
         for n in range(count)
     ]
 
@@ -136,21 +126,21 @@ def picture_statistics(pictures: Shown, before: Shown | None) -> Measures:
     }
 
 
-def probe_measures(probe: Probe | None, pictures: Shown, path: Way, scene: Scene) -> Measures:
-    """Return the accuracy of the probe, if there is one, and the track error."""
-    error = {"error": track_error(pictures, path)}
-    if probe is None:
-        return error
-    parts = [views(pictures[n], path[n]) for n in range(5, len(pictures), 10)]
-    cuts, wholes = (torch.stack([part[n] for part in parts]) for n in (0, 1))
-    numbers = KIND_NAMES.index(scene.kind), GROUND_NAMES.index(scene.background)
-    kinds, grounds = (torch.full((len(parts),), number) for number in numbers)
-    scores = right(probe, (cuts, wholes, kinds, grounds))
-    return {"class": scores[0], "background": scores[1], **error}
+def scene_measures(judge: LookJudge, pictures: Shown, path: Way, scene: Scene) -> Measures:
+    """Return the shares of right things and backgrounds, and the distance from the path."""
+    things, grounds = [], []
+    for n in range(SPAN // 4, len(pictures), SPAN // 2):
+        things.append(judge.kind(pictures[n], scene.background, path[n]) == scene.kind)
+        grounds.append(judge.ground(pictures[n], path[n]) == scene.background)
+    return {
+        "class": float(np.mean(things)),
+        "background": float(np.mean(grounds)),
+        "error": path_error(pictures, path),
+    }
 
 
 def measured(
-    drawing: SmallVideoModel, probe: Probe | None, name: str, scene: Scene, seed: int, latents: int
+    drawing: SmallVideoModel, judge: LookJudge, name: str, scene: Scene, seed: int, latents: int
 ) -> list[Measures]:
     """Return the measures of each span of a stream."""
     import psutil  # comes with the benchmarks: the tests of this file do without
@@ -160,27 +150,25 @@ def measured(
     for number, pictures in enumerate(spans(drawing, name, scene, seed, latents)):
         worked = (time.process_time() - busy) / LATENTS * 1000
         measures = picture_statistics(pictures, before)
-        measures |= probe_measures(probe, pictures, circle(SPAN * number, SPAN), scene)
+        measures |= scene_measures(judge, pictures, circle(SPAN * number, SPAN), scene)
         measures |= {"ms": worked, "MB": process.memory_info().rss / 1e6}
         out.append(measures)
         before, busy = pictures[-1], time.process_time()
     return out
 
 
-def real(
-    drawing: SmallVideoModel, probe: Probe | None, clips: Sequence[VideoClip], *, coded: bool
+def composed(
+    drawing: SmallVideoModel, judge: LookJudge, given: Sequence[Scene], *, coded: bool
 ) -> Measures:
-    """Return the measures of real clips, `coded`: through the codec and back."""
-    each = []
-    for clip in clips:
-        pictures = clip.frames
+    """Return the measures of `given` as they are composed, `coded`: through the codec and back."""
+    each, path = [], circle(0, SPAN)
+    for scene in given:
+        pictures = judge.clip(scene.kind, scene.background, path)
         if coded:
             pixels = torch.from_numpy(pictures.copy()).permute(3, 0, 1, 2)[None] / 127.5 - 1
             pictures = run_alone(recoded(drawing, pixels))
-        scene = Scene(clip.kinds[0], clip.background)
         each.append(
-            picture_statistics(pictures, None)
-            | probe_measures(probe, pictures, clip.tracks[0], scene)
+            picture_statistics(pictures, None) | scene_measures(judge, pictures, path, scene)
         )
     return mean(each)
 
@@ -218,14 +206,9 @@ def row(name: str, minute: str, measures: Measures) -> str:
     return (
         f"| {name} | {minute} | {color} | {measures['sharpness']:.2f} | "
         f"{measures['motion']:.2f} | "
-        f"{measures['seams']:.2f} | {share(measures, 'class')} | {share(measures, 'background')} | "
+        f"{measures['seams']:.2f} | {measures['class']:.0%} | {measures['background']:.0%} | "
         f"{measures['error']:.1f} | {cost} |"
     )
-
-
-def share(measures: Measures, name: str) -> str:
-    """Return a share in percent, a dash where it was not measured."""
-    return f"{measures[name]:.0%}" if name in measures else "-"
 
 
 def drift(first: Measures, last: Measures) -> str:
@@ -235,31 +218,24 @@ def drift(first: Measures, last: Measures) -> str:
     return (
         f"colour moved {math.sqrt(sum(parts)):.1f}, sharpness x{sharper:.2f}, "
         f"motion x{faster:.2f}, "
-        f"thing {share(first, 'class')} -> {share(last, 'class')}, "
-        f"background {share(first, 'background')} -> {share(last, 'background')}, "
+        f"thing {first['class']:.0%} -> {last['class']:.0%}, "
+        f"background {first['background']:.0%} -> {last['background']:.0%}, "
         f"path {first['error']:.1f} -> {last['error']:.1f} px, "
         f"{first['ms']:.1f} -> {last['ms']:.1f} ms, {first['MB']:.0f} -> {last['MB']:.0f} MB"
     )
 
 
-def load_probe(file: Path, pictures: LookPictures, steps: int, size: int) -> Probe:
-    """Return the probe in `file`; train it on pictures of `size` if the file is missing."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(train(pictures, size, steps).state_dict(), file)
-    probe = Probe()
-    probe.load_state_dict(load_file(file))
-    return probe.eval()
-
-
 def report(
-    drawing: SmallVideoModel, probe: Probe | None, name: str, options: argparse.Namespace
+    drawing: SmallVideoModel,
+    judge: LookJudge,
+    name: str,
+    given: Sequence[Scene],
+    options: argparse.Namespace,
 ) -> str:
     """Print the rows of a stream, minute by minute, and return its drift."""
     latents = options.latents or round(options.minutes * MINUTE * LATENTS)
     streams = [
-        measured(drawing, probe, name, scene, seed, latents)
-        for seed, scene in enumerate(scenes(options.prompts))
+        measured(drawing, judge, name, scene, seed, latents) for seed, scene in enumerate(given)
     ]
     every = min(options.every or MINUTE, len(streams[0]))
     rows = [
@@ -274,30 +250,25 @@ def report(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
     parser.add_argument("--model", type=Path, help="a folder, as `ship --to` writes it")
-    parser.add_argument(
-        "--pictures", type=Path, default=Path(".cache/eyeline/training/pictures/pictures.zip")
-    )
-    parser.add_argument("--probe", type=Path, help="where it is kept")
-    parser.add_argument("--probe-steps", type=int, default=400)
-    parser.add_argument("--no-probe", action="store_true", help="no columns of thing, background")
     parser.add_argument("--streams", nargs="+", choices=STREAMS, default=list(STREAMS))
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--latents", type=int, help="instead of minutes; 240 are one")
     parser.add_argument("--prompts", type=int, default=3, help="streams a row is the mean of")
     parser.add_argument("--every", type=int, help="spans of 2.5 s a row; a minute's by default")
-    parser.add_argument("--clips", type=int, default=24, help="real ones")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    files, pictures = find_files(options.model, enlarged=False), load_pictures(options.pictures)
-    drawing = load_files(files)
-    size = drawing.info.size
-    kept = options.probe or Path(f".cache/eyeline/bench/probe-{size}.safetensors")
-    probe = None if options.no_probe else load_probe(kept, pictures, options.probe_steps, size)
-    clips = moving_clips(pictures, options.clips, size)
-    print("; ".join(scene.text for scene in scenes(options.prompts)) + HEAD)
-    print(row("real clips", "", real(drawing, probe, clips, coded=False)))
-    print(row("the same through the codec", "", real(drawing, probe, clips, coded=True)))
-    ends = {name: report(drawing, probe, name, options) for name in options.streams}
+    drawing = load_files(find_files(options.model, enlarged=False))
+    if drawing.looks is None:
+        parser.error("this model takes no looks: there is nothing to compare with")
+    judge = LookJudge(named(drawing.looks, drawing.info.vocabulary), drawing.info.size)
+    drawing = replace(drawing, looks=judge.pictures)
+    given = scenes(
+        options.prompts, *(sorted(n) for n in (judge.pictures.things, judge.pictures.grounds))
+    )
+    print("; ".join(scene.text for scene in given) + HEAD)
+    print(row("composed", "", composed(drawing, judge, given, coded=False)))
+    print(row("the same through the codec", "", composed(drawing, judge, given, coded=True)))
+    ends = {name: report(drawing, judge, name, given, options) for name in options.streams}
     print()
     for name, end in ends.items():
         print(f"- {name}: {end}")

@@ -47,7 +47,7 @@ def test_parts_of_the_memory_are_off_one_by_one() -> None:
 
 def test_paths_go_on_where_they_were_and_scenes_differ() -> None:
     np.testing.assert_allclose(np.concatenate([circle(0, 30), circle(30, 30)]), circle(0, 60))
-    assert len({scene.text for scene in scenes(6)}) == 6
+    assert len({scene.text for scene in scenes(6, "abcdefg", "uvwxyz")}) == 6
 
 
 def test_the_fate_of_a_stream_is_reported() -> None:

@@ -10,7 +10,7 @@ the window, which is its short-term conditioning on what came just before; or bo
 For each minute: colour (mean of the pictures, 0 to 255) and sharpness (mean change to the next
 pixel); motion (mean change to the next picture: a frozen stream drifts least of all) and seams
 (that change where chunks meet over that within them, 1 where nothing shows); whether the thing and
-the background are the nearest of all (`look_judge.py`), at two places of each lap; how far the
+the background are the nearest of all (`look_judge.py`), in a picture of each lap; how far the
 thing is from its path, in pixels; processor time a latent and resident memory. The same scenes
 composed of the model's looks are the first rows, as they are and through the codec: what no stream
 can beat.
@@ -40,6 +40,7 @@ from tests.bench.drawn_stream import Shown, drawn_chunks
 from tests.bench.look_judge import LookJudge, named
 
 SPAN = 40  # pictures measured together: once round the circle, so that what moves is never still
+JUDGED = SPAN // 4  # the picture of a span whose thing and background are named
 LATENTS = SPAN // FRAMES_PER_LATENT
 MINUTE = 60 * FRAME_RATE // SPAN  # spans
 STREAMS = (
@@ -127,14 +128,11 @@ def picture_statistics(pictures: Shown, before: Shown | None) -> Measures:
 
 
 def scene_measures(judge: LookJudge, pictures: Shown, path: Way, scene: Scene) -> Measures:
-    """Return the shares of right things and backgrounds, and the distance from the path."""
-    things, grounds = [], []
-    for n in range(SPAN // 4, len(pictures), SPAN // 2):
-        things.append(judge.kind(pictures[n], scene.background, path[n]) == scene.kind)
-        grounds.append(judge.ground(pictures[n], path[n]) == scene.background)
+    """Return whether thing and background are right, 0 or 1, and the distance from the path."""
+    shown, place = pictures[JUDGED], path[JUDGED]
     return {
-        "class": float(np.mean(things)),
-        "background": float(np.mean(grounds)),
+        "class": float(judge.kind(shown, scene.background, place) == scene.kind),
+        "background": float(judge.ground(shown, place) == scene.background),
         "error": path_error(pictures, path),
     }
 

@@ -99,7 +99,7 @@ class SmallVideoGenerator:
         }
 
     def lag(self, name: str, steps: int) -> int:
-        """Return the further chunks until a track shows; a prompt shows in the next."""
+        """Return the further chunks until a track shows, and the looks of a prompt."""
         if name == "rolling-forcing":
             return steps - 1
         return BUFFER_CHUNKS - 1 if name == "stream-dit" else 0

@@ -1,5 +1,7 @@
 """The Draw tab: what a person does becomes events, and how drawing goes is shown; no service."""
 
+import base64
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 import av
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from models.generation.small.info import read_info
@@ -15,6 +18,7 @@ from models.generation.small.prompts.reading import MOTIONS
 from models.generation.small.prompts.vocabulary import without_article
 from tests.browser.chromium import chromium, new_page
 from tests.browser.static_files import static_files
+from tests.web.protocol.test_protocol import PIXEL
 from web.cli.generation.inputs import read_track_file
 
 pytestmark = pytest.mark.browser
@@ -65,7 +69,8 @@ SHOWN = """async () => {
     parts.generated.muted = true;
     parts.generated.srcObject = remote;
     await new Promise((done) => parts.generated.addEventListener("loadeddata", done));
-    window.client = { state: "live", remote, send: (event) => sent.push(event) };
+    window.client = { state: "live", remote };
+    client.send = (event) => { sent.push(event); window.lastId = event.event_id; };
     window.kept = [];
     const now = () => performance.timeOrigin + performance.now();
     window.board = new DrawingBoard(parts, (event) => kept.push({ event, at: now() }));
@@ -586,12 +591,30 @@ def pictured(page: Page) -> Page:
 
 
 def press(page: Page, name: str) -> None:
-    part(page, "draw-palette").get_by_role("button", name=name, exact=True).click()
+    """Press what is shown, or find it first."""
+    palette = part(page, "draw-palette")
+    button = palette.get_by_role("button", name=name, exact=True)
+    if not button.count():
+        palette.get_by_role("searchbox").fill(name)
+    button.click()
+    palette.get_by_role("searchbox").fill("")
 
 
 def test_what_is_known_is_offered_as_pictures_that_make_a_prompt(pictured: Page) -> None:
-    counts = pictured.locator("[data-part=draw-palette] .known-picture").count()
-    assert counts == 124 + 32
+    palette = part(pictured, "draw-palette")
+    groups = palette.get_by_role("group", name="Kinds of things").get_by_role("button")
+    shown: list[str] = []
+    for group in groups.all():
+        group.click()
+        expect(group).to_be_focused()
+        shown += (
+            palette.get_by_role("group", name="Things", exact=True)
+            .locator(".known-one:has(.known-picture)")
+            .all_inner_texts()
+        )
+    assert sorted(shown) == sorted(read_info(find_files().dit).vocabulary.kinds)
+    assert palette.get_by_role("group", name="Backgrounds").locator(".known-picture").count() == 32
+    groups.first.click()
     assert pictured.locator("[data-part=draw-suggestions] .known-picture").count() == 6
     for name in ("duck", "left", "car", "grass"):
         press(pictured, name)
@@ -622,7 +645,7 @@ def test_a_prompt_presses_what_it_was_read_as_and_names_the_paths(pictured: Page
         }
     ]
     receive(pictured, event)
-    pressed = pictured.locator("[data-part=draw-palette] [aria-pressed=true]")
+    pressed = pictured.locator(".known-one[aria-pressed=true]")
     assert pressed.all_inner_texts() == ["cow", "rabbit", "grass"]  # in the palette's order
     expect(part(pictured, "thing-first-name")).to_have_text("rabbit")
     expect(part(pictured, "thing-second-name")).to_have_text("cow")
@@ -765,3 +788,135 @@ def test_a_film_that_is_opened_before_drawing_starts_it_and_is_drawn_to_its_end(
     parts = [event["points"] for event in events if event["type"] == "eyeline.track.append"]
     assert [len(points) for points in parts] == [1000, 500], "as much as a session takes at once"
     assert [[point["t"], point["x"], point["y"]] for points in parts for point in points] == track
+
+
+def test_a_thing_is_found_by_a_part_of_its_name_and_what_is_pressed_stays_in_sight(
+    pictured: Page,
+) -> None:
+    palette = part(pictured, "draw-palette")
+    things = palette.get_by_role("group", name="Things", exact=True).locator(".known-one")
+    search = palette.get_by_role("searchbox")
+    search.fill("Plane")
+    assert things.all_inner_texts() == ["airplane"]
+    things.first.click()
+    search.fill("qwertz")
+    expect(palette.get_by_text("The model knows nothing called “qwertz”.")).to_be_visible()
+    search.press("Escape")
+    expect(search).to_have_value("")
+    palette.get_by_role("button", name="Food").click()
+    assert things.all_inner_texts()[:2] == ["airplane", "apple"]
+    wide = """() => [...document.querySelectorAll(".known-one")].filter(
+        (each) => each.scrollWidth > each.clientWidth).map((each) => each.title)"""
+    for group in ("Mammals", "Vehicles", "Objects"):
+        palette.get_by_role("button", name=group).click()
+        assert pictured.evaluate(wide) == []
+
+
+def with_looks(page: Page) -> None:
+    offer(page, {**DRAWS, "motions": list(MOTIONS), "max_looks": 2})
+
+
+def look(name: str = "mug", **changes: Any) -> dict[str, Any]:
+    fields = {"role": "thing", "cut": "border", "faces": None, "replaces": None, "image": PIXEL}
+    return {"type": "eyeline.look.updated", "look": {"name": name, **fields, **changes}}
+
+
+def test_a_picture_from_a_file_is_sent_named_and_put_into_the_palette(
+    drawing: Page, tmp_path: Path
+) -> None:
+    with_looks(drawing)
+    file = tmp_path / "My red_mug 2.png"
+    picture = Image.new("RGBA", (600, 300))
+    picture.paste((200, 40, 30, 255), (100, 100, 500, 200))
+    picture.save(file)
+    drawing.get_by_role("button", name="Add a picture").click()
+    form = drawing.get_by_role("form", name="A picture of your own")
+    form.locator("input[type=file]").set_input_files(file)
+    expect(form.get_by_label("Name")).to_have_value("my red mug")
+    form.get_by_label("Name").fill("mug")
+    form.get_by_label("It faces").select_option("left")
+    form.get_by_role("button", name="Add").click()
+    (event,) = sent(drawing)
+    head, _, data = event.pop("image").partition(",")
+    assert event == {
+        "type": "eyeline.look.set",
+        "name": "mug",
+        "role": "thing",
+        "whole": False,
+        "faces": "left",
+    }
+    assert head == "data:image/webp;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as shown:
+        assert shown.size == (256, 128)
+        assert shown.convert("RGBA").getpixel((5, 5))[3] == 0  # type: ignore[index]  # RGBA has four
+        assert shown.convert("RGBA").getpixel((128, 64))[3] == 255  # type: ignore[index]
+    receive(drawing, look())
+    expect(form).to_be_hidden()
+    palette = part(drawing, "draw-palette")
+    expect(palette.get_by_text("mug: its plain background was cut away.")).to_be_visible()
+    palette.get_by_role("button", name="mug", exact=True).click()
+    assert sent(drawing)[-1] == {"type": "eyeline.prompt.set", "text": "a mug"}
+    expect(part(drawing, "thing-first-name")).to_have_text("mug")
+    palette.get_by_role("button", name="Remove mug").click()
+    assert sent(drawing) == [{"type": "eyeline.look.delete", "name": "mug"}]
+    receive(drawing, {"type": "eyeline.look.deleted", "name": "mug"})
+    expect(palette.get_by_role("button", name="mug", exact=True)).to_have_count(0)
+
+
+def test_a_part_of_the_cameras_frame_is_chosen_by_drag_or_by_keys(drawing: Page) -> None:
+    with_looks(drawing)
+    drawing.get_by_role("button", name="Add a picture").click()
+    form = drawing.get_by_role("form", name="A picture of your own")
+    form.get_by_role("button", name="From the camera").click()
+    expect(form.get_by_role("alert")).to_have_text("The camera shows nothing yet.")
+    drawing.evaluate("""async () => {
+        const camera = document.querySelector("[data-part=camera]");
+        camera.srcObject = document.querySelector("[data-part=generated]").srcObject;
+        await new Promise((done) => camera.addEventListener("loadeddata", done));
+    }""")
+    form.get_by_role("button", name="From the camera").click()
+    expect(form.get_by_role("alert")).to_have_count(0)
+    form.get_by_label("Name").fill("desk")
+    form.get_by_label("Use").select_option("background")
+    expect(form.get_by_label("It faces")).to_be_disabled()
+    frame = form.get_by_role("application")
+    for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowRight"):  # from the middle, 0.7 of each side
+        frame.press(key)
+
+    def size() -> tuple[int, int]:
+        form.get_by_role("button", name="Add").click()
+        (event,) = sent(drawing)
+        assert (event["role"], event["faces"]) == ("background", None)
+        data = event["image"].partition(",")[2]
+        with Image.open(io.BytesIO(base64.b64decode(data))) as shown:
+            return shown.size
+
+    assert size() == (48, 45)  # of 64 pixels
+    refusal = {"message": "name: choose another", "event_id": drawing.evaluate("lastId")}
+    assert drawing.evaluate("(error) => board.refused(error)", refusal)
+    expect(form.get_by_role("alert")).to_have_text("Name: choose another")
+    box = frame.bounding_box()
+    assert box is not None
+    drawing.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.25 * box["height"])
+    drawing.mouse.down()
+    drawing.mouse.move(box["x"] + box["width"] + 50, box["y"] + 0.75 * box["height"])
+    drawing.mouse.up()
+    assert size() == (32, 32)
+
+
+def test_pictures_are_there_after_a_reload_as_many_as_a_session_takes_and_gone_with_the_call(
+    drawing: Page,
+) -> None:
+    with_looks(drawing)
+    told = look("duck", replaces="duck", cut="whole")
+    receive(drawing, told, look("den", role="background"))
+    palette = part(drawing, "draw-palette")
+    expect(palette.get_by_role("button", name="duck", exact=True)).to_have_count(1)  # in its place
+    expect(palette.get_by_role("group", name="Backgrounds").locator(".own-one")).to_have_count(1)
+    expect(drawing.get_by_role("button", name="Add a picture")).to_be_disabled()
+    drawing.evaluate("board.detach()")
+    drawing.evaluate("board.attach(client)")
+    with_looks(drawing)
+    expect(palette.locator(".own-one")).to_have_count(0)
+    offer(drawing, {**DRAWS, "max_looks": 0})
+    expect(drawing.get_by_role("button", name="Add a picture")).to_be_hidden()

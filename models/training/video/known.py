@@ -17,7 +17,13 @@ from models.generation.small.generator import SmallVideoGenerator
 from models.generation.small.loading import SmallVideoModel, find_files, load_files
 from models.generation.small.planner import START_POSITIONS
 from models.generation.small.prompts.reader import read_prompt
-from models.generation.small.prompts.vocabulary import Vocabulary, with_article, without_article
+from models.generation.small.prompts.vocabulary import (
+    Vocabulary,
+    split_list,
+    with_article,
+    without_article,
+)
+from models.generation.small.prompts.word_tables import THINGS
 
 CELL = 44  # pixels of a side
 COLUMNS = 8
@@ -26,13 +32,23 @@ STEPS = 4
 QUALITY = 70
 THING_SHARE = 0.62  # of the frame around a thing
 CORNER = (0.15, 0.15)  # of the thing in front of a background, which is cut off
+GROUPS = {  # on the page, of families in the tables of words
+    "Mammals": ("mammals",),
+    "Birds": ("birds",),
+    "Other animals": ("water animals", "reptiles and small animals"),
+    "Vehicles": ("vehicles",),
+    "Food": ("fruit and food",),
+    "Plants": ("plants",),
+    "People": ("people and figures",),
+    "Objects": ("balls and toys", "objects"),
+}
 PRESETS = (
     "a duck on grass, moving to the left",
-    "an orange on a blue wall, moving in a circle",
-    "a duck and a football on grass",
-    "a balloon rising in a stormy sky",
-    "a strawberry and a mushroom on a green leaf",
-    "a football and a basketball on wood, bouncing",
+    "a dolphin and a whale in water",
+    "a hot air balloon rising over mountains",
+    "a penguin and a snowman on snow",
+    "an astronaut and a ufo on stars, moving in a circle",
+    "a fire engine and a police car on gravel, moving to the right",
 )
 
 
@@ -53,6 +69,16 @@ def presets(known: Vocabulary) -> list[str]:
     """Return those of `PRESETS` that a model can draw."""
     readings = [read_prompt(prompt, known) for prompt in PRESETS]
     return [each.text for each in readings if each.drawable and not each.unknown]
+
+
+def groups(known: Vocabulary) -> dict[str, list[str]]:
+    """Return the kinds of things in the groups in which the page offers them."""
+    found = {}
+    for title, families in GROUPS.items():
+        lines = [line for family in families for line in THINGS[family]]
+        names = {name for line in lines for group in split_list(line) for name in group}
+        found[title] = [kind for kind in known.kinds if kind in names]
+    return {title: kinds for title, kinds in found.items() if kinds}
 
 
 def cells(model: SmallVideoModel) -> list[Pixels]:
@@ -93,6 +119,7 @@ def write(model: SmallVideoModel, folder: Path) -> None:
         "things": known.kinds,
         "backgrounds": [without_article(ground) for ground in known.grounds],
         "presets": presets(known),
+        "groups": groups(known),
     }
     (folder / "known.json").write_text(json.dumps(fields) + "\n", encoding="utf-8")
 

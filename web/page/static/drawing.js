@@ -39,7 +39,7 @@ export class DrawingBoard {
   constructor(page, note) {
     this.#page = page;
     const keep = new KeptDrawing(note);
-    this.#palette = new Palette(page["draw-palette"], (prompt) => this.#suggest(prompt, this.#enabled));
+    this.#palette = new Palette(page["draw-palette"], page.camera, (prompt) => this.#suggest(prompt, this.#enabled), (event) => this.#send(event));
     const play = {
       begin: () => this.#restart(),
       prompt: (text) => this.#suggest(text, true),
@@ -83,6 +83,7 @@ export class DrawingBoard {
     this.#reason = this.#refusal = "";
     this.#film.stop();
     this.#paths.forget();
+    this.#palette.clear();
     this.#offer();
     this.#show();
   }
@@ -90,7 +91,8 @@ export class DrawingBoard {
   /** Handle a server event; ignore those of other features. */
   receive(event) {
     if (!this.#client) return;
-    if (event.type === DRAWN) (this.#film.redo(event), this.#paths.redo(event));
+    if (this.#palette.receive(event)) this.#nameThings();
+    else if (event.type === DRAWN) (this.#film.redo(event), this.#paths.redo(event));
     else if (event.type === "session.created" || event.type === "session.updated") this.#offered(event.session);
     else if (event.type === "eyeline.generation.updated") this.#updated(event.generation);
     else if (event.type === "eyeline.generation.status") this.#report(event);
@@ -104,6 +106,7 @@ export class DrawingBoard {
    */
   refused({ message, event_id: cause }) {
     if (!cause?.startsWith(EVENT)) return false;
+    if (this.#palette.refused(message, cause)) return true;
     this.#refusal = message;
     this.#show();
     return true;
@@ -116,7 +119,7 @@ export class DrawingBoard {
       this.#begin();
     };
     page["draw-end"].onclick = () => this.#update({ enabled: false });
-    page.prompt.oninput = () => drawThings(page, this.#draws, page.prompt.value);
+    page.prompt.oninput = () => this.#nameThings();
     page.pause.onclick = () => this.#update({ paused: !this.#paused });
     page["step-once"].onclick = () => this.#update({ paused: true, step: true });
     page.reset.onclick = () => this.#restart();
@@ -138,7 +141,7 @@ export class DrawingBoard {
   /** Put a prompt into its box. @param {string} prompt @param {boolean} drawn whether to draw it at once */
   #suggest(prompt, drawn) {
     this.#page.prompt.value = prompt;
-    drawThings(this.#page, this.#draws, prompt);
+    this.#nameThings();
     if (drawn) this.#begin();
   }
 
@@ -169,13 +172,20 @@ export class DrawingBoard {
     this.#send({ type: "eyeline.generation.update", ...changes });
   }
 
+  /** @returns {string} its id; empty: it was not sent */
   #send(event) {
-    if (this.#client?.state !== "live" || !this.#draws) return;
+    if (this.#client?.state !== "live" || !this.#draws) return "";
     if (this.#refusal) {
       this.#refusal = "";
       this.#show();
     }
-    this.#client.send({ ...event, event_id: `${EVENT}${(this.#events += 1)}` });
+    const id = `${EVENT}${(this.#events += 1)}`;
+    this.#client.send({ ...event, event_id: id });
+    return id;
+  }
+
+  #nameThings() {
+    drawThings(this.#page, [...this.#palette.own, ...(this.#draws?.things ?? [])], this.#page.prompt.value);
   }
 
   #offered(session) {
@@ -185,7 +195,7 @@ export class DrawingBoard {
     this.#settings.offer(draws);
     this.#offer();
     this.#palette.offer(draws).then(() => this.#offer()); // with pictures
-    drawThings(this.#page, draws, this.#page.prompt.value);
+    this.#nameThings();
     this.#show();
   }
 

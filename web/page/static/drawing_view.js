@@ -55,10 +55,10 @@ export function drawOffer(page, draws, reason, palette, suggest) {
 
 /**
  * Label the paths with the first two things in `prompt` that the model knows.
- * @param {Record<string, any>} page @param {Draws | null | undefined} draws @param {string} prompt
+ * @param {Record<string, any>} page @param {string[]} things @param {string} prompt
  */
-export function drawThings(page, draws, prompt) {
-  nameThings(page, thingsIn(prompt, draws?.things ?? []));
+export function drawThings(page, things, prompt) {
+  nameThings(page, thingsIn(prompt, things));
 }
 
 /** Label the paths. @param {Record<string, any>} page @param {string[]} names of the first two things */

@@ -155,6 +155,7 @@
  * @property {string[]} colors
  * @property {string[]} sizes
  * @property {string[]} motions
+ * @property {number} [max_looks] pictures of its own that a session may have
  */
 
 /**

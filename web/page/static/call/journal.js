@@ -32,6 +32,8 @@ const PASSING = new Set([
 /** What stays of a call whose conversation is cleared: it goes on with its memory, its requests and its drawing. */
 const STAYS = new Set([
   "eyeline.generation.updated",
+  "eyeline.look.deleted",
+  "eyeline.look.updated",
   "eyeline.memory.moment",
   "eyeline.notice",
   "eyeline.requests",

@@ -895,6 +895,7 @@ def test_a_part_of_the_cameras_frame_is_chosen_by_drag_or_by_keys(drawing: Page)
     refusal = {"message": "name: choose another", "event_id": drawing.evaluate("lastId")}
     assert drawing.evaluate("(error) => board.refused(error)", refusal)
     expect(form.get_by_role("alert")).to_have_text("Name: choose another")
+    frame.scroll_into_view_if_needed()
     box = frame.bounding_box()
     assert box is not None
     drawing.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.25 * box["height"])

@@ -150,7 +150,7 @@
  * @property {number | number[]} size pixels of its frames
  * @property {number} rate frames per second
  * @property {Record<string, number>} samplers with their default number of steps
- * @property {string[]} names of things that it knows
+ * @property {string[]} things names of those that it knows
  * @property {string[]} backgrounds
  * @property {string[]} colors
  * @property {string[]} sizes

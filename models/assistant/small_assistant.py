@@ -231,7 +231,7 @@ class SmallAssistant:
             return self._generated(state, text, view, said.text)
         shown = {row for row in (stored_row(entries, row) for row in said.rows) if row is not None}
         moments = tuple(moment_of(entries[row]) for row in sorted(shown))
-        like, language = answer_like(text, said.text)
+        like, language = answer_like(text, said.text, conversation)
         return AssistantAnswer(iter([like]), moments, 0, lambda: said.confidence, language=language)
 
     def _generated(

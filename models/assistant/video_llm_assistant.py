@@ -200,7 +200,9 @@ class VideoLlmAssistant:
             scope=asked.scope,
             confidence=lambda: confidence.value,
             locate=lambda: self._locate(retrieved, text),
-            language=language_of(text),  # the model answers in the language of the question
+            language=language_of(
+                text, conversation
+            ),  # the model answers in the language of the question
         )
 
     def _context(

@@ -12,6 +12,7 @@ from media.pipeline.models.answerer import (
     AnswerItem,
     AnswerStream,
     PackagedAnswerer,
+    exchanges,
 )
 from media.pipeline.models.answering import AssistantHandle
 from media.pipeline.outside.errors import AnswerStoppedError, OutsideError
@@ -47,7 +48,8 @@ class AnswerWithFallback:
         self.moments = moments
         self.prompt_tokens = 0
         self.scope = scope
-        self.language = language_of(question.text)  # that of the answer is not known
+        before = exchanges(question.dialogue.before)
+        self.language = language_of(question.text, before)  # that of the answer is not known
         self.waits = StoppableWait()
         self.wrote = False
         self._fallback = fallback

@@ -11,13 +11,21 @@ from models.assistant.phrasebook.patterns import phrases
 from models.assistant.phrasebook.questions import in_english, read_foreign
 from models.assistant.requests.session_requests import SessionRequests, update_requests
 from models.assistant.requests.standing_requests import RequestTracker
-from models.assistant.understanding.languages import foreign_language
+from models.assistant.understanding.languages import foreign_language, without_language
 
 
-def answer_like(question: str, answer: str) -> tuple[str, str]:
-    """Return an English `answer` in the language of `question`, and the code of its language."""
+def answer_like(question: str, answer: str, before: Sequence[Exchange] = ()) -> tuple[str, str]:
+    """Return an English `answer` in the language of `question`, and the code of its language.
+
+    A question that nothing tells the language of has that of the conversation `before`.
+    """
     found = read_foreign(question)
-    return (answer, "en") if found is None else in_language(answer, found.language)
+    if found is not None:
+        return in_language(answer, found.language)
+    if before and without_language(question):
+        kept = language_of(question, before)
+        return in_language(answer, kept) if kept in LANGUAGES else (answer, "en")
+    return answer, "en"
 
 
 def prepare() -> None:
@@ -32,13 +40,19 @@ def prepare() -> None:
     language_of("What do you see?")
 
 
-def language_of(text: str) -> str:
-    """Return the code of the language of `text`, en unless it is clearly another."""
-    found = read_foreign(text)
-    if found is not None:
-        return found.language
-    other = foreign_language(text)
-    return (other and language_code(other.name)) or "en"
+def language_of(text: str, before: Sequence[Exchange] = ()) -> str:
+    """Return the code of the language of `text`, en unless it is clearly another.
+
+    If nothing tells it, it is that of the last question `before` that has one.
+    """
+    for said in (text, *(each.question for each in reversed(before))):
+        found = read_foreign(said)
+        if found is not None:
+            return found.language
+        other = foreign_language(said)
+        if other is not None or not without_language(said):
+            return (other and language_code(other.name)) or "en"
+    return "en"
 
 
 def exchange(turn: Exchange) -> Exchange:

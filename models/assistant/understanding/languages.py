@@ -34,6 +34,7 @@ LANGUAGES = tuple(
             "spät es ein eine einen und nicht danke tschüss sie sind viele kannst gibt hier "
             "farbe jetzt mich bitte deutsch mir mein meine meinen dem den im auf von vor für ob "
             "wenn da dort noch auch kein keine dein jemand niemand etwas haben habe habt hast "
+            "gerade mehr musst muss bist nichts "
             "liegt steht sitzt welche welcher welches wann warum oder aber sehen zwei drei wird "
             "rechts sag gib bescheid sich vom zum zur uhr über dieser diese dieses",
             "Das habe ich nicht verstanden. Frag zum Beispiel: Was siehst du? "
@@ -45,7 +46,7 @@ LANGUAGES = tuple(
             "combien qui il elle une un le la les des dans je suis y a-t-il heure couleur "
             "est et avec pour maintenant parle "
             "l' d' c' j' m' n' s' t' qu' qu est-ce ce ça au aux du sur mon mes "
-            "à ne ou pourquoi quoi quand comment quelqu'un quelqu rien "
+            "à ne ou pourquoi quoi quand comment quelqu'un quelqu' rien "
             "moi toi vous nous dis-moi dis peux peut toujours déjà vu trois "
             "suis aussi cette quels quelles elles ils",
             "Je n'ai pas compris. Demande par exemple : Que vois-tu ? Combien de tasses vois-tu ?",
@@ -58,7 +59,7 @@ LANGUAGES = tuple(
             "ci del della dei delle dal nel nella sul sulla al alla da ed hai hanno mio mia "
             "miei mie tuo tua quando quanto quale quali qualcuno nessuno qualcosa niente "
             "ancora anche più se qui lì quello quella tavolo puoi riesci sto stai sta dimmi "
-            "avvisami era stato vedere perché",
+            "avvisami era stato mano via non vedere perché",
             "Non ho capito. Chiedi per esempio: Che cosa vedi? Quante tazze vedi?",
         ),
         (
@@ -103,7 +104,25 @@ could will would what who where when why how which this that these those there h
 my your me of to in on at for and or not no yes with from see hello hi please thanks
 """
 ENGLISH = frozenset(_ENGLISH.split())
-MARKS = re.compile("[¿¡ñÑ]")
+# Words of these languages that English texts have too: in names (Las Vegas, De Niro), titles,
+# abbreviations, as syllables, or as another word. A single one says nothing, nor the same again.
+_SHARED = """
+es en de la el los las un una uno se su le lo nos mi tal como para me te di il del dei al da dal ha
+gli ci ti si con son sin que esta este eres hora mesa casa favor pero pie
+die der das den dem was war man am an in im hat so um von vom es du tag gut rot wo ob da dort
+sag uhr mein dein morgen abend
+les des du au aux on ne ce il elle est et ou sur mes mon ma ta tu toi moi une je suis salut merci
+qui pour quel vous nous
+ciao mia mio dove come era ed sul tuo tua ora
+a o e os as um uma dia bom boa oi is dit het een dag nu ik ben zie je hoe laat wat er
+to jest ile masz kto ne bu kim var mi
+"""
+SHARED = frozenset(_SHARED.split())
+FEWEST_SHARED = 3  # different ones that tell a language without a word of its own
+MARKS = re.compile("[¿¡]")
+NAME = re.compile(
+    r"\b(?:La|Las|Le|Les|Lo|Los|El|Il|De|Des|Del|Della|Di|Da|Du|San|Van|Von)(?= [A-Z])"
+)
 ENGLISH_PART = re.compile(r"(?i)['\u2019](?:s|t|re|ll|ve|d|m|mon)\b")  # of it's, don't: not split
 
 
@@ -115,17 +134,29 @@ def foreign_language(text: str) -> Language | None:
         return Language(name, frozenset(), sentence)
     if MARKS.search(text):
         return LANGUAGES[0]  # only Spanish has these marks
-    words = re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*", text.lower().replace("\u2019", "'"))
+    words = _words(NAME.sub("", text))
     if not words:
         return None
-    if not ENGLISH_PART.search(text):
-        words = [part for word in words for part in re.findall(r"\w+'|\w{2,}|[àèéì]", word)]
-    accented = any(ord(letter) > 127 for letter in text.lower() if letter.isalpha())
-    english = sum(word in ENGLISH for word in words)
     best = max(LANGUAGES, key=lambda language: sum(word in language.words for word in words))
-    found = sum(word in best.words for word in words)
+    found = [word for word in words if word in best.words]
+    accented = any(ord(letter) > 127 for letter in text.lower() if letter.isalpha())
     needed = max(1, (len(words) + 1) // 2) if not accented else 1
-    return best if found >= needed and found > english else None
+    if len(found) < needed or len(found) <= sum(word in ENGLISH for word in words):
+        return None
+    told = not SHARED.issuperset(found) or len(set(found)) >= FEWEST_SHARED
+    return best if told else None
+
+
+def without_language(text: str) -> bool:
+    """Return whether nothing tells the language of `text`, as of a name, a syllable or a noun."""
+    return foreign_language(text) is None and not ENGLISH.intersection(_words(text))
+
+
+def _words(text: str) -> list[str]:
+    words = re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*", text.lower().replace("\u2019", "'"))
+    if ENGLISH_PART.search(text):
+        return words
+    return [part for word in words for part in re.findall(r"\w+'|\w{2,}|[àèéì]", word)]
 
 
 def _script(text: str) -> tuple[str, str] | None:

@@ -167,6 +167,9 @@ class Settings(
     """RAM for one session's memory in MB; older entries move to disk"""
     memory_disk: int = Field(4096, ge=0)
     """disk space for one session's memory in MB; when it is full, nothing more is remembered"""
+    memory_moments: int = Field(10_000, ge=2000)
+    """moments of a session that the small model knows at once; of older ones, those that show the
+    same as their neighbors are left out"""
     memory_bits: Literal["all", "8", "4"] = "all"
     """bits of each number in the memory of a video language model; the small model stores 8"""
     memory_folder: Path | None = None

@@ -103,7 +103,7 @@ class SmallAssistant:
             raise
         log, newest = file.read()
         memory = self.model.init_state(store, log, newest)
-        return SmallAssistantState(memory, len(log.entries), file)
+        return SmallAssistantState(memory, memory.log.added, file)
 
     def analyze_frame(
         self, state: SmallAssistantState, pixels: Pixels, time: float

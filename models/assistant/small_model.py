@@ -23,6 +23,7 @@ from models.assistant.scene.query_parsing import parse_query, without_control_to
 from models.assistant.scene.scene_entry import SYSTEM, SceneEntry, question_text
 from models.assistant.scene.scene_log import LoggedEntry, SceneLog, search, select_entries
 from models.assistant.scene.seen_text import TextWithScore
+from models.assistant.scene.thinning import thinned
 from models.assistant.small_memory import (
     NOT_STORED,
     RECENT,
@@ -59,10 +60,12 @@ FIXED_SLOTS = 2048  # of caches that do not grow; the longest question and its s
 class SmallModelConfig:
     """A scene is stored when it differs from the last, or after `interval` seconds.
 
-    An answer is based on at most `max_entries` entries, and has at most `max_tokens` tokens.
+    At most `max_moments` are known at once: older ones are thinned. An answer is based on at most
+    `max_entries` entries, and has at most `max_tokens` tokens.
     """
 
     interval: float = 10.0
+    max_moments: int = 10_000
     max_entries: int = 12
     max_tokens: int = 48
 
@@ -111,6 +114,7 @@ class SmallModel:
         `newest` is an observation after the last entry of `log`, see `newest_entry`.
         """
         log = log or SceneLog()
+        self._thin(log)
         seen = [observation_of(entry) for entry in log.entries[-1:]]
         novelty = NoveltyState(seen[0], seen[0]) if seen else NoveltyState()
         memory = SmallModelMemory(self.rekv.init_state(store), log, novelty=novelty)
@@ -259,6 +263,11 @@ class SmallModel:
         last = memory.rekv.last
         assert last is not None
         memory.log.entries.append(entry_of(last.id, observation, now))
+        self._thin(memory.log)
+
+    def _thin(self, log: SceneLog) -> None:
+        if len(log.entries) > self.config.max_moments:
+            log.keep(thinned(log.entries, self.config.max_moments))
 
 
 def load(
@@ -267,6 +276,7 @@ def load(
     *,
     load_later: EngineLoader | None = None,
     fixed_caches: bool = False,
+    config: SmallModelConfig | None = None,
 ) -> SmallModel:
     """Return the model with the packaged weights in `weights`.
 
@@ -283,4 +293,4 @@ def load(
         slots=FIXED_SLOTS if fixed_caches else None,
         load_engine=load_engine,
     )
-    return SmallModel(chat, scene_perception.load(weights, load_engine, load_later))
+    return SmallModel(chat, scene_perception.load(weights, load_engine, load_later), config)

@@ -14,7 +14,7 @@ from models.assistant.small_memory import NOT_STORED, SmallModelMemory, newest_e
 
 @dataclass(slots=True, eq=False)
 class SmallAssistantState:
-    """The state of one stream; the first `reported` entries of its log have been reported."""
+    """The state of one stream; the first `reported` entries ever in its log have been reported."""
 
     memory: SmallModelMemory
     reported: int = 0
@@ -24,7 +24,7 @@ class SmallAssistantState:
 
     def write_new_entries(self) -> list[LoggedEntry]:
         """Append the new entries to the log file, and return them."""
-        added = self.memory.log.entries[self.reported :]
+        added = self.memory.log.since(self.reported)
         self.reported += len(added)
         if self.log_file is not None:
             self.log_file.write(added, newest_entry(self.memory))

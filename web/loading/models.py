@@ -152,6 +152,7 @@ def load_assistant(
             load_engine=load_engine,
             load_later=load_later,
             fixed_caches=fixed_caches,
+            config=small_model.SmallModelConfig(max_moments=settings.memory_moments),
         )
         body = watch.load(settings.weights, load_later)
         reading = text_reading(settings) if settings.read_text else None

@@ -55,9 +55,27 @@ class LoggedEntry:
 
 @dataclass(slots=True, eq=False)
 class SceneLog:
-    """Entries in order of time."""
+    """Entries in order of time; `removed` were taken out, so many more there have been.
+
+    Others may read `entries` at any time, so only another list takes its place.
+    """
 
     entries: list[LoggedEntry] = field(default_factory=list)
+    removed: int = 0
+
+    @property
+    def added(self) -> int:
+        """How many entries there have been."""
+        return self.removed + len(self.entries)
+
+    def since(self, added: int) -> list[LoggedEntry]:
+        """Return the entries after the first `added`; those are not thinned."""
+        return self.entries[max(0, added - self.removed) :]
+
+    def keep(self, entries: list[LoggedEntry]) -> None:
+        """Keep only `entries`."""
+        self.removed += len(self.entries) - len(entries)
+        self.entries = entries
 
     def entries_until(self, time: float | None, readable: Iterable[int]) -> list[LoggedEntry]:
         """Return the entries that were stored by `time` and whose blocks are `readable`."""

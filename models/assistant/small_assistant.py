@@ -19,6 +19,7 @@ from models.assistant.body.observing import (
     with_body,
 )
 from models.assistant.body.watch import BodyWatch
+from models.assistant.counting import attend, observe
 from models.assistant.expecting import expects_answer
 from models.assistant.interface import (
     AssistantAnswer,
@@ -115,10 +116,7 @@ class SmallAssistant:
         self, states: Sequence[SmallAssistantState], frames: Sequence[tuple[Pixels, float]]
     ) -> list[tuple[SmallAssistantState, FrameAnalysis]]:
         """Analyze a frame of each of several streams; perception looks at all of them at once."""
-        observed = self.model.observe([state.memory for state in states], frames)
-        if self.reader is not None:
-            for state, (pixels, time) in zip(states, frames, strict=True):
-                state.memory.looks.add(pixels, time)
+        observed = observe(self.model, states, frames)
         if self.body is not None:
             observed = [
                 with_body(self.body, state.body, observation, pixels, state.requests.tracked)
@@ -160,7 +158,7 @@ class SmallAssistant:
         """Attend to what `text` asks about; return the reply if it is a standing request."""
         reply = note_request(self.tracker, state.requests, text, time)
         if reply is None:
-            self.model.attend(state.memory, in_english(text))
+            attend(self.model, state.memory, in_english(text))
         return state, reply
 
     def read_text(

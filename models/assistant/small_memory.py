@@ -27,7 +27,8 @@ class SmallModelMemory:
     A question may refer to a time that has passed, because speech recognition takes a while.
     `attended` are the names of the last question, see `SmallModel.attend`. `looks` are the pictures
     of the last looks, `readings` what was read in them for the last questions. `watched_at` is when
-    they were last read for standing requests, in seconds.
+    they were last read for standing requests, in seconds, `counted_at` when things were last
+    counted for them, and `counted` which are in the next look.
     """
 
     rekv: RekvState
@@ -38,6 +39,8 @@ class SmallModelMemory:
     looks: RecentLooks = field(default_factory=RecentLooks)
     readings: deque[SceneReading] = field(default_factory=lambda: deque(maxlen=MAX_READINGS))
     watched_at: float = -inf
+    counted: tuple[frozenset[int], ...] = ()
+    counted_at: float = -inf
 
     @property
     def latest(self) -> Observation | None:

@@ -140,7 +140,7 @@ class SmallModel:
         """Return what a frame of each of several streams shows, see `step`; no memory changes."""
         return self.perception.analyze_many(
             [
-                Look(pixels, time, memory.attended)
+                Look(pixels, time, memory.attended, memory.counted)
                 for memory, (pixels, time) in zip(memories, chunks, strict=True)
             ]
         )

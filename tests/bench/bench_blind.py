@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from models.assistant.counting import attend
 from models.assistant.scene import perception
 from models.assistant.scene.perception import Look, Observation, Perception, Pixels
 from models.assistant.scene.query_parsing import parse_query
@@ -162,6 +163,8 @@ class CachedPerception(Perception):
 
     def analyze_many(self, looks: Sequence[Look]) -> list[Observation]:
         (look,) = looks
+        if look.counted:
+            return super().analyze_many(looks)
         if look.pixels is not self.shown:
             (self.seen,) = super().analyze_many(looks)
             self.shown = look.pixels
@@ -215,6 +218,7 @@ class AnswerTally:
         if self.generated:
             scope = read_question(question).scope if self.scoped else Scope.BOTH
             return model.answer(memory, question, now=now, scope=scope).pieces
+        attend(model, memory, question)
         return SmallAssistant(model).answer(SmallAssistantState(memory), question, now).pieces
 
     def summary(self) -> dict[str, Any]:
@@ -229,6 +233,7 @@ def watched(
     """Return the memory after `pictures`, and the time of the last."""
     memory, now = model.init_state(), 0.0
     for pixels, now in pictures:
+        memory.looks.add(pixels, now)
         memory, _ = model.step(memory, (pixels, now))
     model.flush(memory)
     return memory, now

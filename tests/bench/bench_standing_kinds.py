@@ -84,21 +84,25 @@ def counts(
 ) -> tuple[list[LabeledPicture], list[Target]]:
     """Return pictures of one, two and three things, and requests for two and three of each."""
     model = perception.load(read_settings().weights, load_engine)
+    chosen = list(islice(photographs(half), limit))
+    groups = tuple({find_name_ids(line["objects"][0][0]) for line, _ in chosen if _counts(line)})
+
+    def look(shown: Pixels) -> Observation:
+        return model.analyze_many([perception.Look(shown, 0.0, counted=groups)])[0]
+
     pictures: list[LabeledPicture] = []
     asked: dict[str, Target] = {}
-    for line, pixels in islice(photographs(half), limit):
+    for line, pixels in chosen:
+        if not _counts(line):
+            continue
         columns = find_name_ids(line["objects"][0][0])
-        if line["people"] != 0 or len(line["objects"]) > 1 or not columns <= COUNTABLE:
-            continue
-        if not columns or not _is_one(line):
-            continue
         (column,) = columns
         both = (pixels, pixels[:, ::-1], pixels)
         pictures += [
             seen(
                 f"{line['id']}-{number}",
                 _widescreen(np.concatenate(both[:number], 1)),
-                lambda shown: model.analyze(shown, 0.0),
+                look,
                 moved=number == 1,
                 objects=line["objects"],
                 counts=((columns, number),),
@@ -117,6 +121,13 @@ def _widescreen(shown: Pixels) -> Pixels:
     above = max(round(width * 9 / 16) - height, 0) // 2
     beside = max(round(height * 16 / 9) - width, 0) // 2
     return np.pad(shown, ((above, above), (beside, beside), (0, 0)), constant_values=128)
+
+
+def _counts(line: blind_set.Line) -> bool:
+    """Return whether a photograph shows one thing alone that has boxes."""
+    columns = find_name_ids(line["objects"][0][0])
+    alone = line["people"] == 0 and len(line["objects"]) == 1 and _is_one(line)
+    return alone and bool(columns) and columns <= COUNTABLE
 
 
 def _is_one(line: blind_set.Line) -> bool:

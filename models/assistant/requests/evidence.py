@@ -15,6 +15,7 @@ from models.vision.class_names import NAMES
 
 MIN_PROBABILITY = 1e-3  # probabilities are clipped to this distance from 0 and 1
 SIGN_GAIN, SIGN_LOSS = 3.5, 2.0  # of a look that shows a sign, or does not: two looks decide
+HALF = 0.5  # a probability from which a number is there rather than not
 NOT_FOUND = 0.05  # the probability of a person for whom the detector has no box
 
 
@@ -74,12 +75,19 @@ def log_odds(target: Target, observation: Observation, config: EvidenceConfig) -
         thing = (
             config.thing.log_odds(thing_probability(observation, target.name_ids))
             if target.count == 1
-            else config.person.log_odds(count_probability(observation, target))
+            else _count_log_odds(observation, target, config)
         )
         found = max(found, thing)
         if target.colour and found > 0 and observation.scene.colour != target.colour:
             found = -config.wrong_color
     return found
+
+
+def _count_log_odds(observation: Observation, target: Target, config: EvidenceConfig) -> float:
+    """Return the log odds of a number; a look that may have missed some says nothing."""
+    probability = count_probability(observation, target)
+    careful = observation.counted is None or target.name_ids in observation.counted
+    return config.person.log_odds(probability) if careful or probability >= HALF else 0.0
 
 
 def shows_sign(observation: Observation, sign: Sign) -> bool:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.assistant.body.signs import Sign
+from models.assistant.scene import counting
 from models.assistant.scene.scene_entry import SceneEntry
 from models.assistant.scene.scene_making import PERSON_SCORE, agreed, fuse, make_scene
 from models.engine import EngineLoader, load_in_torch
 from models.errors import ModelError
 from models.vision import classifier, efficientnet, object_detector, person_detector, ssdlite
-from models.vision.class_names import NAMES, PERSON
+from models.vision.class_names import NAMES, PERSON, grouped
 from models.vision.classifier import CELLS, Classifier
 from models.vision.colors import classify_pixels, color_in_box
 from models.vision.detection import Detection
@@ -45,7 +46,8 @@ class Observation:
 
     `relevance` is float32 (7, 7) in [0, 1]. `detections` are the boxes with a score of at least
     `POSSIBLE_SCORE`, the likeliest first. `signs` are what persons and hands do, see
-    `models.assistant.body`; None if nobody looked at bodies.
+    `models.assistant.body`; None if nobody looked at bodies. `counted` are the columns of `NAMES`
+    that were counted with care, see `models.assistant.scene.counting`; None if that is never done.
     """
 
     scene: SceneEntry
@@ -53,6 +55,7 @@ class Observation:
     relevance: Tensor = field(default_factory=lambda: torch.zeros(CELLS, CELLS))
     detections: tuple[Detection, ...] = ()
     signs: frozenset[Sign] | None = None
+    counted: tuple[frozenset[int], ...] | None = None
 
     @property
     def person_scores(self) -> tuple[float, ...]:
@@ -80,12 +83,14 @@ class Observation:
 class Look:
     """One frame to analyze: `pixels` at `time`, in seconds since the start of its stream.
 
-    Its relevance map shows the columns `attended` of `NAMES`, by default the main thing.
+    Its relevance map shows the columns `attended` of `NAMES`, by default the main thing. Things of
+    each of `counted` are counted with care.
     """
 
     pixels: Pixels
     time: float
     attended: frozenset[int] = frozenset()
+    counted: tuple[frozenset[int], ...] = ()
 
 
 class Perception:
@@ -139,13 +144,15 @@ class Perception:
         classified = self.classifier.classify(small)
         wide = torch.stack([_resized(frame, ssdlite.SIDE) for frame in frames])
         persons = self.persons.detect(wide, min_score=POSSIBLE_SCORE)
-        seen = self._detect_things(frames)
+        counts = any(look.counted for look in looks)
+        seen = self._detect_things(frames, counting.CANDIDATE_SCORE if counts else FAINT_SCORE)
+        faint_boxes = [[each for each in found if each.score >= FAINT_SCORE] for found in seen]
         boxes = [[each for each in found if each.score >= POSSIBLE_SCORE] for found in seen]
         colors = [classify_pixels(image) for image in small]
         things = [
             fuse(probabilities, (*agreed(people, faint), *_colored(others, shown)))
             for probabilities, people, others, faint, shown in zip(
-                classified.probabilities, persons, boxes, seen, colors, strict=True
+                classified.probabilities, persons, boxes, faint_boxes, colors, strict=True
             )
         ]
         relevant = [
@@ -168,13 +175,31 @@ class Perception:
                 make_scene(look.time, colors[index], thing, maps[index, 0]),
                 thing.by_name,
                 relevance(maps[index, 1:], relevant[index][1], [*thing.persons, *shown]),
-                thing.detections,
+                self._counted(thing.detections, seen[index], frames[index], look.counted),
+                counted=look.counted,
             )
 
-    def _detect_things(self, frames: Sequence[Tensor]) -> Sequence[Sequence[Detection]]:
+    def _counted(
+        self,
+        found: tuple[Detection, ...],
+        seen: Sequence[Detection],
+        frame: Tensor,
+        groups: counting.Groups,
+    ) -> tuple[Detection, ...]:
+        """Return `found` in `frame` with the things of `groups` counted among all boxes `seen`."""
+        boxes = counting.candidates(seen) if groups else []
+        if not boxes:
+            return found
+        parts = [_resized(counting.cut_out(frame, box), efficientnet.SIDE) for box in boxes]
+        shown = grouped(self.classifier.classify(torch.stack(parts)).probabilities.cpu())
+        return counting.with_counted(found, boxes, shown, groups)
+
+    def _detect_things(
+        self, frames: Sequence[Tensor], min_score: float
+    ) -> Sequence[Sequence[Detection]]:
         if not self.degraded:
             try:
-                return self.things.detect(frames, min_score=FAINT_SCORE)
+                return self.things.detect(frames, min_score=min_score)
             except ModelError as error:
                 self.degraded = f"things are neither counted nor located: {error}"
                 logger.warning("%s", self.degraded)

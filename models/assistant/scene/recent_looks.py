@@ -25,6 +25,11 @@ class RecentLooks:
         while self._looks[0][0] < time - WINDOW:
             self._looks.popleft()
 
+    @property
+    def newest(self) -> tuple[float, Pixels] | None:
+        """The time and the picture of the newest look."""
+        return self._looks[-1] if self._looks else None
+
     def sharpest(self) -> Pixels | None:
         """Return the sharpest look that shows what the newest does; None before the first look."""
         if not self._looks:

@@ -21,8 +21,8 @@ MARGIN = 0.08  # around a box that is cut out, of its width and height
 NAMED = 0.4  # probability of the thing in what is cut out, from which it is one
 SURE = 0.5  # score of a box from which it is not cut out
 MAX_IOU = 0.5  # of two boxes of different things
-WITHIN = 0.8  # of a box, from which it is a part of the other
-ALIKE = 0.3  # of the largest box's area, from which a thing may be another of these
+WITHIN = 0.6  # of a box, from which it is a part of the other
+ALIKE = 0.5  # of the largest box's area, from which a thing may be another of these
 GROUP = 0.7  # area of one thing, as a fraction of the area of a box around several
 
 Groups = Collection[frozenset[int]]  # columns of `NAMES`: what one question or request counts
@@ -63,8 +63,7 @@ def counted(
         certain = box.score >= SURE and box.name not in names  # of another thing
         if probability >= max(NAMED, float(probabilities.max())) and not certain:
             name = NAMES[chosen[int(probabilities[chosen].argmax())]]
-            score = max(SURE, min(1.0, (1 + probability) / 2))
-            likely.append(_named(box, name, score))
+            likely.append(_named(box, name, SURE + probability / 4))  # two looks or more decide
     likely = [each for each in likely if not _surrounds(each, [*sure, *likely])]
     kept = list(sure)
     for box in sorted(likely, key=lambda each: -each.score):

@@ -32,7 +32,7 @@ class TwoCups(Perception):
         probabilities = torch.zeros(len(NAMES))
         probabilities[CUP] = 0.9
         left = Detection("cup", 0.0, 0.0, 0.4, 0.5, 0.9)
-        boxes = (left,)
+        boxes: tuple[Detection, ...] = (left,)
         if look.counted:
             self.counted.append(look.time)
             boxes = (left, replace(left, left=0.5, right=0.9))

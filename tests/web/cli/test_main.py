@@ -12,7 +12,7 @@ import pytest
 from media.errors import UnreadableMediaError
 from media.events.generation import SAMPLERS
 from tests.paths import ROOT, SPEECH
-from web.cli import arguments
+from web.cli.generation import options
 from web.cli.main import banner, caption_format, main
 from web.config import read_settings
 from web.errors import UsageError, run_command
@@ -200,7 +200,7 @@ def test_every_error_has_an_exit_status_and_a_line(
 
 
 def test_the_samplers_of_the_command_line_are_those_of_the_events() -> None:
-    assert arguments.SAMPLERS == SAMPLERS  # importing them would slow --help down
+    assert options.SAMPLERS == SAMPLERS  # importing them would slow --help down
 
 
 def test_engines_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

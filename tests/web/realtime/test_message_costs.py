@@ -99,6 +99,7 @@ def decoder() -> Iterator[ImageDecoder]:
 def test_no_message_keeps_the_event_loop_busy(
     decoder: ImageDecoder, texts: list[str], format: str
 ) -> None:
+    slow: list[str] = []
     for _ in range(TRIES):
         with slow_callbacks(LIMIT) as slow:
             asyncio.run(converse(decoder, [format_of(format), *texts]))

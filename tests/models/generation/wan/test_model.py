@@ -112,7 +112,9 @@ def test_a_stream_of_several_scenes_is_the_one_of_longlive_2() -> None:
     ids=["Wan2.1-T2V-1.3B", "Wan2.2-TI2V-5B"],
 )
 def test_the_published_transformers_fit_ours(sizes: dict[str, int], numbers: int) -> None:
-    config = DitConfig(**sizes, layers=30, condition=0, refine=0, text=4096, predicts="flow")
+    config = DitConfig(
+        **sizes, gated=False, layers=30, condition=0, refine=0, text=4096, predicts="flow"
+    )
     with torch.device("meta"):
         model = Dit(config)
     state = model.state_dict()

@@ -7,7 +7,7 @@ import torch
 from models.generation.calls import run_alone
 from models.generation.codec.codec import FRAMES_PER_LATENT
 from models.generation.looks import ChunkLooks
-from models.generation.small.looks.encoder import LookEncoder, LookState, PromptLooks
+from models.generation.small.looks.encoder import LookEncoder, LookState, PromptLooks, ThingLook
 from models.generation.small.looks.facing import facing
 from models.generation.small.looks.sprites import backdrop, sprite
 from models.training.video.latents import PreparedClip, clip_looks
@@ -47,6 +47,7 @@ def test_chunk_by_chunk_they_are_those_of_the_whole_clip(encoder: LookEncoder) -
     pictures, track, wanted = tiny.looks(), path(), prompt(encoder)
     sprites, ways = [], []
     for thing, points in zip(wanted.things, track.numpy(), strict=True):
+        assert isinstance(thing, ThingLook)
         look = pictures.things[thing.kind][thing.look]
         left, right = (
             sprite(look, frame=tiny.SIDE, size=thing.size, color=thing.color, right=way)

@@ -31,6 +31,7 @@ class HereKeeper:
         self.keeper = keeper
         self.cut = -1
         self.count, self.running, self.most = 0, 0, 0
+        self.full: asyncio.Event | None = None  # what pieces wait for: as many as may be under way
 
     async def call(self, method: str, *arguments: Any, within: float = 0.0) -> Any:
         del within
@@ -39,6 +40,10 @@ class HereKeeper:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
+            if self.full and method in ("read", "mirror"):
+                if self.running == IN_FLIGHT:
+                    self.full.set()
+                await self.full.wait()
             for _ in range(2 * IN_FLIGHT):
                 await asyncio.sleep(0)  # as others are under way
             if number == self.cut:
@@ -89,9 +94,10 @@ async def test_a_memory_is_the_same_there_and_back_with_a_few_calls_under_way(
     tmp_path: Path, source: Path, worker: Worker
 ) -> None:
     there = keeper(tmp_path)
+    there.full = asyncio.Event()
     await sent(there, source, worker)
     assert there.most == IN_FLIGHT
-    there.most = 0
+    there.most, there.full = 0, asyncio.Event()
     assert await fetched(there, tmp_path / "back", worker) == contents(source)
     assert there.most == IN_FLIGHT
 

@@ -41,8 +41,8 @@ class HereKeeper:
         self.most = max(self.most, self.running)
         try:
             if self.full and method in ("read", "mirror"):
-                if self.running == IN_FLIGHT:
-                    self.full.set()
+                if self.running == IN_FLIGHT:  # this one waits too, so that all go on in order
+                    asyncio.get_running_loop().call_soon(self.full.set)
                 await self.full.wait()
             for _ in range(2 * IN_FLIGHT):
                 await asyncio.sleep(0)  # as others are under way

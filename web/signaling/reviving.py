@@ -39,6 +39,8 @@ async def revive(context: ServiceContext, caller: Caller, id: str, last_event: i
     folder, store = context.settings.recordings, context.recordings
     if folder is None or context.cluster is not None:
         return  # in a cluster other machines have what it needs
+    if not context.settings.resume_timeout:
+        return  # no session waits for its client
     since = unix_time() - context.settings.revive_timeout
     with ExitStack() as uses:
         try:

@@ -82,6 +82,16 @@ async def test_while_the_recording_is_in_use_clients_are_told_to_try_again(tmp_p
     assert (caught.value.status, caught.value.headers["Retry-After"]) == (503, "2")
 
 
+async def test_where_no_session_waits_for_its_client_none_is_gone_on_with(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    store = RecordingStore(tmp_path)
+    settings = Settings(recordings=tmp_path, resume_timeout=0)
+    service = SimpleNamespace(settings=settings, recordings=store, cluster=None)
+    with store.using(ID, "is being read"):  # 503 if it were looked at
+        await revive(cast("ServiceContext", service), Caller(), ID, 0)
+    store.close()
+
+
 @pytest.mark.slow
 async def test_an_offer_to_a_call_that_was_cut_off_runs_its_session_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture

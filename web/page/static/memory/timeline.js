@@ -60,7 +60,6 @@ export class Timeline {
 
   /** Bring a moment into view, or the one nearest to it in time. @param {Reference} reference */
   show(reference) {
-    this.#refresh();
     const moment = this.#list.find(reference) ?? this.#list.nearest(reference.time);
     if (moment) this.#reach(moment, true);
   }
@@ -78,7 +77,8 @@ export class Timeline {
   }
 
   clear() {
-    this.#refresh();
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
     this.#list.clear();
     this.#scenes = [];
     this.#lit = [];
